@@ -1,0 +1,150 @@
+//! What people write (`erpscope.toml`, `ERPSCOPE_*`, flags) turned into what the agent runs on.
+//!
+//! A [`Config`] is complete and valid: every key has its value, every value is typed. It is made by
+//! [`load`], which reports every fault it finds at once, each with its key and line.
+
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use secret::Secret;
+
+/// Everything the agent needs to know, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where `/metrics` and the rest are served (`listen`, default `127.0.0.1:10187`).
+    pub listen: SocketAddr,
+    /// What is written to standard error, and how (`[log]`).
+    pub log: Log,
+    /// Share of one core of database time that all sampling of one server may take
+    /// (`budget`, default 0.01). Intervals are stretched to keep it.
+    pub budget: f64,
+    /// Sampling of pg_stat_statements (`[statements]`).
+    pub statements: Statements,
+    /// Sampling of pg_stat_database and of facts about the server (`[database]`).
+    pub database: Database,
+    /// The servers to watch (`[[server]]`), at least one, names unique.
+    pub servers: Vec<Server>,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `level`: a `tracing` filter such as `info` or `erpscope=debug` (default `info`).
+    pub level: String,
+    /// `format`: `text` (default) or `json`.
+    pub format: LogFormat,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[statements]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statements {
+    /// `interval`: how often counters are read (default 10 s, 1 s to 1 h).
+    pub interval: Duration,
+    /// `texts_interval`: at most how often texts are read (default 60 s, 1 s to 1 day).
+    pub texts_interval: Duration,
+    /// `top`: statements shown singly for each server; the rest is in `other`
+    /// (default 200, 0 to 5,000).
+    pub top: usize,
+    /// `text_chars`: a statement's normalised text is cut to this many characters
+    /// (default 1,000, 50 to 10,000).
+    pub text_chars: usize,
+}
+
+/// `[database]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// `interval`: how often pg_stat_database and the server's facts are read (default 15 s,
+    /// 1 s to 1 h).
+    pub interval: Duration,
+    /// `top`: databases shown singly for each server; the rest is in `other` (default 100,
+    /// 1 to 1,000).
+    pub top: usize,
+}
+
+/// One `[[server]]`: a PostgreSQL server and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `name`: the label `server` everywhere (default `host:port`).
+    pub name: String,
+    /// `host`: a name or address, or the folder of a Unix socket (begins with `/`).
+    pub host: String,
+    /// `port` (default 5432).
+    pub port: u16,
+    /// `user` (default `erpscope`).
+    pub user: String,
+    /// `dbname`: the database connected to first (default `postgres`).
+    pub dbname: String,
+    /// Where the password comes from.
+    pub password: Password,
+    /// TLS.
+    pub tls: Tls,
+    /// `connect_timeout` (default 5 s).
+    pub connect_timeout: Duration,
+    /// `statement_timeout`: set in every session of ours (default 2 s).
+    pub statement_timeout: Duration,
+    /// `lock_timeout`: set in every session of ours (default 100 ms).
+    pub lock_timeout: Duration,
+}
+
+/// Where a password comes from. Files and variables are read again at each connection, so a
+/// rotated password is taken up without a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// None is sent (trust, peer or certificate authentication).
+    None,
+    /// Written in the config or URL.
+    Inline(Secret),
+    /// `password_file`: the first line of this file.
+    File(PathBuf),
+    /// `password_env`: this environment variable.
+    Env(String),
+    /// A libpq password file (`PGPASSFILE`, `~/.pgpass`), looked up by host, port, dbname, user.
+    PassFile(PathBuf),
+}
+
+/// `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, as libpq defines them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `sslmode`.
+    pub mode: TlsMode,
+    /// `sslrootcert`: PEM file of trusted authorities; without it the system's.
+    pub root_cert: Option<PathBuf>,
+    /// `sslcert` and `sslkey`: PEM files of the client's certificate chain and its key.
+    pub client: Option<ClientCert>,
+}
+
+/// A client certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCert {
+    /// PEM file of the chain, the client's own certificate first.
+    pub cert: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// libpq's `sslmode` (`allow` is not offered).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Never TLS.
+    Disable,
+    /// TLS if the server offers it, else plain (default).
+    Prefer,
+    /// TLS or nothing; the certificate is not checked unless `sslrootcert` is given.
+    Require,
+    /// TLS, and the certificate must come from a trusted authority.
+    VerifyCa,
+    /// TLS, trusted, and issued for this host name.
+    VerifyFull,
+}

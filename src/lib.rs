@@ -1,0 +1,3 @@
+//! erpscope: an observability and performance sidecar for ERP databases on PostgreSQL.
+
+pub mod config;
