@@ -1,3 +1,14 @@
 //! erpscope: an observability and performance sidecar for ERP databases on PostgreSQL.
+//!
+//! The way of the data, which is the reading order of the modules: [`sample`]rs ask, [`track`]ers
+//! turn samples into meaning, the [`state`] folds them and publishes snapshots, [`export`] draws
+//! pictures of a snapshot, [`serve`] hands them out, and the [`agent`] drives it all.
 
 pub mod config;
+pub mod pg;
+pub mod sample;
+pub mod track;
+pub mod state;
+pub mod export;
+pub mod serve;
+pub mod agent;

@@ -3,12 +3,14 @@
 //! A [`Config`] is complete and valid: every key has its value, every value is typed. It is made by
 //! [`load`], which reports every fault it finds at once, each with its key and line.
 
+mod password;
 mod secret;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use password::{PasswordError, password};
 pub use secret::Secret;
 
 /// Everything the agent needs to know, validated.

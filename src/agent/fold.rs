@@ -1,0 +1,46 @@
+//! The thread that folds events into the state and publishes it.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use crate::serve::{Board, Published};
+use crate::state::{Event, State};
+
+/// Its handle.
+pub(super) struct Fold {
+    thread: JoinHandle<()>,
+}
+
+impl Fold {
+    /// Starts it; it ends when every sender of `queue` is gone and the queue is empty.
+    pub(super) fn start(mut queue: mpsc::Receiver<Event>, board: Board) -> io::Result<Self> {
+        let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || {
+            let mut state = State::default();
+            while let Some(event) = queue.blocking_recv() {
+                state.apply(event);
+                // What came meanwhile is published together.
+                while let Ok(event) = queue.try_recv() {
+                    state.apply(event);
+                }
+                publish(&state, &board);
+            }
+        })?;
+        Ok(Self { thread })
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that keeps the state had ended by a panic");
+        }
+    }
+}
+
+fn publish(state: &State, board: &Board) {
+    let snapshot = state.snapshot();
+    let exposition = board.load().exposition.next(&snapshot);
+    board.store(Arc::new(Published { snapshot, exposition }));
+}

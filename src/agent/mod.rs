@@ -1,0 +1,169 @@
+//! The agent: the only place with tasks, a clock, queues and tickers.
+//!
+//! One task a server samples it and sends events; one thread folds them and publishes; one thread
+//! serves what is published. Stopping goes the same way: first the samplers, then the fold.
+
+mod clock;
+mod fold;
+mod schedule;
+mod signals;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch as flag};
+use tokio::task::JoinHandle;
+
+use self::clock::Clock;
+use self::fold::Fold;
+use self::watch::Watch;
+use crate::config::{Config, Server};
+use crate::serve::{Board, Published, ServeError};
+use crate::state::{Event, Limits, What};
+use crate::serve;
+
+pub use signals::run;
+
+/// Events that may wait to be folded; samplers wait when it is full.
+const QUEUE: usize = 256;
+
+/// A running agent. It must be made inside a tokio runtime.
+pub struct Agent {
+    config: Config,
+    clock: Clock,
+    board: Board,
+    events: mpsc::Sender<Event>,
+    watched: BTreeMap<String, Watched>,
+    fold: Fold,
+    http: serve::Server,
+}
+
+/// The task that samples one server.
+struct Watched {
+    stop: flag::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Why the agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Nothing can be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// No thread.
+    #[error("cannot start the thread that keeps the state: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Agent {
+    /// Listens, then begins to watch every server of the config. Servers that cannot be reached
+    /// are tried again and again; they are no reason not to start.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let board = Board::new(arc_swap::ArcSwap::from_pointee(Published::default()));
+        let http = serve::Server::start(config.listen, Arc::clone(&board))?;
+        let (events, queue) = mpsc::channel(QUEUE);
+        let fold = Fold::start(queue, Arc::clone(&board)).map_err(StartError::Thread)?;
+        let mut agent = Self {
+            clock: Clock::start(),
+            board,
+            events,
+            watched: BTreeMap::new(),
+            fold,
+            http,
+            config,
+        };
+        for server in agent.config.servers.clone() {
+            agent.watch(server);
+        }
+        Ok(agent)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// What it publishes.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Takes up another config. Servers whose part has not changed are not disturbed; counters of
+    /// those that stay go on.
+    ///
+    /// # Errors
+    /// When the new address cannot be listened on: then nothing has changed.
+    pub async fn reload(&mut self, config: Config) -> Result<(), ServeError> {
+        if config.listen != self.config.listen {
+            self.http = serve::Server::start(config.listen, Arc::clone(&self.board))?;
+        }
+        let before = std::mem::replace(&mut self.config, config);
+        let general = |c: &Config| (c.budget, c.statements.clone(), c.database.clone());
+        let same_general = general(&before) == general(&self.config);
+        let unchanged = |server: &Server| same_general && before.servers.contains(server);
+        let now = self.config.servers.clone();
+        let names: Vec<String> = self.watched.keys().cloned().collect();
+        for name in names {
+            match now.iter().find(|server| server.name == name) {
+                Some(server) if unchanged(server) => {}
+                Some(_) => self.unwatch(&name).await,
+                None => {
+                    self.unwatch(&name).await;
+                    self.send(&name, What::Removed).await;
+                }
+            }
+        }
+        for server in now {
+            if !self.watched.contains_key(&server.name) {
+                self.watch(server);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops sampling, folds what is left, closes the HTTP server.
+    pub async fn stop(mut self) {
+        let names: Vec<String> = self.watched.keys().cloned().collect();
+        for name in names {
+            self.unwatch(&name).await;
+        }
+        drop(self.events);
+        self.fold.join();
+    }
+
+    fn watch(&mut self, server: Server) {
+        let name = server.name.clone();
+        let limits =
+            Limits { statements: self.config.statements.top, databases: self.config.database.top };
+        let (stop, stopped) = flag::channel(false);
+        let watch = Watch {
+            name: name.as_str().into(),
+            server,
+            statements: self.config.statements.clone(),
+            database: self.config.database.clone(),
+            budget: self.config.budget,
+            clock: self.clock,
+            events: self.events.clone(),
+            board: Arc::clone(&self.board),
+        };
+        let task = tokio::spawn(watch.run(limits, stopped));
+        self.watched.insert(name, Watched { stop, task });
+    }
+
+    async fn unwatch(&mut self, name: &str) {
+        let Some(Watched { stop, task }) = self.watched.remove(name) else { return };
+        let _already_ended = stop.send(true);
+        if let Err(error) = task.await {
+            tracing::error!(server = name, %error, "the task that watched this server had failed");
+        }
+    }
+
+    async fn send(&self, name: &str, what: What) {
+        let event = Event { server: name.into(), at: self.clock.now(), what };
+        let _fold_ended = self.events.send(event).await;
+    }
+}

@@ -1,0 +1,38 @@
+//! Running until a signal says otherwise.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Agent;
+use crate::config::Config;
+
+/// Keeps the agent running: SIGINT and SIGTERM stop it, SIGHUP takes up what `load` returns.
+/// A reload that fails, or a config that is refused, changes nothing and is said in the log.
+///
+/// # Errors
+/// When signals cannot be received.
+pub async fn run<E: std::fmt::Display>(
+    mut agent: Agent,
+    mut load: impl FnMut() -> Result<Config, E>,
+) -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => match load() {
+                Ok(config) => match agent.reload(config).await {
+                    Ok(()) => tracing::info!(listen = %agent.address(), "the config was reloaded"),
+                    Err(error) => tracing::error!("the config was not reloaded, the old one stays: {error}"),
+                },
+                Err(error) => tracing::error!("the config was not reloaded, the old one stays: {error}"),
+            },
+        }
+    }
+    tracing::info!("stopping");
+    agent.stop().await;
+    Ok(())
+}

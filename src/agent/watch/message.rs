@@ -1,0 +1,69 @@
+//! Saying a thing once, not once a tick.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::sample::{Outcome, Sampler};
+
+/// What was last said of one server.
+#[derive(Debug)]
+pub(super) struct Messages {
+    server: Arc<str>,
+    lost: Option<(&'static str, String)>,
+    lacking: Vec<String>,
+    failing: BTreeMap<Sampler, Outcome>,
+}
+
+impl Messages {
+    pub(super) fn new(server: Arc<str>) -> Self {
+        Self { server, lost: None, lacking: Vec::new(), failing: BTreeMap::new() }
+    }
+
+    /// A connection stands.
+    pub(super) fn connected(&mut self, lacking: &[String]) {
+        if self.lost.take().is_some() {
+            tracing::info!(server = %self.server, "connected again");
+        } else if self.lacking.is_empty() && lacking.is_empty() {
+            tracing::info!(server = %self.server, "connected");
+        }
+        for line in lacking.iter().filter(|line| !self.lacking.contains(line)) {
+            tracing::warn!(server = %self.server, "{line}");
+        }
+        for line in self.lacking.iter().filter(|line| !lacking.contains(line)) {
+            tracing::info!(server = %self.server, "mended: {line}");
+        }
+        self.lacking = lacking.to_vec();
+    }
+
+    /// There is no connection. Returns whether this is news.
+    pub(super) fn lost(&mut self, kind: &'static str, message: &str) -> bool {
+        let news = self.lost.as_ref().is_none_or(|(said, text)| *said != kind || text != message);
+        let reason_is_new = self.lost.as_ref().is_none_or(|(said, _)| *said != kind);
+        if reason_is_new {
+            tracing::warn!(server = %self.server, reason = kind, "{message}");
+        }
+        self.lost = Some((kind, message.to_owned()));
+        news
+    }
+
+    /// A sampler ran; `failure` says why it brought nothing.
+    pub(super) fn ran(&mut self, sampler: Sampler, failure: Option<(Outcome, &str)>) {
+        match failure {
+            None => {
+                if self.failing.remove(&sampler).is_some() {
+                    tracing::info!(server = %self.server, sampler = sampler.name(), "works again");
+                }
+            }
+            Some((outcome, message)) => {
+                if self.failing.insert(sampler, outcome) != Some(outcome) {
+                    tracing::warn!(
+                        server = %self.server,
+                        sampler = sampler.name(),
+                        result = outcome.name(),
+                        "{message}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Sampling over one connection, until it ends.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::Watch;
+use super::message::Messages;
+use crate::agent::schedule::Schedule;
+use crate::pg::{self, Backoff, Capabilities, Session};
+use crate::sample::{Outcome, SampleError, Sampler, database, statements, texts};
+use crate::state::{Failure, Sampled, Spending, What};
+use crate::track::budget::Budget;
+
+/// How often it looks whether the connection still stands and whether texts are wanted.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a server that lacks something is probed again.
+const PROBE_AGAIN: Duration = Duration::from_secs(30);
+/// What the network may add to the server's own statement_timeout.
+const NETWORK: Duration = Duration::from_secs(5);
+/// The longest wait after texts could not be read.
+const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Why sampling over this connection ended.
+pub(super) enum Ended {
+    /// The server can now do more or less than before: begin anew at once.
+    Changed,
+    /// The connection is gone; why.
+    Lost(String),
+}
+
+/// A connection and what was prepared on it.
+pub(super) struct Sampling {
+    session: Session,
+    lacking: Vec<String>,
+    database: database::Reader,
+    statements: Option<statements::Reader>,
+    texts: Option<texts::Reader>,
+    texts_failed: u32,
+    budget: Budget,
+    schedule: Schedule,
+}
+
+impl Sampling {
+    /// Connects, probes, and prepares; the error is a bounded reason and a message.
+    pub(super) async fn begin(watch: &Watch) -> Result<Self, (&'static str, String)> {
+        let (session, found) = connect(watch).await?;
+        let prepared = Self::prepare(watch, session, &found);
+        let limit = watch.server.statement_timeout * 4 + NETWORK;
+        match tokio::time::timeout(limit, prepared).await {
+            Ok(Ok(sampling)) => Ok(sampling),
+            Ok(Err(error)) => Err(("prepare", format!("cannot prepare the samplers: {error}"))),
+            Err(_) => Err(("timeout", format!("preparing the samplers took over {limit:?}"))),
+        }
+    }
+
+    async fn prepare(watch: &Watch, session: Session, found: &Capabilities) -> Result<Self, SampleError> {
+        let client = session.client();
+        let database = database::Reader::prepare(client, found.version_num).await?;
+        let (mut statements, mut texts) = (None, None);
+        let mut schedule = Schedule::default();
+        let now = watch.clock.now().elapsed;
+        schedule.plan(Sampler::Database, now);
+        if let Ok(extension) = &found.statements {
+            statements = Some(statements::Reader::prepare(client, extension).await?);
+            let chars = watch.statements.text_chars;
+            texts = Some(texts::Reader::prepare(client, extension, chars).await?);
+            schedule.plan(Sampler::Statements, now + jitter(watch.statements.interval));
+            schedule.plan(Sampler::Texts, now + LOOK * 2);
+        }
+        let budget = Budget::new(watch.budget);
+        let lacking = lacking(found);
+        Ok(Self { session, lacking, database, statements, texts, texts_failed: 0, budget, schedule })
+    }
+
+    /// What is missing for full sight.
+    pub(super) fn lacking(&self) -> &[String] {
+        &self.lacking
+    }
+
+    /// Samples until the connection ends. Breaks when nobody folds events any more.
+    pub(super) async fn run(
+        &mut self,
+        watch: &Watch,
+        messages: &mut Messages,
+        backoff: &mut Backoff,
+    ) -> ControlFlow<(), Ended> {
+        let mut probe_at = watch.clock.now().elapsed + PROBE_AGAIN;
+        loop {
+            let now = watch.clock.now().elapsed;
+            if self.session.is_closed() {
+                return ControlFlow::Continue(Ended::Lost("the connection was closed".to_owned()));
+            }
+            if !self.lacking.is_empty() && now >= probe_at {
+                probe_at = now + PROBE_AGAIN;
+                if self.has_changed(watch).await {
+                    return ControlFlow::Continue(Ended::Changed);
+                }
+            }
+            let Some((sampler, due)) = self.schedule.first() else {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            };
+            if due > now {
+                tokio::time::sleep((due - now).min(LOOK)).await;
+                continue;
+            }
+            match self.sample(sampler, watch, messages).await? {
+                Some(Outcome::Ok) => backoff.reset(),
+                Some(Outcome::Closed) => {
+                    let message = "the connection was closed by the server or the network";
+                    return ControlFlow::Continue(Ended::Lost(message.to_owned()));
+                }
+                Some(Outcome::Missing) => return ControlFlow::Continue(Ended::Changed),
+                _ => {}
+            }
+        }
+    }
+
+    /// Runs one sampler and plans its next run; `None` if there was nothing to ask.
+    async fn sample(
+        &mut self,
+        sampler: Sampler,
+        watch: &Watch,
+        messages: &mut Messages,
+    ) -> ControlFlow<(), Option<Outcome>> {
+        let began = watch.clock.now();
+        let limit = watch.server.statement_timeout * 3 + NETWORK;
+        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
+            Ok(Ok(None)) => {
+                self.schedule.plan(sampler, began.elapsed + LOOK);
+                return ControlFlow::Continue(None);
+            }
+            Ok(Ok(Some(sampled))) => Ok(sampled),
+            Ok(Err(error)) => {
+                Err(Failure { outcome: error.outcome(), message: describe(sampler, &error) })
+            }
+            Err(_) => Err(Failure {
+                outcome: Outcome::Closed,
+                message: format!("no answer within {limit:?}; the network may be gone"),
+            }),
+        };
+        let took = watch.clock.now().elapsed.saturating_sub(began.elapsed);
+        let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+        messages.ran(sampler, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
+        self.plan_next(sampler, watch, began.elapsed, took, outcome);
+        let spending = Spending {
+            limit: self.budget.limit(),
+            demand: self.budget.demand(),
+            stretch: self.budget.stretch(),
+        };
+        watch.send(What::Ran { sampler, took, result: answer, spending }).await?;
+        ControlFlow::Continue(Some(outcome))
+    }
+
+    async fn ask(&self, sampler: Sampler, watch: &Watch) -> Result<Option<Sampled>, SampleError> {
+        let client = self.session.client();
+        Ok(match sampler {
+            Sampler::Database => {
+                Some(Sampled::Database(Box::new(self.database.read(client).await?)))
+            }
+            Sampler::Statements => match &self.statements {
+                Some(reader) => Some(Sampled::Statements(reader.read(client).await?)),
+                None => None,
+            },
+            Sampler::Texts => {
+                let board = watch.board.load();
+                let wanted = board.snapshot.server(&watch.name).map(|s| s.statements.wanted.clone());
+                match (&self.texts, wanted) {
+                    (Some(reader), Some(wanted)) if !wanted.is_empty() => {
+                        Some(Sampled::Texts(reader.read(client, &wanted).await?))
+                    }
+                    _ => None,
+                }
+            }
+        })
+    }
+
+    /// A tick that was missed is not caught up; texts that fail are asked for ever more rarely.
+    fn plan_next(
+        &mut self,
+        sampler: Sampler,
+        watch: &Watch,
+        began: Duration,
+        took: Duration,
+        outcome: Outcome,
+    ) {
+        let interval = match sampler {
+            Sampler::Database => watch.database.interval,
+            Sampler::Statements => watch.statements.interval,
+            Sampler::Texts => watch.statements.texts_interval,
+        };
+        self.budget.spent(sampler, interval, took);
+        let mut wait = interval.mul_f64(self.budget.stretch());
+        if sampler == Sampler::Texts {
+            self.texts_failed = if outcome == Outcome::Ok { 0 } else { self.texts_failed + 1 };
+            wait = wait.saturating_mul(1 << self.texts_failed.min(10));
+            wait = wait.min(LONGEST_TEXTS_WAIT.max(interval));
+        }
+        self.schedule.plan(sampler, began + wait);
+    }
+
+    async fn has_changed(&self, watch: &Watch) -> bool {
+        match pg::probe(&watch.server, &self.session).await {
+            Ok(found) => lacking(&found) != self.lacking,
+            Err(error) => {
+                tracing::debug!(server = %watch.name, "cannot probe again: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// A session in the database where pg_stat_statements can be read, else in the configured one.
+async fn connect(watch: &Watch) -> Result<(Session, Capabilities), (&'static str, String)> {
+    let server = &watch.server;
+    let connect = async |datname: &str| {
+        pg::connect(server, datname).await.map_err(|error| (error.kind(), error.to_string()))
+    };
+    let session = connect(&server.dbname).await?;
+    let found = pg::probe(server, &session).await.map_err(|error| ("probe", error.to_string()))?;
+    match &found.statements {
+        Ok(extension) if extension.datname != session.datname() => {
+            let there = connect(&extension.datname).await?;
+            Ok((there, found))
+        }
+        _ => Ok((session, found)),
+    }
+}
+
+/// What the probe missed, one line each, for people.
+fn lacking(found: &Capabilities) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Err(missing) = &found.statements {
+        lines.push(missing.to_string());
+    }
+    if !found.reads_all_stats {
+        lines.push(
+            "the role may not see other roles' statements and sessions; \
+             grant it pg_monitor, see `erpscope check`"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+fn describe(sampler: Sampler, error: &SampleError) -> String {
+    let hint = match (sampler, error.outcome()) {
+        (Sampler::Texts, Outcome::Timeout) => {
+            "; the texts take too long to read and are asked for ever more rarely: lower \
+             pg_stat_statements.max, reset pg_stat_statements, or raise statement_timeout"
+        }
+        (_, Outcome::Timeout) => "; it runs again at its next turn: raise statement_timeout if it stays",
+        (_, Outcome::Refused) => "; grant the role pg_monitor, see `erpscope check`",
+        (_, Outcome::Missing) => "; see `erpscope check`",
+        _ => "",
+    };
+    format!("the {} sampler brought nothing: {error}{hint}", sampler.name())
+}
+
+/// Up to a tenth of the interval, at most a second: agents that start together do not ask together.
+fn jitter(interval: Duration) -> Duration {
+    (interval / 10).min(Duration::from_secs(1)).mul_f64(fastrand::f64())
+}

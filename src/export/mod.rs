@@ -1,0 +1,5 @@
+//! Pictures of a snapshot: Prometheus text, JSON, the index page. No I/O; tested without a socket.
+
+pub mod json;
+pub mod metrics;
+pub mod page;

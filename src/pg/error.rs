@@ -1,0 +1,241 @@
+//! Why there is no connection, and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use super::tls::TlsError;
+use crate::config::{PasswordError, Server};
+
+/// Who tried to reach what, for messages. Holds nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    name: String,
+    host: String,
+    port: u16,
+    user: String,
+    datname: String,
+}
+
+impl Target {
+    pub(super) fn of(server: &Server, datname: &str) -> Self {
+        Self {
+            name: server.name.clone(),
+            host: server.host.clone(),
+            port: server.port,
+            user: server.user.clone(),
+            datname: datname.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, host, port, user, datname } = self;
+        write!(f, "`{name}` ({host}:{port}, database {datname:?}, role {user:?})")
+    }
+}
+
+/// Why there is no connection. Each message names the server and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name does not resolve.
+    #[error("cannot connect to {target}: the host name does not resolve; check `host` and DNS")]
+    HostNotFound {
+        /// To what.
+        target: Target,
+    },
+    /// Nobody listens, or a firewall says no.
+    #[error(
+        "cannot connect to {target}: {reason}; check that PostgreSQL runs there, `port`, \
+         listen_addresses and firewalls"
+    )]
+    Unreachable {
+        /// To what.
+        target: Target,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("cannot connect to {target}: no connection within {timeout:?}; check the network or raise connect_timeout")]
+    TimedOut {
+        /// To what.
+        target: Target,
+        /// `connect_timeout`.
+        timeout: Duration,
+    },
+    /// The password's source cannot be read.
+    #[error("cannot connect to {target}: {source}")]
+    Password {
+        /// To what.
+        target: Target,
+        /// Why.
+        source: PasswordError,
+    },
+    /// Password wrong or none given.
+    #[error("cannot connect to {target}: the server does not accept the password; check password_file, password_env or the role's password")]
+    WrongPassword {
+        /// To what.
+        target: Target,
+    },
+    /// pg_hba.conf or the role itself forbids it.
+    #[error("cannot connect to {target}: {message}; allow it in pg_hba.conf, or let the role log in")]
+    NotAllowed {
+        /// To what.
+        target: Target,
+        /// The server's words.
+        message: String,
+    },
+    /// No such database.
+    #[error("cannot connect to {target}: the database does not exist; check `dbname`")]
+    NoDatabase {
+        /// To what.
+        target: Target,
+    },
+    /// Every slot is taken.
+    #[error(
+        "cannot connect to {target}: all connection slots are taken; raise max_connections or the \
+         role's connection limit, or on PostgreSQL 16 and later grant the role pg_use_reserved_connections"
+    )]
+    NoSlot {
+        /// To what.
+        target: Target,
+    },
+    /// Starting, stopping or recovering.
+    #[error("cannot connect to {target}: {message}; it is tried again")]
+    NotReady {
+        /// To what.
+        target: Target,
+        /// The server's words.
+        message: String,
+    },
+    /// Certificates or keys of ours cannot be used.
+    #[error("cannot connect to {target}: {source}")]
+    TlsSetUp {
+        /// To what.
+        target: Target,
+        /// Why.
+        source: TlsError,
+    },
+    /// TLS failed.
+    #[error(
+        "cannot connect to {target}: TLS failed: {reason}; check sslmode, sslrootcert, and the \
+         server's `ssl` setting and certificate"
+    )]
+    Tls {
+        /// To what.
+        target: Target,
+        /// Why.
+        reason: String,
+    },
+    /// Something between drops the startup options.
+    #[error(
+        "cannot connect to {target}: {message}; connect to PostgreSQL itself, not through a pooler: \
+         the guards of a session do not survive one"
+    )]
+    Pooler {
+        /// To what.
+        target: Target,
+        /// Its words.
+        message: String,
+    },
+    /// Connected, but a guard does not hold.
+    #[error(
+        "connected to {target}, but the session is not read-only although it was asked to be; connect \
+         to PostgreSQL itself, not through a pooler, and check the role's settings (pg_db_role_setting)"
+    )]
+    GuardsIgnored {
+        /// To what.
+        target: Target,
+    },
+    /// Anything else.
+    #[error("cannot connect to {target}: {message}")]
+    Other {
+        /// To what.
+        target: Target,
+        /// The words of the server or the client library.
+        message: String,
+    },
+}
+
+impl ConnectError {
+    /// A bounded reason, for labels.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::HostNotFound { .. } => "host",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timeout",
+            Self::Password { .. } => "password_source",
+            Self::WrongPassword { .. } => "password",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::NoDatabase { .. } => "database",
+            Self::NoSlot { .. } => "slots",
+            Self::NotReady { .. } => "not_ready",
+            Self::TlsSetUp { .. } | Self::Tls { .. } => "tls",
+            Self::Pooler { .. } => "pooler",
+            Self::GuardsIgnored { .. } => "guards",
+            Self::Other { .. } => "other",
+        }
+    }
+}
+
+/// Finds the cause behind a failed connection.
+pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> ConnectError {
+    let target = target.clone();
+    if let Some(db) = error.as_db_error() {
+        let message = db.message().to_owned();
+        return match *db.code() {
+            SqlState::INVALID_PASSWORD => ConnectError::WrongPassword { target },
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION => ConnectError::NotAllowed { target, message },
+            SqlState::INVALID_CATALOG_NAME => ConnectError::NoDatabase { target },
+            SqlState::TOO_MANY_CONNECTIONS => ConnectError::NoSlot { target },
+            SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => {
+                ConnectError::NotReady { target, message }
+            }
+            SqlState::PROTOCOL_VIOLATION if message.contains("startup parameter") => {
+                ConnectError::Pooler { target, message }
+            }
+            SqlState::INSUFFICIENT_PRIVILEGE => ConnectError::NotAllowed { target, message },
+            _ => ConnectError::Other { target, message },
+        };
+    }
+    let reason = deepest(error);
+    let text = error.to_string();
+    match find_io(error) {
+        _ if text.contains("TLS") => ConnectError::Tls { target, reason },
+        Some(io) if is_rustls(io) => ConnectError::Tls { target, reason },
+        // The resolver's error has no code and no kind of its own.
+        Some(io) if io.raw_os_error().is_none() && reason.contains("lookup address") => {
+            ConnectError::HostNotFound { target }
+        }
+        Some(_) => ConnectError::Unreachable { target, reason },
+        None if text.contains("password") => ConnectError::WrongPassword { target },
+        None => ConnectError::Other { target, message: format!("{text}: {reason}") },
+    }
+}
+
+fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn is_rustls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+fn deepest(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

@@ -1,0 +1,15 @@
+//! Connections to PostgreSQL: how to get one, what guards it, what the server can. Ignorant of
+//! what is asked.
+
+mod backoff;
+mod error;
+mod lossy;
+mod probe;
+mod session;
+mod tls;
+
+pub use backoff::Backoff;
+pub use error::ConnectError;
+pub use lossy::Lossy;
+pub use probe::{Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe};
+pub use session::{Session, connect};

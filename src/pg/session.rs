@@ -1,0 +1,129 @@
+//! One guarded connection.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config};
+
+use super::error::{ConnectError, Target, classify};
+use super::tls;
+use crate::config::{self, Server, TlsMode};
+
+/// A connection of the agent's own. It ends when this is dropped.
+pub struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    datname: String,
+}
+
+impl Session {
+    /// To ask with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The database it is connected to.
+    #[must_use]
+    pub fn datname(&self) -> &str {
+        &self.datname
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Connects to one database of a server, with the guards that keep the agent harmless: read-only,
+/// short timeouts, no JIT, and a search_path on which nobody else can put anything.
+pub async fn connect(server: &Server, datname: &str) -> Result<Session, ConnectError> {
+    let target = Target::of(server, datname);
+    let timeout = server.connect_timeout;
+    match tokio::time::timeout(timeout, connect_unbounded(server, datname, &target)).await {
+        Ok(result) => result,
+        Err(_) => Err(ConnectError::TimedOut { target, timeout }),
+    }
+}
+
+async fn connect_unbounded(
+    server: &Server,
+    datname: &str,
+    target: &Target,
+) -> Result<Session, ConnectError> {
+    let settings = settings(server, datname, target)?;
+    let tls = tls::connector(&server.tls)
+        .map_err(|source| ConnectError::TlsSetUp { target: target.clone(), source })?;
+    let (client, connection) =
+        settings.connect(tls).await.map_err(|error| classify(target, &error))?;
+    let driver = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended");
+        }
+    });
+    let session = Session { client, driver, datname: datname.to_owned() };
+    let row = session
+        .client
+        .query_one("select current_setting('transaction_read_only') = 'on'", &[])
+        .await
+        .map_err(|error| classify(target, &error))?;
+    match row.try_get(0) {
+        Ok(true) => Ok(session),
+        _ => Err(ConnectError::GuardsIgnored { target: target.clone() }),
+    }
+}
+
+fn settings(server: &Server, datname: &str, target: &Target) -> Result<Config, ConnectError> {
+    let mut settings = Config::new();
+    settings
+        .host(&server.host)
+        .port(server.port)
+        .user(&server.user)
+        .dbname(datname)
+        .application_name("erpscope")
+        .options(guards(server))
+        .connect_timeout(server.connect_timeout)
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3)
+        .ssl_mode(match server.tls.mode {
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+        });
+    let password = config::password(server)
+        .map_err(|source| ConnectError::Password { target: target.clone(), source })?;
+    if let Some(password) = password {
+        settings.password(password.reveal());
+    }
+    Ok(settings)
+}
+
+/// Guards as startup options: they hold from the first statement on.
+fn guards(server: &Server) -> String {
+    let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
+    [
+        ("default_transaction_read_only", "on".to_owned()),
+        ("statement_timeout", milliseconds(server.statement_timeout)),
+        ("lock_timeout", milliseconds(server.lock_timeout)),
+        ("idle_in_transaction_session_timeout", "10000".to_owned()),
+        ("jit", "off".to_owned()),
+        ("work_mem", "16MB".to_owned()),
+        ("max_parallel_workers_per_gather", "0".to_owned()),
+        ("search_path", "pg_catalog".to_owned()),
+        ("client_min_messages", "warning".to_owned()),
+    ]
+    .iter()
+    .map(|(name, value)| format!("-c {name}={value}"))
+    .collect::<Vec<_>>()
+    .join(" ")
+}

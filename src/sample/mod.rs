@@ -1,0 +1,65 @@
+//! Samplers: each asks one question of the server and returns plain data.
+//!
+//! A sampler is one `.sql` file (what it costs is in its header) and, where rows become more than
+//! numbers, one `.rs` beside it. Samplers know SQL and nothing else: no state, no clock, no retry.
+
+pub mod database;
+mod decode;
+mod error;
+mod normalise;
+pub mod statements;
+pub mod texts;
+
+use std::time::{Duration, SystemTime};
+
+pub use error::{Outcome, SampleError};
+pub use normalise::normalise;
+
+/// Every sampler there is; the label `sampler`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sampler {
+    /// pg_stat_database, connections, names and facts about the server.
+    Database,
+    /// Counters of pg_stat_statements.
+    Statements,
+    /// Texts of pg_stat_statements.
+    Texts,
+}
+
+impl Sampler {
+    /// All samplers, in the order in which a new connection runs them.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Statements, Self::Texts];
+
+    /// The value of the label `sampler`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Statements => "statements",
+            Self::Texts => "texts",
+        }
+    }
+}
+
+/// When a sample was taken, by the agent's clocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Wall clock: for people and for timestamps. May jump.
+    pub wall: SystemTime,
+    /// Time since the agent's start: for intervals. Never goes back.
+    pub elapsed: Duration,
+}
+
+impl Moment {
+    /// The wall clock in seconds since 1970.
+    #[must_use]
+    pub fn unix_seconds(&self) -> f64 {
+        unix_seconds(self.wall)
+    }
+}
+
+/// A wall clock time in seconds since 1970; times before that are 0.
+#[must_use]
+pub fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}

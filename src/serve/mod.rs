@@ -1,0 +1,121 @@
+//! HTTP: a route is one picture of what is published. Never a query, never a wait for the rest.
+//!
+//! It runs on a thread and runtime of its own, so that it answers while the rest is busy.
+
+mod routes;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+
+use crate::export::metrics::Exposition;
+use crate::state::Snapshot;
+
+/// How long open requests may go on after the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What is published: replaced whole, read without a lock.
+#[derive(Default)]
+pub struct Published {
+    /// What is true.
+    pub snapshot: Snapshot,
+    /// The same as finished metrics.
+    pub exposition: Exposition,
+}
+
+/// Where the latest [`Published`] is found.
+pub type Board = Arc<ArcSwap<Published>>;
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; another program may hold it, \
+         choose another with `listen` in the config or --listen"
+    )]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The thread or its runtime could not be started.
+    #[error("cannot start the HTTP thread: {0}; the machine may be out of threads or memory")]
+    Start(#[source] io::Error),
+}
+
+/// A running server. Dropping it stops it: open requests are drained for a few seconds.
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on `address` and serves what is on `board`.
+    pub fn start(address: SocketAddr, board: Board) -> Result<Self, ServeError> {
+        let bind = |source| ServeError::Bind { address, source };
+        let listener = TcpListener::bind(address).map_err(bind)?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ServeError::Start)?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("serve".to_owned())
+            .spawn(move || runtime.block_on(serve(listener, board, stopped)))
+            .map_err(ServeError::Start)?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The address listened on (with the port chosen, if it was 0).
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the HTTP thread had ended by a panic");
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, board: Board, stopped: oneshot::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the listening socket cannot be used; nothing is served");
+            return;
+        }
+    };
+    let (drain, draining) = oneshot::channel::<()>();
+    let graceful = async move {
+        let _dropped_or_told = stopped.await;
+        drop(drain);
+    };
+    let server = axum::serve(listener, routes::router(board)).with_graceful_shutdown(graceful);
+    let deadline = async {
+        let _dropped = draining.await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = server => if let Err(error) = result {
+            tracing::error!(%error, "the HTTP server ended");
+        },
+        () = deadline => {}
+    }
+}

@@ -1,0 +1,69 @@
+//! Route -> picture.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::get;
+use axum::{Router, http};
+use serde_json::json;
+
+use super::Board;
+use crate::export::json::{StatementsQuery, health, statements};
+use crate::export::metrics::Format;
+use crate::export::page::page;
+
+pub(super) fn router(board: Board) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/statements", get(api_statements))
+        .fallback(missing)
+        .with_state(board)
+}
+
+async fn index(State(board): State<Board>) -> Html<String> {
+    Html(page(&board.load().snapshot))
+}
+
+async fn metrics(State(board): State<Board>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::accepted(accept.unwrap_or_default());
+    let page = board.load().exposition.page(format);
+    ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(board): State<Board>) -> Response {
+    let health = health(&board.load().snapshot);
+    let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+async fn api_statements(
+    State(board): State<Board>,
+    query: Result<Query<StatementsQuery>, QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return refuse(&rejection.body_text()),
+    };
+    match statements(&board.load().snapshot, &query) {
+        Ok(page) => Json(page).into_response(),
+        Err(error) => refuse(&error.to_string()),
+    }
+}
+
+fn refuse(message: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response()
+}
+
+async fn missing(uri: http::Uri) -> Response {
+    let message = format!("nothing is at {}; `/` lists what there is", uri.path());
+    (StatusCode::NOT_FOUND, Json(json!({ "error": message }))).into_response()
+}

@@ -1,0 +1,79 @@
+//! An immutable picture of the state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Spending;
+use crate::sample::database;
+use crate::track::databases::Database;
+use crate::track::samplers::Samplers;
+use crate::track::statements::View;
+
+/// All servers, in the order of their names.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The servers.
+    pub servers: Vec<ServerSnapshot>,
+}
+
+/// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.
+#[derive(Clone, Debug)]
+pub struct ServerSnapshot {
+    /// Its name in the config.
+    pub name: Arc<str>,
+    /// Whether it can be reached.
+    pub connection: Arc<Connection>,
+    /// Statements.
+    pub statements: Arc<View>,
+    /// Databases and facts.
+    pub databases: Arc<Databases>,
+    /// The samplers' own record.
+    pub samplers: Arc<Samplers>,
+    /// The budget, after the first run.
+    pub spending: Option<Spending>,
+}
+
+/// Whether a server can be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// Not tried yet.
+    #[default]
+    Starting,
+    /// Connected.
+    Up {
+        /// What is missing for full sight, one line each.
+        lacking: Vec<String>,
+    },
+    /// Not connected.
+    Down {
+        /// Bounded reason.
+        kind: &'static str,
+        /// What, where, what to do.
+        message: String,
+    },
+}
+
+/// Databases and facts about the server, after the first sample.
+#[derive(Clone, Debug, Default)]
+pub struct Databases {
+    /// Facts.
+    pub server: Option<database::Server>,
+    /// By label `datname`.
+    pub shown: BTreeMap<Arc<str>, Database>,
+}
+
+impl Snapshot {
+    /// The server of this name.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Option<&ServerSnapshot> {
+        self.servers.iter().find(|server| *server.name == *name)
+    }
+}
+
+impl ServerSnapshot {
+    /// Whether it is connected.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(*self.connection, Connection::Up { .. })
+    }
+}

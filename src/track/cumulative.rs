@@ -1,0 +1,50 @@
+//! Arithmetic on sets of cumulative counters.
+
+use crate::sample::{database, statements};
+
+/// A set of counters which the server only lets grow, unless they are reset.
+pub(super) trait Cumulative: Copy + Default {
+    /// Whether no counter is above its value in `later`. If one is, there was a reset between.
+    fn at_most(&self, later: &Self) -> bool;
+
+    /// The growth since `earlier`.
+    fn since(&self, earlier: &Self) -> Self;
+
+    /// Adds a growth.
+    fn add(&mut self, growth: &Self);
+}
+
+macro_rules! cumulative {
+    ($counters:ty { counts: $($count:ident)*; seconds: $($seconds:ident)* }) => {
+        impl Cumulative for $counters {
+            fn at_most(&self, later: &Self) -> bool {
+                true $(&& self.$count <= later.$count)* $(&& self.$seconds <= later.$seconds)*
+            }
+
+            fn since(&self, earlier: &Self) -> Self {
+                Self {
+                    $($count: self.$count.saturating_sub(earlier.$count),)*
+                    $($seconds: (self.$seconds - earlier.$seconds).max(0.0),)*
+                }
+            }
+
+            fn add(&mut self, growth: &Self) {
+                $(self.$count = self.$count.saturating_add(growth.$count);)*
+                $(self.$seconds += growth.$seconds;)*
+            }
+        }
+    };
+}
+
+cumulative!(statements::Counters {
+    counts: calls rows blocks_hit blocks_read blocks_dirtied blocks_written
+        temp_read temp_written wal_bytes;
+    seconds: exec_seconds plan_seconds io_read_seconds io_write_seconds
+});
+
+cumulative!(database::Counters {
+    counts: commits rollbacks deadlocks conflicts blocks_hit blocks_read temp_files temp_bytes
+        rows_returned rows_fetched rows_inserted rows_updated rows_deleted;
+    seconds: io_read_seconds io_write_seconds session_seconds active_seconds
+        idle_in_transaction_seconds
+});

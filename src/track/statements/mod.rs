@@ -1,0 +1,210 @@
+//! pg_stat_statements as counters that only grow: the heaviest singly, the rest in `other`.
+//!
+//! Every growth is charged to exactly one series at the moment it is seen: that of its statement
+//! if it is shown singly, else `other` of its database. So the sum over all series is the truth,
+//! and no series moves because another one comes or goes:
+//! - a statement enters at the value its series had when it left (0 the first time);
+//! - one that leaves stays visible, unchanged, for [`LINGER`], so that every scraper sees its last
+//!   value, while its further growth is charged to `other`.
+
+mod growth;
+mod unit;
+mod view;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::growth::Growth;
+use self::unit::{Display, Unit};
+pub use self::view::{Shown, View};
+use super::cumulative::Cumulative;
+use super::names::Names;
+use super::top;
+use crate::sample::Moment;
+use crate::sample::statements::{Counters, Sample};
+use crate::sample::texts::{self, TextKey};
+
+/// How long a series that left the top stays visible: Prometheus' look-back is as long.
+pub const LINGER: Duration = Duration::from_secs(300);
+
+/// A statement's weight halves in this time when it is not run.
+const HALF_LIFE: Duration = Duration::from_secs(600);
+
+/// How long the value of a series is remembered after its statement left the server.
+const REMEMBER: Duration = Duration::from_secs(24 * 3_600);
+
+/// What could not be told exactly, and how much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Entries in the last sample.
+    pub tracked: u64,
+    /// Entries in the last sample which the agent's role may not see: they are in `other`.
+    pub hidden: u64,
+    /// Times when pg_stat_statements threw out its least used entries: each loses counts.
+    pub deallocated: u64,
+    /// Resets of all entries.
+    pub resets: u64,
+    /// Resets or re-entries of single entries.
+    pub entry_resets: u64,
+    /// Times when the counters were another history's (a fail-over): nothing was counted.
+    pub rebased: u64,
+}
+
+/// The statements of one server.
+#[derive(Debug)]
+pub struct Statements {
+    top: usize,
+    growth: Growth,
+    units: HashMap<TextKey, Unit>,
+    other: BTreeMap<Arc<str>, Counters>,
+    last: Option<Moment>,
+}
+
+impl Statements {
+    /// Nothing seen yet; at most `top` statements will be shown singly.
+    #[must_use]
+    pub fn new(top: usize) -> Self {
+        Self {
+            top,
+            growth: Growth::default(),
+            units: HashMap::new(),
+            other: BTreeMap::new(),
+            last: None,
+        }
+    }
+
+    /// Another limit from the next sample on.
+    pub fn limit(&mut self, top: usize) {
+        self.top = top;
+    }
+
+    /// Folds one sample of counters in.
+    pub fn apply(&mut self, at: Moment, sample: &Sample, names: &Names) {
+        self.fade(at);
+        let first = self.last.is_none();
+        for (key, growth) in self.growth.read(sample) {
+            let unit = key.queryid.map(|queryid| {
+                let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
+                self.units.entry(text_key).or_insert_with(|| Unit::new(at.elapsed))
+            });
+            let charged = unit.is_some_and(|unit| unit.charge(&growth, at.elapsed));
+            if !charged {
+                self.other.entry(names.datname(key.dbid)).or_default().add(&growth);
+            }
+        }
+        if first {
+            self.weigh_history(sample);
+        }
+        self.choose(at, names);
+        self.forget(at);
+        self.last = Some(at);
+    }
+
+    /// Folds texts in.
+    pub fn apply_texts(&mut self, sample: &texts::Sample) {
+        let found: HashMap<&TextKey, &str> =
+            sample.texts.iter().map(|(key, text)| (key, text.as_str())).collect();
+        for key in &sample.asked {
+            if let Some(unit) = self.units.get_mut(key) {
+                unit.learn(found.get(key).copied());
+            }
+        }
+    }
+
+    /// What is true now.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View::of(&self.units, &self.other, self.growth.counts())
+    }
+
+    fn fade(&mut self, at: Moment) {
+        let Some(last) = self.last else { return };
+        let age = at.elapsed.saturating_sub(last.elapsed).as_secs_f64();
+        let factor = 0.5_f64.powf(age / HALF_LIFE.as_secs_f64());
+        for unit in self.units.values_mut() {
+            unit.fade(factor);
+        }
+    }
+
+    /// Until statements have run before our eyes, what they weighed before ranks them; it yields
+    /// to anything that runs now.
+    fn weigh_history(&mut self, sample: &Sample) {
+        const PAST: f64 = 1e-6;
+        for statement in &sample.statements {
+            let key = statement.key;
+            let Some(queryid) = key.queryid else { continue };
+            let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
+            if let Some(unit) = self.units.get_mut(&text_key) {
+                unit.weigh(&statement.counters, PAST);
+            }
+        }
+    }
+
+    fn choose(&mut self, at: Moment, names: &Names) {
+        let mut order: Vec<(TextKey, &mut Unit)> =
+            self.units.iter_mut().map(|(key, unit)| (*key, unit)).collect();
+        // A fixed order: equal weights must not shuffle from sample to sample.
+        order.sort_unstable_by_key(|(key, _)| *key);
+        let mut labels = HashSet::new();
+        let items: Vec<(top::Score, bool)> = order
+            .iter_mut()
+            .map(|(key, unit)| {
+                let shown = unit.display == Display::Single;
+                let free = unit.name(*key, names).is_some_and(|l| labels.insert((l, key.queryid)));
+                (if free { unit.score() } else { top::Score::default() }, shown)
+            })
+            .collect();
+        let mut single = vec![false; order.len()];
+        for picked in top::pick(&items, self.top) {
+            if let Some(single) = single.get_mut(picked) {
+                *single = true;
+            }
+        }
+        for ((_, unit), single) in order.iter_mut().zip(single) {
+            unit.show(single, at.elapsed);
+        }
+        self.end_oldest_lingering();
+    }
+
+    /// Lingering series count against the limit too: at most as many as are shown singly.
+    fn end_oldest_lingering(&mut self) {
+        let mut leaving: Vec<(Duration, &mut Unit)> = self
+            .units
+            .values_mut()
+            .filter_map(|unit| match unit.display {
+                Display::Leaving { since } => Some((since, unit)),
+                _ => None,
+            })
+            .collect();
+        let excess = leaving.len().saturating_sub(self.top);
+        leaving.sort_unstable_by_key(|(since, _)| *since);
+        for (_, unit) in leaving.into_iter().take(excess) {
+            unit.display = Display::Other;
+        }
+    }
+
+    /// Lets go of units whose entries have left the server, unless their series must be continued.
+    fn forget(&mut self, at: Moment) {
+        let most = self.top.saturating_mul(4).saturating_add(1_000);
+        let gone = |unit: &Unit| unit.seen != at.elapsed && unit.display == Display::Other;
+        self.units.retain(|_, unit| {
+            !gone(unit)
+                || unit.was_shown() && at.elapsed.saturating_sub(unit.seen) < REMEMBER
+        });
+        let mut remembered: Vec<(Duration, TextKey)> = self
+            .units
+            .iter()
+            .filter(|(_, unit)| gone(unit))
+            .map(|(key, unit)| (unit.seen, *key))
+            .collect();
+        let excess = remembered.len().saturating_sub(most);
+        remembered.sort_unstable();
+        for (_, key) in remembered.into_iter().take(excess) {
+            self.units.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

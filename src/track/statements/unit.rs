@@ -1,0 +1,146 @@
+//! What is shown as one statement: the entries of one role, database and queryid.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::LINGER;
+use crate::sample::statements::Counters;
+use crate::sample::texts::TextKey;
+use crate::track::cumulative::Cumulative;
+use crate::track::names::Names;
+use crate::track::top::Score;
+
+/// A text that was not found this often is not asked for again.
+const TRIES: u8 = 3;
+
+/// Where a unit's growth is charged, and whether its series is visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Display {
+    /// Charged to `other`.
+    Other,
+    /// Charged to its own series, which is visible.
+    Single,
+    /// Charged to `other`; its own series is still visible, unchanged.
+    Leaving {
+        /// When it left the top.
+        since: Duration,
+    },
+}
+
+/// The labels `datname` and `usename`.
+pub(super) type Labels = (Arc<str>, Arc<str>);
+
+#[derive(Debug)]
+enum Text {
+    Wanted { tries: u8 },
+    Known(Arc<str>),
+}
+
+#[derive(Debug)]
+pub(super) struct Unit {
+    labels: Option<Labels>,
+    text: Text,
+    score: Score,
+    pub(super) display: Display,
+    /// Growth charged to its own series.
+    pub(super) series: Counters,
+    /// All growth.
+    pub(super) total: Counters,
+    /// When an entry of it was last in a sample.
+    pub(super) seen: Duration,
+}
+
+impl Unit {
+    pub(super) fn new(at: Duration) -> Self {
+        Self {
+            labels: None,
+            text: Text::Wanted { tries: 0 },
+            score: Score::default(),
+            display: Display::Other,
+            series: Counters::default(),
+            total: Counters::default(),
+            seen: at,
+        }
+    }
+
+    /// Adds growth; false if it is to be charged to `other`.
+    pub(super) fn charge(&mut self, growth: &Counters, at: Duration) -> bool {
+        self.seen = at;
+        self.total.add(growth);
+        self.weigh(growth, 1.0);
+        let single = self.display == Display::Single;
+        if single {
+            self.series.add(growth);
+        }
+        single
+    }
+
+    pub(super) fn weigh(&mut self, growth: &Counters, factor: f64) {
+        let weights = [
+            growth.exec_seconds + growth.plan_seconds,
+            growth.calls as f64,
+            (growth.blocks_read + growth.blocks_written) as f64,
+            (growth.temp_read + growth.temp_written) as f64,
+            growth.wal_bytes as f64,
+        ];
+        for (score, weight) in self.score.iter_mut().zip(weights) {
+            *score += weight * factor;
+        }
+    }
+
+    pub(super) fn fade(&mut self, factor: f64) {
+        for score in &mut self.score {
+            *score *= factor;
+        }
+    }
+
+    pub(super) fn score(&self) -> Score {
+        self.score
+    }
+
+    /// Its labels, once both names are known; they stay as they were first shown.
+    pub(super) fn name(&mut self, key: TextKey, names: &Names) -> Option<Labels> {
+        if self.labels.is_none() {
+            self.labels = names.both(key.dbid, key.userid);
+        }
+        self.labels.clone()
+    }
+
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
+    pub(super) fn show(&mut self, single: bool, at: Duration) {
+        self.display = match self.display {
+            _ if single => Display::Single,
+            Display::Single => Display::Leaving { since: at },
+            Display::Leaving { since } if at.saturating_sub(since) < LINGER => self.display,
+            _ => Display::Other,
+        };
+    }
+
+    pub(super) fn was_shown(&self) -> bool {
+        self.series != Counters::default()
+    }
+
+    /// Notes the answer to a request for its text.
+    pub(super) fn learn(&mut self, text: Option<&str>) {
+        match (text, &mut self.text) {
+            (Some(text), _) => self.text = Text::Known(text.into()),
+            (None, Text::Wanted { tries }) => *tries = tries.saturating_add(1),
+            (None, Text::Known(_)) => {}
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&Arc<str>> {
+        match &self.text {
+            Text::Known(text) => Some(text),
+            Text::Wanted { .. } => None,
+        }
+    }
+
+    pub(super) fn wants_text(&self) -> bool {
+        self.display == Display::Single
+            && matches!(self.text, Text::Wanted { tries } if tries < TRIES)
+    }
+}

@@ -1,0 +1,74 @@
+//! The statements of one server as others see them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::Counts;
+use super::unit::{Display, Unit};
+use crate::sample::statements::Counters;
+use crate::sample::texts::TextKey;
+
+/// One statement that is shown singly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// Its database.
+    pub datname: Arc<str>,
+    /// Its role.
+    pub usename: Arc<str>,
+    /// Hash of its shape.
+    pub queryid: i64,
+    /// Its normalised text, once read.
+    pub query: Option<Arc<str>>,
+    /// What its series show: growth while it was shown singly.
+    pub series: Counters,
+    /// All growth since the agent first saw it.
+    pub total: Counters,
+    /// It has left the top: its series no longer move and will go away.
+    pub leaving: bool,
+}
+
+/// An immutable picture of a server's statements.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// Shown singly, ordered by database, queryid and role.
+    pub shown: Vec<Shown>,
+    /// The rest, by database.
+    pub other: Vec<(Arc<str>, Counters)>,
+    /// How many there are, and what could not be told.
+    pub counts: Counts,
+    /// Texts that are wanted.
+    pub wanted: Vec<TextKey>,
+}
+
+impl View {
+    pub(super) fn of(
+        units: &HashMap<TextKey, Unit>,
+        other: &BTreeMap<Arc<str>, Counters>,
+        counts: Counts,
+    ) -> Self {
+        let mut shown: Vec<Shown> = units
+            .iter()
+            .filter(|(_, unit)| unit.display != Display::Other)
+            .filter_map(|(key, unit)| {
+                let (datname, usename) = unit.labels()?.clone();
+                Some(Shown {
+                    datname,
+                    usename,
+                    queryid: key.queryid,
+                    query: unit.text().cloned(),
+                    series: unit.series,
+                    total: unit.total,
+                    leaving: unit.display != Display::Single,
+                })
+            })
+            .collect();
+        shown.sort_unstable_by(|a, b| {
+            (&a.datname, a.queryid, &a.usename).cmp(&(&b.datname, b.queryid, &b.usename))
+        });
+        let mut wanted: Vec<TextKey> =
+            units.iter().filter(|(_, unit)| unit.wants_text()).map(|(key, _)| *key).collect();
+        wanted.sort_unstable();
+        let other = other.iter().map(|(datname, sum)| (Arc::clone(datname), *sum)).collect();
+        Self { shown, other, counts, wanted }
+    }
+}
