@@ -12,3 +12,4 @@ pub mod state;
 pub mod export;
 pub mod serve;
 pub mod agent;
+pub mod demo;

@@ -3,14 +3,26 @@
 //! A [`Config`] is complete and valid: every key has its value, every value is typed. It is made by
 //! [`load`], which reports every fault it finds at once, each with its key and line.
 
+mod duration;
+mod fault;
+mod keys;
+mod load;
 mod password;
+mod reader;
+mod reference;
 mod secret;
+mod server;
+mod service;
+mod url;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use fault::{ConfigErrors, Fault};
+pub use load::{Flags, Loaded, Sources, load};
 pub use password::{PasswordError, password};
+pub use reference::{example, reference};
 pub use secret::Secret;
 
 /// Everything the agent needs to know, validated.
@@ -150,3 +162,6 @@ pub enum TlsMode {
     /// TLS, trusted, and issued for this host name.
     VerifyFull,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! From sources to a [`Config`], or to every fault at once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{ConfigErrors, Fault};
+use super::keys::{DATABASE, GENERAL, LOG, SECTIONS, SERVER, STATEMENTS, Section};
+use super::reader::{Faults, File, Table, declares, nearest};
+use super::{Config, Database, Log, LogFormat, Server, Statements, server};
+
+/// Variables with our prefix that are not keys: the path of the config file, and for tests and
+/// the demo the folder of PostgreSQL's programs.
+const OTHER_VARIABLES: [&str; 2] = ["ERPSCOPE_CONFIG", "ERPSCOPE_PG_BIN"];
+
+/// Where a config comes from. The environment is given, so that nothing here depends on the process.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The config file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// What flags say; they outrank everything.
+    pub flags: Flags,
+}
+
+/// Values from the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--log-level`
+    pub log_level: Option<String>,
+    /// `--url`: the one server.
+    pub url: Option<String>,
+}
+
+/// A valid config and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The config.
+    pub config: Config,
+    /// Not wrong, but worth a look.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// Every fault there is, not only the first.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
+    let mut faults = Faults::default();
+    let text = match &sources.file {
+        Some(path) => read(path, &mut faults),
+        None => String::new(),
+    };
+    let name = sources.file.as_deref().map_or_else(String::new, |path| path.display().to_string());
+    let file = File { name, text: &text };
+    let (root, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        let place = file.place(error.span().map_or(0, |span| span.start));
+        faults.add(place, "", format!("not TOML: {}", error.message().trim().replace('\n', ", ")));
+    }
+    let loading = Loading { sources, file: &file, root: root.get_ref() };
+    let config = loading.config(&mut faults);
+    let mut warnings = Faults::default();
+    loading.warn_of_unknown_variables(&mut warnings);
+    match config {
+        Some(config) if faults.0.is_empty() => {
+            config.servers.iter().for_each(|s| server::warn(s, &file, &mut warnings));
+            Ok(Loaded { config, warnings: warnings.0 })
+        }
+        _ => Err(ConfigErrors(faults.0)),
+    }
+}
+
+fn read(path: &Path, faults: &mut Faults) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| {
+        faults.add(path.display().to_string(), "", format!("cannot be read: {error}"));
+        String::new()
+    })
+}
+
+struct Loading<'a> {
+    sources: &'a Sources,
+    file: &'a File<'a>,
+    root: &'a DeTable<'a>,
+}
+
+impl Loading<'_> {
+    fn config(&self, faults: &mut Faults) -> Option<Config> {
+        let flags = &self.sources.flags;
+        let general = self.table(&GENERAL, flags.listen.as_ref().map(|f| ("listen", f, "--listen")), faults);
+        let log = self.table(&LOG, flags.log_level.as_ref().map(|f| ("level", f, "--log-level")), faults);
+        let statements = self.table(&STATEMENTS, None, faults);
+        let database = self.table(&DATABASE, None, faults);
+        let servers = self.servers(faults);
+        // Each is read, whatever the others say, so that no fault hides another.
+        let listen = general.address("listen", faults);
+        let budget = general.share("budget", faults);
+        let level = log.text("level", faults).filter(|level| valid_filter(level, &log, faults));
+        let format = log.text("format", faults);
+        let statements = read_statements(&statements, faults);
+        let database = read_database(&database, faults);
+        let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
+        Some(Config {
+            listen: listen?,
+            log: Log { level: level?, format },
+            budget: budget?,
+            statements: statements?,
+            database: database?,
+            servers: servers?,
+        })
+    }
+
+    /// A table with what file, environment and a flag give for it.
+    fn table(
+        &self,
+        section: &'static Section,
+        flag: Option<(&'static str, &String, &str)>,
+        faults: &mut Faults,
+    ) -> Table {
+        let mut table = Table::new(section, section.name, &self.file.name);
+        let tables: Vec<&str> = SECTIONS.iter().map(|s| s.name).filter(|name| !name.is_empty()).collect();
+        if section.name.is_empty() {
+            table.take(self.root, self.file, &tables, faults);
+        } else if let Some(value) = self.root.get(section.name) {
+            match value.get_ref() {
+                DeValue::Table(found) => table.take(found, self.file, &[], faults),
+                _ => faults.add(self.file.place(value.span().start), section.name, format!("write it as a table: [{}]", section.name)),
+            }
+        }
+        self.take_variables(&mut table, section);
+        if let Some((name, text, place)) = flag {
+            table.set(name, text, place);
+        }
+        table
+    }
+
+    fn take_variables(&self, table: &mut Table, section: &'static Section) {
+        for key in section.keys {
+            let variable = section.variable(key.name);
+            if let Some(text) = self.sources.env.get(&variable) {
+                table.set(key.name, text, &variable);
+            }
+        }
+    }
+
+    fn servers(&self, faults: &mut Faults) -> Option<Vec<Server>> {
+        let mut tables = self.server_tables(faults);
+        self.override_the_one_server(&mut tables, faults);
+        if tables.is_empty() {
+            faults.add(
+                if self.file.name.is_empty() { "the config" } else { &self.file.name },
+                "server",
+                "no server to watch: add a [[server]] table, or set ERPSCOPE_SERVER_URL, or give --url",
+            );
+            return None;
+        }
+        let servers: Vec<Option<Server>> =
+            tables.iter_mut().map(|table| server::read(table, &self.sources.env, faults)).collect();
+        let mut names = HashSet::new();
+        for (table, server) in tables.iter().zip(&servers) {
+            if let Some(server) = server
+                && !names.insert(server.name.clone())
+            {
+                faults.add(&table.place, table.key("name"), format!("{:?} is the name of another server, too: give each its own", server.name));
+            }
+        }
+        servers.into_iter().collect()
+    }
+
+    fn server_tables(&self, faults: &mut Faults) -> Vec<Table> {
+        let Some(value) = self.root.get("server") else { return Vec::new() };
+        let DeValue::Array(list) = value.get_ref() else {
+            faults.add(self.file.place(value.span().start), "server", "write each server as its own table: [[server]]");
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (index, value) in list.iter().enumerate() {
+            let place = self.file.place(value.span().start);
+            let path = format!("server[{index}]");
+            match value.get_ref() {
+                DeValue::Table(found) => {
+                    let mut table = Table::new(&SERVER, &path, &place);
+                    table.take(found, self.file, &[], faults);
+                    tables.push(table);
+                }
+                _ => faults.add(place, path, "write each server as its own table: [[server]]"),
+            }
+        }
+        tables
+    }
+
+    /// `--url` and `ERPSCOPE_SERVER_*` make the one server, or change the only one in the file.
+    fn override_the_one_server(&self, tables: &mut Vec<Table>, faults: &mut Faults) {
+        let variables: Vec<String> = SERVER.keys.iter().map(|key| SERVER.variable(key.name)).collect();
+        let place = match (&self.sources.flags.url, variables.iter().find(|v| self.sources.env.contains_key(*v))) {
+            (Some(_), _) => "--url".to_owned(),
+            (None, Some(variable)) => variable.clone(),
+            (None, None) => return,
+        };
+        if tables.len() > 1 {
+            faults.add(place, "server", "the config file has several servers, so it is not clear which one this is for; put it into the file");
+            return;
+        }
+        if tables.is_empty() {
+            tables.push(Table::new(&SERVER, "server", &place));
+        }
+        for table in tables {
+            self.take_variables(table, &SERVER);
+            if let Some(url) = &self.sources.flags.url {
+                table.set("url", url, "--url");
+            }
+        }
+    }
+
+    fn warn_of_unknown_variables(&self, warnings: &mut Faults) {
+        let known: Vec<String> =
+            SECTIONS.iter().flat_map(|s| s.keys.iter().map(|key| s.variable(key.name))).collect();
+        for name in self.sources.env.keys().filter(|name| name.starts_with("ERPSCOPE_")) {
+            let declared = SECTIONS.iter().any(|section| declares(section, name).is_some());
+            if declared || OTHER_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            let problem = match nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => format!("this variable means nothing; did you mean {near}?"),
+                None => "this variable means nothing".to_owned(),
+            };
+            warnings.add(name, "", problem);
+        }
+    }
+}
+
+fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {
+    match tracing_subscriber::EnvFilter::builder().parse(level) {
+        Ok(_) => true,
+        Err(_) => {
+            let place = log.given("level").map_or("the default", |given| &given.place);
+            faults.add(place, log.key("level"), format!("{level:?} is no level (error, warn, info, debug, trace) and no filter such as erpscope=debug"));
+            false
+        }
+    }
+}
+
+fn read_statements(table: &Table, faults: &mut Faults) -> Option<Statements> {
+    let interval = table.duration("interval", faults);
+    let texts_interval = table.duration("texts_interval", faults);
+    let top = size(table.count("top", faults));
+    let text_chars = size(table.count("text_chars", faults));
+    Some(Statements { interval: interval?, texts_interval: texts_interval?, top: top?, text_chars: text_chars? })
+}
+
+fn read_database(table: &Table, faults: &mut Faults) -> Option<Database> {
+    let interval = table.duration("interval", faults);
+    let top = size(table.count("top", faults));
+    Some(Database { interval: interval?, top: top? })
+}
+
+fn size(count: Option<u64>) -> Option<usize> {
+    count.and_then(|n| usize::try_from(n).ok())
+}

@@ -1,0 +1,82 @@
+//! The example file and the reference, made from the declarations.
+
+use std::fmt::Write;
+
+use super::keys::{SECTIONS, Section, Shape};
+use super::reader::expected;
+
+/// The text of `erpscope.toml`: every key with its default and a sentence.
+#[must_use]
+pub fn example() -> String {
+    let mut out = String::from(
+        "# Configuration of erpscope: every key with its default. Keys in comments need not be given.\n\
+         # Each can also be set by the environment variable of its name: [statements] interval is\n\
+         # ERPSCOPE_STATEMENTS_INTERVAL. Flags outrank variables, variables outrank this file.\n\
+         # `erpscope run --check-config` tells every fault at once; SIGHUP takes up changes.\n",
+    );
+    for section in SECTIONS {
+        match section.name {
+            "" => {}
+            "server" => {
+                let _infallible = write!(out, "\n# {}\n[[server]]\n", section.help);
+            }
+            name => {
+                let _infallible = write!(out, "\n# {}\n[{name}]\n", section.help);
+            }
+        }
+        for key in section.keys {
+            let value = match (key.default, key.shape) {
+                (Some(default), Shape::Count { .. } | Shape::Share) => default.to_owned(),
+                (Some(default), _) => format!("{default:?}"),
+                (None, _) => "\"\"".to_owned(),
+            };
+            let _infallible = write!(out, "\n# {} ({})\n# {} = {value}\n", key.help, expected(key.shape), key.name);
+        }
+    }
+    out
+}
+
+/// The text of docs/configuration.md.
+#[must_use]
+pub fn reference() -> String {
+    let mut out = String::from(
+        "# Configuration\n\n\
+         Made from the declarations in `src/config/keys.rs`; `UPDATE_DOCS=1 cargo test --lib docs` \
+         writes it anew. [erpscope.toml](../erpscope.toml) is an example with every key.\n\n\
+         A value comes from a flag, else an environment variable, else the config file, else the \
+         default. `ERPSCOPE_SERVER_*` make the one server, or change the only one in the file. All \
+         faults are told at once, with key and line; `erpscope run --check-config` only checks. On \
+         SIGHUP the file is read again; if it has a fault, the old config stays.\n\n\
+         Passwords in files and variables are read at each connection, so that they can be rotated \
+         without a restart.\n",
+    );
+    for section in SECTIONS {
+        table(&mut out, section);
+    }
+    out
+}
+
+fn table(out: &mut String, section: &Section) {
+    let title = match section.name {
+        "" => "Top level".to_owned(),
+        "server" => "`[[server]]`".to_owned(),
+        name => format!("`[{name}]`"),
+    };
+    let _infallible = write!(
+        out,
+        "\n## {title}\n\n{}{}| key | default | variable | meaning |\n|---|---|---|---|\n",
+        section.help,
+        if section.help.is_empty() { "" } else { "\n\n" },
+    );
+    for key in section.keys {
+        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let _infallible = writeln!(
+            out,
+            "| `{}` | {default} | `{}` | {} Holds {}. |",
+            key.name,
+            section.variable(key.name),
+            key.help.replace('|', "\\|"),
+            expected(key.shape),
+        );
+    }
+}

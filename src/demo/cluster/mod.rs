@@ -1,0 +1,226 @@
+//! A throw-away PostgreSQL cluster: for the demo, and for every test that needs a real server.
+
+mod account;
+mod binaries;
+mod error;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use self::account::Account;
+pub use self::binaries::Binaries;
+pub use self::error::ClusterError;
+use self::process::{Postmaster, run};
+
+/// How the server is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Folder of the PostgreSQL programs; searched for if not given.
+    pub pg_bin: Option<PathBuf>,
+    /// Lines for postgresql.conf, on top of the cluster's own.
+    pub settings: Vec<(String, String)>,
+    /// Lines for pg_hba.conf, before the one that trusts everyone on this machine.
+    pub hba: Vec<String>,
+    /// Encoding of the databases (default `UTF8`).
+    pub encoding: Option<String>,
+}
+
+impl Options {
+    /// Adds a line to postgresql.conf.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a line to pg_hba.conf.
+    #[must_use]
+    pub fn hba(mut self, line: &str) -> Self {
+        self.hba.push(line.to_owned());
+        self
+    }
+}
+
+/// A running cluster. Dropping it stops the server and removes its folder.
+pub struct Cluster {
+    postmaster: Option<Postmaster>,
+    binaries: Binaries,
+    account: Account,
+    port: u16,
+    folder: TempDir,
+}
+
+/// How long a server may take to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The superuser of every cluster.
+pub const SUPERUSER: &str = "postgres";
+
+impl Cluster {
+    /// Makes a cluster in a temporary folder and starts it on a free port of 127.0.0.1. As root,
+    /// PostgreSQL's programs run under another account, because PostgreSQL refuses root.
+    pub async fn start(options: &Options) -> Result<Self, ClusterError> {
+        let binaries = Binaries::find(options.pg_bin.as_deref())?;
+        let account = Account::for_postgres()?;
+        let folder = tempfile::Builder::new()
+            .prefix("erpscope-pg-")
+            .tempdir()
+            .map_err(|source| ClusterError::Folder { path: std::env::temp_dir(), source })?;
+        account.own(folder.path())?;
+        let port = free_port()?;
+        let mut cluster = Self { postmaster: None, binaries, account, port, folder };
+        cluster.make(options).await?;
+        cluster.start_again().await?;
+        Ok(cluster)
+    }
+
+    async fn make(&self, options: &Options) -> Result<(), ClusterError> {
+        let data = self.data();
+        let encoding = options.encoding.as_deref().unwrap_or("UTF8");
+        let locale = if encoding == "UTF8" { "C.UTF-8" } else { "C" };
+        let mut initdb = self.command("initdb");
+        initdb
+            .arg("--pgdata")
+            .arg(&data)
+            .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync", "--no-instructions"])
+            .args(["--encoding", encoding, "--locale", locale]);
+        run("initdb", &mut initdb).await?;
+        self.append("postgresql.conf", &self.settings(options))?;
+        let hba = format!(
+            "{}\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n",
+            options.hba.join("\n")
+        );
+        self.write(&data.join("pg_hba.conf"), &hba)
+    }
+
+    /// Settings which make a server that may be lost fast, and one that is worth watching.
+    fn settings(&self, options: &Options) -> String {
+        let port = self.port.to_string();
+        let sockets = self.folder.path().display().to_string();
+        let own = [
+            ("listen_addresses", "127.0.0.1"),
+            ("port", port.as_str()),
+            ("unix_socket_directories", sockets.as_str()),
+            ("shared_preload_libraries", "pg_stat_statements"),
+            ("track_io_timing", "on"),
+            ("log_lock_waits", "on"),
+            ("fsync", "off"),
+            ("synchronous_commit", "off"),
+            ("full_page_writes", "off"),
+            ("max_wal_size", "4GB"),
+        ];
+        let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        own.into_iter()
+            .chain(given)
+            .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''")))
+            .collect()
+    }
+
+    /// Starts the server again after [`Cluster::stop`].
+    pub async fn start_again(&mut self) -> Result<(), ClusterError> {
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data());
+        let mut postmaster = Postmaster::start(command, &self.log_file())?;
+        postmaster.wait_until_ready(&self.url("postgres"), &self.log_file(), PATIENCE).await?;
+        self.postmaster = Some(postmaster);
+        Ok(())
+    }
+
+    /// Stops the server: sessions are ended, data is kept.
+    pub async fn stop(&mut self) -> Result<(), ClusterError> {
+        match self.postmaster.take() {
+            Some(mut postmaster) => postmaster.stop(PATIENCE).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Kills the server as a crash would; the next start recovers.
+    pub fn crash(&mut self) {
+        // Dropping it stops it in immediate mode.
+        self.postmaster = None;
+    }
+
+    /// Makes the server read its configuration again.
+    pub fn reload(&self) {
+        if let Some(postmaster) = &self.postmaster {
+            postmaster.reload();
+        }
+    }
+
+    /// Adds lines to a file in the data folder, such as `postgresql.conf`.
+    pub fn append(&self, file: &str, lines: &str) -> Result<(), ClusterError> {
+        let path = self.data().join(file);
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        self.write(&path, &format!("{before}\n{lines}"))
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<(), ClusterError> {
+        std::fs::write(path, text)
+            .map_err(|source| ClusterError::Folder { path: path.to_owned(), source })?;
+        self.account.own(path)
+    }
+
+    /// Gives a file to the account that the server runs under, for it alone to read.
+    pub fn hand_over(&self, path: &Path) -> Result<(), ClusterError> {
+        self.account.own(path)
+    }
+
+    fn command(&self, program: &str) -> tokio::process::Command {
+        let mut command = self.account.command(&self.binaries.program(program));
+        command.current_dir(self.folder.path()).env("LC_ALL", "C").env_remove("PGDATA");
+        command
+    }
+
+    /// A URL to connect to as superuser, without a password.
+    #[must_use]
+    pub fn url(&self, datname: &str) -> String {
+        format!("postgres://{SUPERUSER}@127.0.0.1:{}/{datname}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Folder of its Unix socket, and of everything else of it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What the server has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Before its folder goes.
+        self.postmaster = None;
+    }
+}
+
+/// A port that is free now. Another program can take it before the server does; then the start
+/// fails with the server's own message.
+fn free_port() -> Result<u16, ClusterError> {
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(ClusterError::Port)
+}
