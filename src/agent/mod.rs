@@ -20,9 +20,9 @@ use self::clock::Clock;
 use self::fold::Fold;
 use self::watch::Watch;
 use crate::config::{Config, Server};
+use crate::serve;
 use crate::serve::{Board, Published, ServeError};
 use crate::state::{Event, Limits, What};
-use crate::serve;
 
 pub use signals::run;
 
@@ -137,8 +137,10 @@ impl Agent {
 
     fn watch(&mut self, server: Server) {
         let name = server.name.clone();
-        let limits =
-            Limits { statements: self.config.statements.top, databases: self.config.database.top };
+        let limits = Limits {
+            statements: self.config.statements.top,
+            databases: self.config.database.top,
+        };
         let (stop, stopped) = flag::channel(false);
         let watch = Watch {
             name: name.as_str().into(),
@@ -155,7 +157,9 @@ impl Agent {
     }
 
     async fn unwatch(&mut self, name: &str) {
-        let Some(Watched { stop, task }) = self.watched.remove(name) else { return };
+        let Some(Watched { stop, task }) = self.watched.remove(name) else {
+            return;
+        };
         let _already_ended = stop.send(true);
         if let Err(error) = task.await {
             tracing::error!(server = name, %error, "the task that watched this server had failed");
@@ -163,7 +167,11 @@ impl Agent {
     }
 
     async fn send(&self, name: &str, what: What) {
-        let event = Event { server: name.into(), at: self.clock.now(), what };
+        let event = Event {
+            server: name.into(),
+            at: self.clock.now(),
+            what,
+        };
         let _fold_ended = self.events.send(event).await;
     }
 }

@@ -15,8 +15,16 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, key, problem } = self;
-        if key.is_empty() { write!(f, "{place}: {problem}") } else { write!(f, "{place}: {key}: {problem}") }
+        let Self {
+            place,
+            key,
+            problem,
+        } = self;
+        if key.is_empty() {
+            write!(f, "{place}: {problem}")
+        } else {
+            write!(f, "{place}: {key}: {problem}")
+        }
     }
 }
 
@@ -29,7 +37,11 @@ impl std::error::Error for ConfigErrors {}
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0.len();
-        write!(f, "the config has {n} fault{}:", if n == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "the config has {n} fault{}:",
+            if n == 1 { "" } else { "s" }
+        )?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }

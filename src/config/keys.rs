@@ -42,27 +42,53 @@ pub(super) struct Section {
 }
 
 const fn seconds(min: u64, max: u64) -> Shape {
-    Shape::Duration { min: Duration::from_secs(min), max: Duration::from_secs(max) }
+    Shape::Duration {
+        min: Duration::from_secs(min),
+        max: Duration::from_secs(max),
+    }
 }
 
 const fn milliseconds(min: u64, max: u64) -> Shape {
-    Shape::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max) }
+    Shape::Duration {
+        min: Duration::from_millis(min),
+        max: Duration::from_millis(max),
+    }
 }
 
 const fn key(name: &'static str, shape: Shape, default: &'static str, help: &'static str) -> Key {
-    Key { name, shape, default: Some(default), help }
+    Key {
+        name,
+        shape,
+        default: Some(default),
+        help,
+    }
 }
 
 const fn optional(name: &'static str, shape: Shape, help: &'static str) -> Key {
-    Key { name, shape, default: None, help }
+    Key {
+        name,
+        shape,
+        default: None,
+        help,
+    }
 }
 
 pub(super) const GENERAL: Section = Section {
     name: "",
     help: "",
     keys: &[
-        key("listen", Shape::Address, "127.0.0.1:10187", "Where /metrics, the API and the page are served."),
-        key("budget", Shape::Share, "0.01", "Share of one core of a server's time that sampling it may take; intervals are stretched to keep it."),
+        key(
+            "listen",
+            Shape::Address,
+            "127.0.0.1:10187",
+            "Where /metrics, the API and the page are served.",
+        ),
+        key(
+            "budget",
+            Shape::Share,
+            "0.01",
+            "Share of one core of a server's time that sampling it may take; intervals are stretched to keep it.",
+        ),
     ],
 };
 
@@ -70,8 +96,18 @@ pub(super) const LOG: Section = Section {
     name: "log",
     help: "What is written to standard error.",
     keys: &[
-        key("level", Shape::Text, "info", "error, warn, info, debug, trace, or a filter such as erpscope=debug."),
-        key("format", Shape::Choice(&["text", "json"]), "text", "For people, or one JSON object a line."),
+        key(
+            "level",
+            Shape::Text,
+            "info",
+            "error, warn, info, debug, trace, or a filter such as erpscope=debug.",
+        ),
+        key(
+            "format",
+            Shape::Choice(&["text", "json"]),
+            "text",
+            "For people, or one JSON object a line.",
+        ),
     ],
 };
 
@@ -79,10 +115,33 @@ pub(super) const STATEMENTS: Section = Section {
     name: "statements",
     help: "Sampling of pg_stat_statements.",
     keys: &[
-        key("interval", seconds(1, 3_600), "10s", "How often counters are read."),
-        key("texts_interval", seconds(1, 86_400), "60s", "At most how often texts are read; only while one is missing."),
-        key("top", Shape::Count { min: 0, max: 5_000 }, "200", "Statements shown singly for each server; the rest is in `other`."),
-        key("text_chars", Shape::Count { min: 50, max: 10_000 }, "1000", "A normalised text is cut to so many characters."),
+        key(
+            "interval",
+            seconds(1, 3_600),
+            "10s",
+            "How often counters are read.",
+        ),
+        key(
+            "texts_interval",
+            seconds(1, 86_400),
+            "60s",
+            "At most how often texts are read; only while one is missing.",
+        ),
+        key(
+            "top",
+            Shape::Count { min: 0, max: 5_000 },
+            "200",
+            "Statements shown singly for each server; the rest is in `other`.",
+        ),
+        key(
+            "text_chars",
+            Shape::Count {
+                min: 50,
+                max: 10_000,
+            },
+            "1000",
+            "A normalised text is cut to so many characters.",
+        ),
     ],
 };
 
@@ -90,8 +149,18 @@ pub(super) const DATABASE: Section = Section {
     name: "database",
     help: "Sampling of pg_stat_database and of facts about the server.",
     keys: &[
-        key("interval", seconds(1, 3_600), "15s", "How often they are read."),
-        key("top", Shape::Count { min: 1, max: 1_000 }, "100", "Databases shown singly for each server; the rest is in `other`."),
+        key(
+            "interval",
+            seconds(1, 3_600),
+            "15s",
+            "How often they are read.",
+        ),
+        key(
+            "top",
+            Shape::Count { min: 1, max: 1_000 },
+            "100",
+            "Databases shown singly for each server; the rest is in `other`.",
+        ),
     ],
 };
 
@@ -99,24 +168,103 @@ pub(super) const SERVER: Section = Section {
     name: "server",
     help: "A PostgreSQL server to watch; repeat the whole table for each.",
     keys: &[
-        optional("name", Shape::Text, "The label `server` everywhere; default host:port."),
-        optional("url", Shape::Secret, "postgres://user@host:port/dbname?sslmode=...; instead of the parts below."),
-        optional("service", Shape::Text, "A service of pg_service.conf (PGSERVICEFILE, ~/.pg_service.conf, PGSYSCONFDIR); gives any of the parts below."),
-        key("host", Shape::Text, "localhost", "Name or address, or the folder of a Unix socket."),
-        key("port", Shape::Count { min: 1, max: 65_535 }, "5432", "Port."),
-        key("user", Shape::Text, "erpscope", "Role; `erpscope setup` prints the SQL that makes it."),
-        key("dbname", Shape::Text, "postgres", "Database connected to first."),
-        optional("password", Shape::Secret, "The password itself; better kept in a file."),
-        optional("password_file", Shape::Text, "File whose first line is the password; read at each connection."),
-        optional("password_env", Shape::Text, "Environment variable that holds the password."),
-        optional("passfile", Shape::Text, "libpq's password file; default PGPASSFILE, else ~/.pgpass."),
-        key("sslmode", Shape::Choice(&["disable", "prefer", "require", "verify-ca", "verify-full"]), "prefer", "TLS, as libpq defines the modes."),
-        optional("sslrootcert", Shape::Text, "PEM file of the authorities to trust; default the system's."),
-        optional("sslcert", Shape::Text, "PEM file of the client's certificate."),
+        optional(
+            "name",
+            Shape::Text,
+            "The label `server` everywhere; default host:port.",
+        ),
+        optional(
+            "url",
+            Shape::Secret,
+            "postgres://user@host:port/dbname?sslmode=...; instead of the parts below.",
+        ),
+        optional(
+            "service",
+            Shape::Text,
+            "A service of pg_service.conf (PGSERVICEFILE, ~/.pg_service.conf, PGSYSCONFDIR); gives any of the parts below.",
+        ),
+        key(
+            "host",
+            Shape::Text,
+            "localhost",
+            "Name or address, or the folder of a Unix socket.",
+        ),
+        key(
+            "port",
+            Shape::Count {
+                min: 1,
+                max: 65_535,
+            },
+            "5432",
+            "Port.",
+        ),
+        key(
+            "user",
+            Shape::Text,
+            "erpscope",
+            "Role; `erpscope setup` prints the SQL that makes it.",
+        ),
+        key(
+            "dbname",
+            Shape::Text,
+            "postgres",
+            "Database connected to first.",
+        ),
+        optional(
+            "password",
+            Shape::Secret,
+            "The password itself; better kept in a file.",
+        ),
+        optional(
+            "password_file",
+            Shape::Text,
+            "File whose first line is the password; read at each connection.",
+        ),
+        optional(
+            "password_env",
+            Shape::Text,
+            "Environment variable that holds the password.",
+        ),
+        optional(
+            "passfile",
+            Shape::Text,
+            "libpq's password file; default PGPASSFILE, else ~/.pgpass.",
+        ),
+        key(
+            "sslmode",
+            Shape::Choice(&["disable", "prefer", "require", "verify-ca", "verify-full"]),
+            "prefer",
+            "TLS, as libpq defines the modes.",
+        ),
+        optional(
+            "sslrootcert",
+            Shape::Text,
+            "PEM file of the authorities to trust; default the system's.",
+        ),
+        optional(
+            "sslcert",
+            Shape::Text,
+            "PEM file of the client's certificate.",
+        ),
         optional("sslkey", Shape::Text, "PEM file of its key."),
-        key("connect_timeout", milliseconds(100, 60_000), "5s", "For connecting, TLS and authentication together."),
-        key("statement_timeout", milliseconds(100, 600_000), "2s", "Set in every session of the agent."),
-        key("lock_timeout", milliseconds(10, 10_000), "100ms", "Set in every session of the agent."),
+        key(
+            "connect_timeout",
+            milliseconds(100, 60_000),
+            "5s",
+            "For connecting, TLS and authentication together.",
+        ),
+        key(
+            "statement_timeout",
+            milliseconds(100, 600_000),
+            "2s",
+            "Set in every session of the agent.",
+        ),
+        key(
+            "lock_timeout",
+            milliseconds(10, 10_000),
+            "100ms",
+            "Set in every session of the agent.",
+        ),
     ],
 };
 
@@ -126,7 +274,11 @@ pub(super) const SECTIONS: [&Section; 5] = [&GENERAL, &LOG, &STATEMENTS, &DATABA
 impl Section {
     /// The environment variable for a key of this table.
     pub(super) fn variable(&self, key: &str) -> String {
-        let path = if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
+        let path = if self.name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}_{key}", self.name)
+        };
         format!("ERPSCOPE_{}", path.to_uppercase())
     }
 }

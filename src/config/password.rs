@@ -10,7 +10,9 @@ use super::{Password, Secret, Server};
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// The file cannot be read.
-    #[error("the password file {path} cannot be read: {source}; check that it is there and readable by the agent")]
+    #[error(
+        "the password file {path} cannot be read: {source}; check that it is there and readable by the agent"
+    )]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -61,24 +63,31 @@ pub fn password(server: &Server) -> Result<Option<Secret>, PasswordError> {
 }
 
 fn read(path: &Path) -> Result<String, PasswordError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| PasswordError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| PasswordError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The first line of a libpq password file that fits: `host:port:dbname:user:password`, where `*`
 /// fits all and a backslash takes `:` and `\` literally. A Unix socket's folder is `localhost`, too.
 fn look_up(text: &str, server: &Server) -> Option<String> {
-    let host = |field: &str| field == server.host || field == "localhost" && server.host.starts_with('/');
-    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let fields = fields(line);
-        let [f_host, port, dbname, user, password] = fields.as_slice() else { return None };
-        let fits = (f_host == "*" || host(f_host))
-            && (port == "*" || *port == server.port.to_string())
-            && (dbname == "*" || *dbname == server.dbname)
-            && (user == "*" || *user == server.user);
-        fits.then(|| password.clone())
-    })
+    let host =
+        |field: &str| field == server.host || field == "localhost" && server.host.starts_with('/');
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .find_map(|line| {
+            let fields = fields(line);
+            let [f_host, port, dbname, user, password] = fields.as_slice() else {
+                return None;
+            };
+            let fits = (f_host == "*" || host(f_host))
+                && (port == "*" || *port == server.port.to_string())
+                && (dbname == "*" || *dbname == server.dbname)
+                && (user == "*" || *user == server.user);
+            fits.then(|| password.clone())
+        })
 }
 
 fn fields(line: &str) -> Vec<String> {

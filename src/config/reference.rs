@@ -30,7 +30,13 @@ pub fn example() -> String {
                 (Some(default), _) => format!("{default:?}"),
                 (None, _) => "\"\"".to_owned(),
             };
-            let _infallible = write!(out, "\n# {} ({})\n# {} = {value}\n", key.help, expected(key.shape), key.name);
+            let _infallible = write!(
+                out,
+                "\n# {} ({})\n# {} = {value}\n",
+                key.help,
+                expected(key.shape),
+                key.name
+            );
         }
     }
     out
@@ -69,7 +75,9 @@ fn table(out: &mut String, section: &Section) {
         if section.help.is_empty() { "" } else { "\n\n" },
     );
     for key in section.keys {
-        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let default = key
+            .default
+            .map_or_else(String::new, |default| format!("`{default}`"));
         let _infallible = writeln!(
             out,
             "| `{}` | {default} | `{}` | {} Holds {}. |",

@@ -15,7 +15,9 @@ pub(super) fn read(
 ) -> Option<Server> {
     let good = take_url(table, faults) & take_service(table, env, faults);
     let host = table.text("host", faults);
-    let port = table.count("port", faults).and_then(|port| u16::try_from(port).ok());
+    let port = table
+        .count("port", faults)
+        .and_then(|port| u16::try_from(port).ok());
     let user = table.text("user", faults);
     let dbname = table.text("dbname", faults);
     let password = password(table, env, faults);
@@ -42,7 +44,9 @@ pub(super) fn read(
 }
 
 fn take_url(table: &mut Table, faults: &mut Faults) -> bool {
-    let Some(given) = table.given("url").cloned() else { return true };
+    let Some(given) = table.given("url").cloned() else {
+        return true;
+    };
     let parts = match url::parse(&given.text) {
         Ok(parts) => parts,
         Err(problem) => {
@@ -54,7 +58,11 @@ fn take_url(table: &mut Table, faults: &mut Faults) -> bool {
         match table.given(name) {
             // The environment and flags may replace a part of the url in the file.
             Some(part) if part.place.starts_with("ERPSCOPE_") => {}
-            Some(part) => faults.add(part.place.clone(), table.key(name), "is given by `url`, too: write it in one of the two"),
+            Some(part) => faults.add(
+                part.place.clone(),
+                table.key(name),
+                "is given by `url`, too: write it in one of the two",
+            ),
             None => table.set_quietly(name, &value, &given.place),
         }
     }
@@ -62,7 +70,9 @@ fn take_url(table: &mut Table, faults: &mut Faults) -> bool {
 }
 
 fn take_service(table: &mut Table, env: &BTreeMap<String, String>, faults: &mut Faults) -> bool {
-    let Some(given) = table.given("service").cloned() else { return true };
+    let Some(given) = table.given("service").cloned() else {
+        return true;
+    };
     match service::read(&given.text, env) {
         Ok(parts) => {
             for (name, value) in parts {
@@ -77,7 +87,12 @@ fn take_service(table: &mut Table, env: &BTreeMap<String, String>, faults: &mut 
     }
 }
 
-fn name(table: &Table, host: Option<&str>, port: Option<u16>, faults: &mut Faults) -> Option<String> {
+fn name(
+    table: &Table,
+    host: Option<&str>,
+    port: Option<u16>,
+    faults: &mut Faults,
+) -> Option<String> {
     if table.given("name").is_none() {
         return Some(format!("{}:{}", host?, port?));
     }
@@ -85,17 +100,35 @@ fn name(table: &Table, host: Option<&str>, port: Option<u16>, faults: &mut Fault
     if name.chars().count() <= 63 {
         return Some(name);
     }
-    let place = table.given("name").map_or_else(String::new, |given| given.place.clone());
+    let place = table
+        .given("name")
+        .map_or_else(String::new, |given| given.place.clone());
     faults.add(place, table.key("name"), "is longer than 63 characters");
     None
 }
 
-fn password(table: &Table, env: &BTreeMap<String, String>, faults: &mut Faults) -> Option<Password> {
+fn password(
+    table: &Table,
+    env: &BTreeMap<String, String>,
+    faults: &mut Faults,
+) -> Option<Password> {
     let sources = ["password", "password_file", "password_env", "passfile"];
-    let given: Vec<&str> = sources.into_iter().filter(|name| table.given(name).is_some()).collect();
+    let given: Vec<&str> = sources
+        .into_iter()
+        .filter(|name| table.given(name).is_some())
+        .collect();
     if let [_, second, ..] = given.as_slice() {
-        let place = table.given(second).map_or_else(String::new, |given| given.place.clone());
-        faults.add(place, table.key(second), format!("give the password in one way, not several ({})", given.join(", ")));
+        let place = table
+            .given(second)
+            .map_or_else(String::new, |given| given.place.clone());
+        faults.add(
+            place,
+            table.key(second),
+            format!(
+                "give the password in one way, not several ({})",
+                given.join(", ")
+            ),
+        );
         return None;
     }
     let mut text = |name| table.text(name, faults);
@@ -130,7 +163,11 @@ fn tls(table: &Table, faults: &mut Faults) -> Option<Tls> {
         if mode != TlsMode::Disable
             && let Err(error) = std::fs::File::open(&path)
         {
-            faults.add(given.place.clone(), table.key(name), format!("{} cannot be read: {error}", path.display()));
+            faults.add(
+                given.place.clone(),
+                table.key(name),
+                format!("{} cannot be read: {error}", path.display()),
+            );
         }
         Some(path)
     };
@@ -139,24 +176,51 @@ fn tls(table: &Table, faults: &mut Faults) -> Option<Tls> {
         (Some(cert), Some(key)) => Some(ClientCert { cert, key }),
         (None, None) => None,
         (cert, _) => {
-            let (has, lacks) = if cert.is_some() { ("sslcert", "sslkey") } else { ("sslkey", "sslcert") };
-            let place = table.given(has).map_or_else(String::new, |given| given.place.clone());
-            faults.add(place, table.key(has), format!("a client certificate needs {lacks}, too"));
+            let (has, lacks) = if cert.is_some() {
+                ("sslcert", "sslkey")
+            } else {
+                ("sslkey", "sslcert")
+            };
+            let place = table
+                .given(has)
+                .map_or_else(String::new, |given| given.place.clone());
+            faults.add(
+                place,
+                table.key(has),
+                format!("a client certificate needs {lacks}, too"),
+            );
             None
         }
     };
-    Some(Tls { mode, root_cert, client })
+    Some(Tls {
+        mode,
+        root_cert,
+        client,
+    })
 }
 
 /// What is not wrong with a server but worth a look.
 pub(super) fn warn(server: &Server, file: &File<'_>, warnings: &mut Faults) {
-    let place = || if file.name.is_empty() { server.name.clone() } else { file.name.clone() };
+    let place = || {
+        if file.name.is_empty() {
+            server.name.clone()
+        } else {
+            file.name.clone()
+        }
+    };
     match &server.password {
         Password::Inline(_) if others_may_read(Path::new(&file.name)) => {
-            warnings.add(place(), "password", "stands in a file that others may read: chmod 600 it, or use password_file");
+            warnings.add(
+                place(),
+                "password",
+                "stands in a file that others may read: chmod 600 it, or use password_file",
+            );
         }
         Password::File(path) if !path.is_file() => {
-            let problem = format!("{} is not there yet; it is looked for at each connection", path.display());
+            let problem = format!(
+                "{} is not there yet; it is looked for at each connection",
+                path.display()
+            );
             warnings.add(place(), "password_file", problem);
         }
         _ => {}

@@ -25,13 +25,21 @@ pub(super) fn read(
 ) -> Result<Vec<(&'static str, String)>, String> {
     let files = files(env);
     for path in &files {
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
+        let Ok(text) = std::fs::read_to_string(path) else {
+            continue;
+        };
         if let Some(parts) = section(&text, service) {
             return Ok(parts);
         }
     }
-    let looked: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-    Err(format!("service {service:?} is in none of {}", looked.join(", ")))
+    let looked: Vec<String> = files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Err(format!(
+        "service {service:?} is in none of {}",
+        looked.join(", ")
+    ))
 }
 
 fn files(env: &BTreeMap<String, String>) -> Vec<PathBuf> {
@@ -41,7 +49,9 @@ fn files(env: &BTreeMap<String, String>) -> Vec<PathBuf> {
         (None, Some(home)) => files.push(PathBuf::from(home).join(".pg_service.conf")),
         (None, None) => {}
     }
-    let system = env.get("PGSYSCONFDIR").map_or("/etc/postgresql-common", String::as_str);
+    let system = env
+        .get("PGSYSCONFDIR")
+        .map_or("/etc/postgresql-common", String::as_str);
     files.push(PathBuf::from(system).join("pg_service.conf"));
     files
 }
@@ -52,11 +62,20 @@ fn section(text: &str, service: &str) -> Option<Vec<(&'static str, String)>> {
     lines.find(|line| line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) == Some(service))?;
     let mut parts = Vec::new();
     for line in lines.take_while(|line| !line.starts_with('[')) {
-        let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else { continue };
+        let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
         let (name, value) = (name.trim(), value.trim());
         if let Some((_, key)) = KEYS.iter().find(|(theirs, _)| *theirs == name) {
             let seconds = *key == "connect_timeout";
-            parts.push((*key, if seconds { format!("{value}s") } else { value.to_owned() }));
+            parts.push((
+                *key,
+                if seconds {
+                    format!("{value}s")
+                } else {
+                    value.to_owned()
+                },
+            ));
         }
     }
     Some(parts)

@@ -5,7 +5,14 @@
 
 use percent_encoding::percent_decode_str;
 
-const PARAMETERS: [&str; 6] = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout"];
+const PARAMETERS: [&str; 6] = [
+    "host",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "connect_timeout",
+];
 
 /// The parts that a URL gives, under the names of our keys.
 pub(super) fn parse(url: &str) -> Result<Vec<(&'static str, String)>, String> {
@@ -19,7 +26,13 @@ pub(super) fn parse(url: &str) -> Result<Vec<(&'static str, String)>, String> {
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let (host, port) = split_port(address)?;
     let mut parts = Vec::new();
-    let all = [("user", user), ("password", password), ("host", host), ("port", port), ("dbname", dbname)];
+    let all = [
+        ("user", user),
+        ("password", password),
+        ("host", host),
+        ("port", port),
+        ("dbname", dbname),
+    ];
     for (name, raw) in all.into_iter().filter(|(_, raw)| !raw.is_empty()) {
         parts.push((name, decode(name, raw)?));
     }
@@ -31,19 +44,32 @@ pub(super) fn parse(url: &str) -> Result<Vec<(&'static str, String)>, String> {
 
 fn split_port(address: &str) -> Result<(&str, &str), String> {
     if address.contains(',') {
-        return Err("names several hosts: write a [[server]] for each, since each has its own statistics".to_owned());
+        return Err(
+            "names several hosts: write a [[server]] for each, since each has its own statistics"
+                .to_owned(),
+        );
     }
     if let Some(rest) = address.strip_prefix('[') {
-        let (host, port) = rest.split_once(']').ok_or("has an IPv6 address without its closing bracket")?;
+        let (host, port) = rest
+            .split_once(']')
+            .ok_or("has an IPv6 address without its closing bracket")?;
         return Ok((host, port.strip_prefix(':').unwrap_or(port)));
     }
     Ok(address.rsplit_once(':').unwrap_or((address, "")))
 }
 
 fn parameter(pair: &str) -> Result<(&'static str, String), String> {
-    let known = || format!("has a parameter that is not one of {}", PARAMETERS.join(", "));
+    let known = || {
+        format!(
+            "has a parameter that is not one of {}",
+            PARAMETERS.join(", ")
+        )
+    };
     let (name, raw) = pair.split_once('=').ok_or_else(known)?;
-    let name = PARAMETERS.into_iter().find(|parameter| *parameter == name).ok_or_else(known)?;
+    let name = PARAMETERS
+        .into_iter()
+        .find(|parameter| *parameter == name)
+        .ok_or_else(known)?;
     let value = decode(name, raw)?;
     // libpq's connect_timeout is in seconds, without a unit.
     let seconds = name == "connect_timeout" && value.bytes().all(|b| b.is_ascii_digit());

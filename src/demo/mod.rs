@@ -1,3 +1,13 @@
-//! `erpscope demo`: a throw-away PostgreSQL with a made-up distributor's ERP under load.
+//! `erpscope demo`: a throw-away PostgreSQL with a made-up distributor's ERP under load, watched
+//! by the agent. What is wrong in it on purpose is listed in docs/demo.md.
 
 pub mod cluster;
+mod load;
+mod run;
+mod stage;
+mod summary;
+mod worker;
+
+pub use load::{Load, Tally};
+pub use run::{DemoOptions, run};
+pub use stage::{DATNAME, DemoError, Sizes, Stage, StageOptions};

@@ -4,4 +4,4 @@ mod health;
 mod statements;
 
 pub use health::{Health, health};
-pub use statements::{BadQuery, Order, StatementsQuery, StatementsPage, statements};
+pub use statements::{BadQuery, Order, StatementsPage, StatementsQuery, statements};

@@ -33,8 +33,17 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, host, port, user, datname } = self;
-        write!(f, "`{name}` ({host}:{port}, database {datname:?}, role {user:?})")
+        let Self {
+            name,
+            host,
+            port,
+            user,
+            datname,
+        } = self;
+        write!(
+            f,
+            "`{name}` ({host}:{port}, database {datname:?}, role {user:?})"
+        )
     }
 }
 
@@ -59,7 +68,9 @@ pub enum ConnectError {
         reason: String,
     },
     /// No answer in time.
-    #[error("cannot connect to {target}: no connection within {timeout:?}; check the network or raise connect_timeout")]
+    #[error(
+        "cannot connect to {target}: no connection within {timeout:?}; check the network or raise connect_timeout"
+    )]
     TimedOut {
         /// To what.
         target: Target,
@@ -75,13 +86,17 @@ pub enum ConnectError {
         source: PasswordError,
     },
     /// Password wrong or none given.
-    #[error("cannot connect to {target}: the server does not accept the password; check password_file, password_env or the role's password")]
+    #[error(
+        "cannot connect to {target}: the server does not accept the password; check password_file, password_env or the role's password"
+    )]
     WrongPassword {
         /// To what.
         target: Target,
     },
     /// pg_hba.conf or the role itself forbids it.
-    #[error("cannot connect to {target}: {message}; allow it in pg_hba.conf, or let the role log in")]
+    #[error(
+        "cannot connect to {target}: {message}; allow it in pg_hba.conf, or let the role log in"
+    )]
     NotAllowed {
         /// To what.
         target: Target,
@@ -189,7 +204,9 @@ pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> Connec
         let message = db.message().to_owned();
         return match *db.code() {
             SqlState::INVALID_PASSWORD => ConnectError::WrongPassword { target },
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION => ConnectError::NotAllowed { target, message },
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                ConnectError::NotAllowed { target, message }
+            }
             SqlState::INVALID_CATALOG_NAME => ConnectError::NoDatabase { target },
             SqlState::TOO_MANY_CONNECTIONS => ConnectError::NoSlot { target },
             SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => {
@@ -213,7 +230,10 @@ pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> Connec
         }
         Some(_) => ConnectError::Unreachable { target, reason },
         None if text.contains("password") => ConnectError::WrongPassword { target },
-        None => ConnectError::Other { target, message: format!("{text}: {reason}") },
+        None => ConnectError::Other {
+            target,
+            message: format!("{text}: {reason}"),
+        },
     }
 }
 
@@ -229,7 +249,9 @@ fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
 }
 
 fn is_rustls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn deepest(error: &(dyn Error + 'static)) -> String {

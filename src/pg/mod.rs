@@ -11,5 +11,7 @@ mod tls;
 pub use backoff::Backoff;
 pub use error::ConnectError;
 pub use lossy::Lossy;
-pub use probe::{Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe};
+pub use probe::{
+    Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe,
+};
 pub use session::{Session, connect};

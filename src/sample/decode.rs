@@ -12,8 +12,15 @@ impl<'a> FromSql<'a> for Count {
     /// The binary format is numeric_send's (src/backend/utils/adt/numeric.c): the number of base
     /// 10,000 digits, the weight of the first, sign, display scale, then the digits.
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        let mut words = raw.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
-        let mut word = || words.next().map(u16::from_be_bytes).ok_or("numeric is cut short");
+        let mut words = raw
+            .chunks_exact(2)
+            .filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+        let mut word = || {
+            words
+                .next()
+                .map(u16::from_be_bytes)
+                .ok_or("numeric is cut short")
+        };
         let (digits, weight, sign, _scale) = (word()?, word()?, word()?, word()?);
         if sign != 0 {
             return Err("numeric is negative or not a number where a count was expected".into());
@@ -21,7 +28,11 @@ impl<'a> FromSql<'a> for Count {
         let places = i32::from(weight.cast_signed()) + 1;
         let mut value: u64 = 0;
         for place in 0..places {
-            let digit = if place < i32::from(digits) { word()? } else { 0 };
+            let digit = if place < i32::from(digits) {
+                word()?
+            } else {
+                0
+            };
             value = value
                 .checked_mul(10_000)
                 .and_then(|v| v.checked_add(u64::from(digit)))

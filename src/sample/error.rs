@@ -67,7 +67,9 @@ impl SampleError {
     /// The bounded reason.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let Self::Query(error) = self else { return Outcome::Reset };
+        let Self::Query(error) = self else {
+            return Outcome::Reset;
+        };
         if error.is_closed() {
             return Outcome::Closed;
         }
@@ -83,7 +85,9 @@ impl SampleError {
                 | &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             ) => Outcome::Missing,
             Some(
-                &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW,
+                &SqlState::ADMIN_SHUTDOWN
+                | &SqlState::CRASH_SHUTDOWN
+                | &SqlState::CANNOT_CONNECT_NOW,
             ) => Outcome::Closed,
             _ => Outcome::Error,
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
 use crate::sample::{Moment, Outcome};
+use crate::track::databases;
 use crate::track::names::Names;
 use crate::track::samplers::Samplers;
 use crate::track::statements::{Statements, View};
-use crate::track::databases;
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -49,7 +49,12 @@ impl Server {
             What::Lost { kind, message } => {
                 self.connection_view = Arc::new(Connection::Down { kind, message });
             }
-            What::Ran { sampler, took, result, spending } => {
+            What::Ran {
+                sampler,
+                took,
+                result,
+                spending,
+            } => {
                 let (outcome, failure) = match result {
                     Ok(sampled) => {
                         self.fold(at, sampled);

@@ -49,7 +49,10 @@ impl Watch {
             match Sampling::begin(self).await {
                 Ok(mut sampling) => {
                     messages.connected(sampling.lacking());
-                    self.send(What::Connected { lacking: sampling.lacking().to_vec() }).await?;
+                    self.send(What::Connected {
+                        lacking: sampling.lacking().to_vec(),
+                    })
+                    .await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
                         Ended::Changed => continue,
                         Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,
@@ -61,7 +64,12 @@ impl Watch {
         }
     }
 
-    async fn lost(&self, messages: &mut Messages, kind: &'static str, message: String) -> ControlFlow<()> {
+    async fn lost(
+        &self,
+        messages: &mut Messages,
+        kind: &'static str,
+        message: String,
+    ) -> ControlFlow<()> {
         if messages.lost(kind, &message) {
             return self.send(What::Lost { kind, message }).await;
         }
@@ -70,7 +78,11 @@ impl Watch {
 
     /// Breaks when nobody folds events any more.
     async fn send(&self, what: What) -> ControlFlow<()> {
-        let event = Event { server: Arc::clone(&self.name), at: self.clock.now(), what };
+        let event = Event {
+            server: Arc::clone(&self.name),
+            at: self.clock.now(),
+            what,
+        };
         match self.events.send(event).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

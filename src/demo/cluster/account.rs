@@ -22,7 +22,9 @@ impl Account {
         ["postgres", "nobody"]
             .iter()
             .find_map(|name| User::from_name(name).ok().flatten())
-            .map(|user| Self { other: Some((user.uid, user.gid)) })
+            .map(|user| Self {
+                other: Some((user.uid, user.gid)),
+            })
             .ok_or(ClusterError::NoAccount)
     }
 
@@ -37,9 +39,13 @@ impl Account {
 
     /// Makes a file or folder this account's, and closes it to others.
     pub(super) fn own(self, path: &Path) -> Result<(), ClusterError> {
-        let failed = |source| ClusterError::Folder { path: path.to_owned(), source };
+        let failed = |source| ClusterError::Folder {
+            path: path.to_owned(),
+            source,
+        };
         if let Some((uid, gid)) = self.other {
-            std::os::unix::fs::chown(path, Some(uid.as_raw()), Some(gid.as_raw())).map_err(failed)?;
+            std::os::unix::fs::chown(path, Some(uid.as_raw()), Some(gid.as_raw()))
+                .map_err(failed)?;
         }
         let mode = if path.is_dir() { 0o700 } else { 0o600 };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)

@@ -19,7 +19,9 @@ pub enum ClusterError {
         looked_in: Vec<PathBuf>,
     },
     /// As root, and no other account to run PostgreSQL under.
-    #[error("PostgreSQL refuses to run as root, and there is no account `postgres` or `nobody` to run it under")]
+    #[error(
+        "PostgreSQL refuses to run as root, and there is no account `postgres` or `nobody` to run it under"
+    )]
     NoAccount,
     /// No folder for it.
     #[error("cannot make or use {path}: {source}; is the disk full, or TMPDIR not writable?")]

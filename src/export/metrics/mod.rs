@@ -12,8 +12,8 @@ mod text;
 use std::sync::Arc;
 
 pub use reference::reference;
-use text::{Rows, write_header};
 pub use text::{Format, Kind};
+use text::{Rows, write_header};
 
 use crate::state::{ServerSnapshot, Snapshot};
 
@@ -36,8 +36,12 @@ struct Signal {
     unchanged: fn(&ServerSnapshot, &ServerSnapshot) -> bool,
 }
 
-const SIGNALS: [&Signal; 4] =
-    [&connection::SIGNAL, &databases::SIGNAL, &statements::SIGNAL, &samplers::SIGNAL];
+const SIGNALS: [&Signal; 4] = [
+    &connection::SIGNAL,
+    &databases::SIGNAL,
+    &statements::SIGNAL,
+    &samplers::SIGNAL,
+];
 
 /// Every metric of a server, in the order of exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
@@ -65,7 +69,10 @@ impl Exposition {
             .servers
             .iter()
             .map(|server| {
-                let before = self.servers.iter().find(|rendered| rendered.of.name == server.name);
+                let before = self
+                    .servers
+                    .iter()
+                    .find(|rendered| rendered.of.name == server.name);
                 Rendered::of(server, before)
             })
             .collect();
@@ -75,7 +82,10 @@ impl Exposition {
     /// The whole answer to a scrape: the servers' metrics, then those of this process.
     #[must_use]
     pub fn page(&self, format: Format) -> String {
-        let blocks = self.servers.iter().flat_map(|s| s.signals.iter().flat_map(|b| b.iter()));
+        let blocks = self
+            .servers
+            .iter()
+            .flat_map(|s| s.signals.iter().flat_map(|b| b.iter()));
         let size: usize = blocks.map(String::len).sum();
         let mut out = String::with_capacity(size + 32_768);
         for (index, signal) in SIGNALS.iter().enumerate() {
@@ -106,7 +116,10 @@ impl Rendered {
                 (None, None) => Arc::default(),
             }
         });
-        Self { of: server.clone(), signals }
+        Self {
+            of: server.clone(),
+            signals,
+        }
     }
 }
 

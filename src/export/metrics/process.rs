@@ -8,8 +8,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 use super::Kind;
 use super::text::{Format, Value, escape, write_header};
 
-pub(super) const BUILD_INFO: (&str, &str) =
-    ("erpscope_build_info", "Version of the agent.");
+pub(super) const BUILD_INFO: (&str, &str) = ("erpscope_build_info", "Version of the agent.");
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let registry = Registry::new();
@@ -27,7 +26,10 @@ pub(super) fn families() -> Vec<(String, Kind, String)> {
     let (name, help) = BUILD_INFO;
     let mut all = vec![(name.to_owned(), Kind::Info, help.to_owned())];
     all.extend(
-        REGISTRY.gather().iter().map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())),
+        REGISTRY
+            .gather()
+            .iter()
+            .map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())),
     );
     all
 }
@@ -55,5 +57,9 @@ pub(super) fn write(out: &mut String, format: Format) {
 }
 
 fn kind(family: &MetricFamily) -> Kind {
-    if family.get_field_type() == MetricType::COUNTER { Kind::Counter } else { Kind::Gauge }
+    if family.get_field_type() == MetricType::COUNTER {
+        Kind::Counter
+    } else {
+        Kind::Gauge
+    }
 }

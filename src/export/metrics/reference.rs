@@ -24,12 +24,30 @@ pub fn reference() -> String {
             .chain(metric.labels.iter().copied())
             .map(|label| format!("`{label}`"))
             .collect();
-        row(&mut out, metric.name, metric.kind.name(Format::OpenMetrics), &labels.join(" "), metric.help);
+        row(
+            &mut out,
+            metric.name,
+            metric.kind.name(Format::OpenMetrics),
+            &labels.join(" "),
+            metric.help,
+        );
     }
-    out.push_str("\n## Of the agent itself\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
+    out.push_str(
+        "\n## Of the agent itself\n\n| name | type | labels | meaning |\n|---|---|---|---|\n",
+    );
     for (name, kind, help) in process::families() {
-        let labels = if name == process::BUILD_INFO.0 { "`version`" } else { "" };
-        row(&mut out, &name, kind.name(Format::OpenMetrics), labels, &help);
+        let labels = if name == process::BUILD_INFO.0 {
+            "`version`"
+        } else {
+            ""
+        };
+        row(
+            &mut out,
+            &name,
+            kind.name(Format::OpenMetrics),
+            labels,
+            &help,
+        );
     }
     out
 }

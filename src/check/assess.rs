@@ -1,0 +1,446 @@
+//! From what a probe found to findings. Pure.
+
+use std::time::Duration;
+
+use super::report::{Finding, Status};
+use crate::config::{Server, TlsMode};
+use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, StatStatementsMissing};
+
+/// How full things are; `None` where it could not be read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Usage {
+    pub(super) connections: Option<i64>,
+    pub(super) entries: Option<i64>,
+    pub(super) dealloc: Option<i64>,
+    pub(super) unreadable: Option<String>,
+}
+
+const RESTART: &str = "-- then restart the server";
+
+fn finding(capability: &'static str, needed: bool, seen: impl Into<String>) -> Finding {
+    Finding {
+        capability,
+        status: Status::Ok,
+        needed,
+        seen: seen.into(),
+        why: String::new(),
+        mend: Vec::new(),
+    }
+}
+
+impl Finding {
+    fn but(mut self, status: Status, why: &str, mend: impl IntoIterator<Item = String>) -> Self {
+        self.status = status;
+        why.clone_into(&mut self.why);
+        self.mend = mend.into_iter().collect();
+        self
+    }
+}
+
+pub(super) fn too_slow(patience: Duration) -> Finding {
+    finding(
+        "answers",
+        true,
+        format!("the check was given up after {patience:?}"),
+    )
+    .but(
+        Status::Missing,
+        "A server that answers so slowly cannot be sampled.",
+        ["look at its load and at the network between".to_owned()],
+    )
+}
+
+pub(super) fn assess_connection(server: &Server, result: Result<(), &ConnectError>) -> Finding {
+    match result {
+        Ok(()) => finding(
+            "connection",
+            true,
+            format!("{}:{} as role {:?}", server.host, server.port, server.user),
+        ),
+        // The message itself says what to do.
+        Err(error) => finding("connection", true, error.to_string()).but(
+            Status::Missing,
+            "Nothing can be seen without a connection.",
+            connection_mend(server, error),
+        ),
+    }
+}
+
+fn connection_mend(server: &Server, error: &ConnectError) -> Vec<String> {
+    let role = quoted(&server.user);
+    match error.kind() {
+        "password" => vec![format!(
+            "\\password {role}   -- in psql, then put the same into password_file"
+        )],
+        "not_allowed" => vec![
+            format!("alter role {role} login;"),
+            format!(
+                "# in pg_hba.conf, then `select pg_reload_conf();`\nhost all {role} <address of the agent>/32 scram-sha-256"
+            ),
+        ],
+        "slots" => vec![
+            format!("alter role {role} connection limit 10;"),
+            format!("grant pg_use_reserved_connections to {role};   -- PostgreSQL 16 and later"),
+        ],
+        "database" => vec![format!(
+            "dbname = \"postgres\"   # in the config, instead of {:?}",
+            server.dbname
+        )],
+        "tls" => vec!["sslmode = \"prefer\"   # or mend the server's certificate".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn assess_probe(error: &ProbeError) -> Finding {
+    finding("version", true, error.to_string()).but(
+        Status::Missing,
+        "erpscope cannot tell what it may ask.",
+        [],
+    )
+}
+
+/// Everything but the connection itself.
+pub(super) fn assess(server: &Server, found: &Capabilities, usage: Usage) -> Vec<Finding> {
+    let mut findings = vec![version(found), tls(server, found), role(server, found)];
+    findings.extend(statements(server, found, &usage));
+    findings.extend([
+        slots(server, found, &usage),
+        setting(found, "track_io_timing", "on", "Reading and writing times show as 0: whether a statement is slow by I/O cannot be told."),
+        setting(found, "log_lock_waits", "on", "Lock waits that are shorter than a sample leave no trace in the server's log."),
+        text_size(found),
+        hypopg(server, found),
+        recovery(found),
+    ]);
+    findings
+}
+
+fn version(found: &Capabilities) -> Finding {
+    let seen = format!("PostgreSQL {}", found.version);
+    if found.version_num >= 190_000 {
+        return finding("version", true, seen).but(
+            Status::Degraded,
+            "Tested with 13 to 18 only; columns may have changed.",
+            [],
+        );
+    }
+    finding("version", true, seen)
+}
+
+fn tls(server: &Server, found: &Capabilities) -> Finding {
+    let local = server.host.starts_with('/')
+        || ["localhost", "127.0.0.1", "::1"].contains(&server.host.as_str());
+    match (found.tls, server.tls.mode) {
+        (true, TlsMode::VerifyFull | TlsMode::VerifyCa) => {
+            finding("tls", false, "encrypted, certificate checked")
+        }
+        (true, _) if local => finding("tls", false, "encrypted"),
+        (true, _) => finding(
+            "tls",
+            false,
+            "encrypted, but anyone may be at the other end",
+        )
+        .but(
+            Status::Degraded,
+            "Who stands between can read the password's exchange and all samples.",
+            ["sslmode = \"verify-full\"   # and sslrootcert, in the config".to_owned()],
+        ),
+        (false, _) if local => finding("tls", false, "not encrypted, on this machine"),
+        (false, _) => finding("tls", false, "not encrypted").but(
+            Status::Degraded,
+            "Samples cross the network readable.",
+            [
+                "alter system set ssl = on;   -- with ssl_cert_file and ssl_key_file".to_owned(),
+                "select pg_reload_conf();".to_owned(),
+            ],
+        ),
+    }
+}
+
+fn role(server: &Server, found: &Capabilities) -> Finding {
+    let role = quoted(&server.user);
+    if found.superuser {
+        return finding("pg_monitor", true, format!("role {role} is a superuser")).but(
+            Status::Degraded,
+            "It needs no such power: a leaked password would open everything.",
+            ["erpscope setup   # prints the SQL for a role that is enough".to_owned()],
+        );
+    }
+    if found.reads_all_stats {
+        return finding(
+            "pg_monitor",
+            true,
+            format!("role {role} sees all sessions and statements"),
+        );
+    }
+    finding(
+        "pg_monitor",
+        true,
+        format!("role {role} sees only its own sessions and statements"),
+    )
+    .but(
+        Status::Missing,
+        "Others' statements and sessions are hidden: who blocks whom cannot be told.",
+        [format!("grant pg_monitor to {role};")],
+    )
+}
+
+fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Finding> {
+    const NAME: &str = "pg_stat_statements";
+    const WHY: &str = "No statement can be seen: neither its time nor its I/O.";
+    let missing = |mend: Vec<String>, error: &StatStatementsMissing| {
+        vec![finding(NAME, true, error.to_string()).but(Status::Missing, WHY, mend)]
+    };
+    let extension = match &found.statements {
+        Ok(extension) => extension,
+        Err(error @ StatStatementsMissing::NotInstalled) => {
+            let package = found.version_num / 10_000;
+            return missing(
+                vec![format!(
+                    "apt install postgresql-contrib-{package}   # or your system's contrib package"
+                )],
+                error,
+            );
+        }
+        Err(error @ StatStatementsMissing::NotPreloaded) => {
+            let libraries = found
+                .settings
+                .get("shared_preload_libraries")
+                .unwrap_or_default();
+            let all = if libraries.is_empty() {
+                NAME.to_owned()
+            } else {
+                format!("{libraries}, {NAME}")
+            };
+            return missing(
+                vec![
+                    format!(
+                        "alter system set shared_preload_libraries = {};",
+                        list(&all)
+                    ),
+                    RESTART.to_owned(),
+                    format!(
+                        "create extension if not exists {NAME};   -- in database {:?}",
+                        server.dbname
+                    ),
+                ],
+                error,
+            );
+        }
+        Err(error @ StatStatementsMissing::NotCreated(datname)) => {
+            return missing(
+                vec![
+                    format!("\\connect {}", quoted(datname)),
+                    format!("create extension {NAME};"),
+                ],
+                error,
+            );
+        }
+        Err(error @ StatStatementsMissing::Unreadable { datname, .. }) => {
+            return missing(
+                vec![
+                    format!("\\connect {}", quoted(datname)),
+                    format!("grant pg_monitor to {};", quoted(&server.user)),
+                    format!("alter extension {NAME} update;"),
+                ],
+                error,
+            );
+        }
+    };
+    let seen = format!(
+        "version {} in database {:?}",
+        extension.extversion, extension.datname
+    );
+    let mut findings = vec![match &usage.unreadable {
+        Some(error) => finding(NAME, true, format!("{seen} cannot be read: {error}")).but(
+            Status::Missing,
+            WHY,
+            [],
+        ),
+        None if !extension.columns.contains("wal_bytes") => finding(NAME, true, seen).but(
+            Status::Degraded,
+            "It is older than the server: planning time and WAL are not counted.",
+            [
+                format!("\\connect {}", quoted(&extension.datname)),
+                format!("alter extension {NAME} update;"),
+            ],
+        ),
+        None => finding(NAME, true, seen),
+    }];
+    findings.extend(capacity(found, usage));
+    findings.push(tracked(found));
+    findings.extend(query_ids(found));
+    findings
+}
+
+fn capacity(found: &Capabilities, usage: &Usage) -> Option<Finding> {
+    let (max, entries) = (
+        found.settings.number("pg_stat_statements.max")?,
+        usage.entries?,
+    );
+    let dealloc = usage.dealloc.unwrap_or(0);
+    let seen = format!("{entries} of {max} entries, {dealloc} times thrown out");
+    let finding = finding("pg_stat_statements.max", false, seen);
+    if dealloc == 0 && entries * 10 < max * 9 {
+        return Some(finding);
+    }
+    let mend = [
+        format!(
+            "alter system set pg_stat_statements.max = {};",
+            max.saturating_mul(2)
+        ),
+        RESTART.to_owned(),
+    ];
+    Some(finding.but(
+        Status::Degraded,
+        "When it is full the least used entries are thrown out, and their counts are lost.",
+        mend,
+    ))
+}
+
+fn tracked(found: &Capabilities) -> Finding {
+    let track = found
+        .settings
+        .get("pg_stat_statements.track")
+        .unwrap_or("unknown");
+    let finding = finding("pg_stat_statements.track", true, track);
+    if track != "none" {
+        return finding;
+    }
+    let mend = [
+        "alter system set pg_stat_statements.track = 'top';".to_owned(),
+        "select pg_reload_conf();".to_owned(),
+    ];
+    finding.but(Status::Missing, "Nothing is counted.", mend)
+}
+
+/// PostgreSQL 14 and later.
+fn query_ids(found: &Capabilities) -> Option<Finding> {
+    let value = found.settings.get("compute_query_id")?;
+    let finding = finding("compute_query_id", true, value);
+    if value != "off" {
+        return Some(finding);
+    }
+    let mend = [
+        "alter system set compute_query_id = 'auto';".to_owned(),
+        "select pg_reload_conf();".to_owned(),
+    ];
+    Some(finding.but(
+        Status::Missing,
+        "Without query ids pg_stat_statements counts nothing.",
+        mend,
+    ))
+}
+
+fn slots(server: &Server, found: &Capabilities, usage: &Usage) -> Finding {
+    let number = |name| found.settings.number(name).unwrap_or(0);
+    let free_for_all = number("max_connections")
+        - number("superuser_reserved_connections")
+        - number("reserved_connections");
+    let used = usage.connections.unwrap_or(0);
+    let finding = finding(
+        "connections",
+        false,
+        format!("{used} of {free_for_all} used"),
+    );
+    let role = quoted(&server.user);
+    if let Some(limit) = found.connection_limit.filter(|limit| *limit < 4) {
+        return finding.but(
+            Status::Degraded,
+            &format!("The role may have {limit} connections; the agent uses up to 3 and one more for other databases."),
+            [format!("alter role {role} connection limit 10;")],
+        );
+    }
+    if used * 10 < free_for_all * 9 {
+        return finding;
+    }
+    let reserve = if found.version_num >= 160_000 {
+        format!("grant pg_use_reserved_connections to {role};   -- and reserved_connections = 5")
+    } else {
+        "alter system set max_connections = ...;   -- and restart, or put a pooler before the ERP"
+            .to_owned()
+    };
+    finding.but(
+        Status::Degraded,
+        "When they run out, the agent is blind just when it is needed.",
+        [reserve],
+    )
+}
+
+fn setting(found: &Capabilities, name: &'static str, wanted: &str, why: &str) -> Finding {
+    let value = found.settings.get(name).unwrap_or("unknown");
+    let finding = finding(name, false, value);
+    if value == wanted {
+        return finding;
+    }
+    finding.but(
+        Status::Degraded,
+        why,
+        [
+            format!("alter system set {name} = {wanted};"),
+            "select pg_reload_conf();".to_owned(),
+        ],
+    )
+}
+
+fn text_size(found: &Capabilities) -> Finding {
+    const NAME: &str = "track_activity_query_size";
+    let bytes = found.settings.number(NAME).unwrap_or(0);
+    let finding = finding(NAME, false, format!("{bytes} bytes"));
+    if bytes >= 4_096 {
+        return finding;
+    }
+    finding.but(
+        Status::Degraded,
+        "Statements that run now are cut to it; comments at their end, which name the caller, are lost.",
+        [format!("alter system set {NAME} = 4096;"), RESTART.to_owned()],
+    )
+}
+
+fn hypopg(server: &Server, found: &Capabilities) -> Finding {
+    let create = format!(
+        "create extension hypopg;   -- in database {:?} and each one to be advised on",
+        server.dbname
+    );
+    let why = "Index suggestions are then only reasoned, not checked by the planner.";
+    match found.hypopg {
+        HypoPg::Created => finding("hypopg", false, "created"),
+        HypoPg::Available => {
+            finding("hypopg", false, "installed, not created").but(Status::Degraded, why, [create])
+        }
+        HypoPg::Absent => finding("hypopg", false, "not installed").but(
+            Status::Missing,
+            why,
+            [
+                format!(
+                    "apt install postgresql-{}-hypopg   # or your system's package",
+                    found.version_num / 10_000
+                ),
+                create,
+            ],
+        ),
+    }
+}
+
+fn recovery(found: &Capabilities) -> Finding {
+    if found.in_recovery {
+        return finding("primary", false, "this is a replica, or it recovers").but(
+            Status::Degraded,
+            "Statements and sessions are those of the replica; the primary is to be watched as a server of its own.",
+            [],
+        );
+    }
+    finding("primary", false, "yes")
+}
+
+/// `a, b` as a list of quoted names, as `alter system` wants it.
+fn list(names: &str) -> String {
+    names
+        .split(',')
+        .map(|name| format!("'{}'", name.trim().replace('\'', "''")))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,79 @@
+//! `erpscope check` and `erpscope setup`: what is missing for full sight, and what mends it.
+
+mod assess;
+mod report;
+mod setup;
+
+use std::time::Duration;
+
+use crate::config::Server;
+use crate::pg::{self, Capabilities, Session};
+
+use assess::{Usage, assess, assess_connection, assess_probe};
+pub use report::{Finding, Report, Status};
+pub use setup::{Target, setup_sql};
+
+/// How long all questions to one server may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Finds out what is missing on one server. Whatever goes wrong becomes part of the report.
+pub async fn check(server: &Server) -> Report {
+    let findings = match tokio::time::timeout(PATIENCE, ask(server)).await {
+        Ok(findings) => findings,
+        Err(_) => vec![assess::too_slow(PATIENCE)],
+    };
+    Report {
+        server: server.name.clone(),
+        findings,
+    }
+}
+
+async fn ask(server: &Server) -> Vec<Finding> {
+    let session = match pg::connect(server, &server.dbname).await {
+        Ok(session) => session,
+        Err(error) => return vec![assess_connection(server, Err(&error))],
+    };
+    let mut findings = vec![assess_connection(server, Ok(()))];
+    match pg::probe(server, &session).await {
+        Ok(found) => {
+            let usage = usage(server, &session, &found).await;
+            findings.extend(assess(server, &found, usage));
+        }
+        Err(error) => findings.push(assess_probe(&error)),
+    }
+    findings
+}
+
+/// How full connections and pg_stat_statements are; what cannot be read is left out.
+async fn usage(server: &Server, session: &Session, found: &Capabilities) -> Usage {
+    let mut usage = Usage::default();
+    if let Ok(row) = session
+        .client()
+        .query_one(include_str!("slots.sql"), &[])
+        .await
+    {
+        usage.connections = row.try_get(0).ok();
+    }
+    let Ok(extension) = &found.statements else {
+        return usage;
+    };
+    let other = if extension.datname == session.datname() {
+        None
+    } else {
+        pg::connect(server, &extension.datname).await.ok()
+    };
+    let session = other.as_ref().unwrap_or(session);
+    let schema = extension.schema.replace('"', "\"\"");
+    let entries = format!("select count(*) from \"{schema}\".pg_stat_statements(false)");
+    match session.client().query_one(&entries, &[]).await {
+        Ok(row) => usage.entries = row.try_get(0).ok(),
+        Err(error) => usage.unreadable = Some(error.to_string()),
+    }
+    if extension.has_info {
+        let dealloc = format!("select dealloc from \"{schema}\".pg_stat_statements_info()");
+        if let Ok(row) = session.client().query_one(&dealloc, &[]).await {
+            usage.dealloc = row.try_get(0).ok();
+        }
+    }
+    usage
+}

@@ -1,0 +1,288 @@
+//! What can be asked for on the command line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use erpscope::agent::{self, Agent};
+use erpscope::check::{Target, check, setup_sql};
+use erpscope::config::{self, Config, ConfigErrors, Flags, Loaded, LogFormat, Server, Sources};
+use erpscope::demo::{self, DemoOptions};
+use erpscope::pg;
+
+/// Where the config is looked for when none is named.
+const USUAL_FILES: [&str; 2] = ["erpscope.toml", "/etc/erpscope/erpscope.toml"];
+
+/// Observability and performance sidecar for ERP databases on PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the servers of the config and serve what is seen.
+    Run {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Check the config, tell every fault, and end.
+        #[arg(long)]
+        check_config: bool,
+    },
+    /// Tell what is missing for full sight, and what mends it. Exit status 0 if nothing that is
+    /// needed is missing.
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// How to print it.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
+    },
+    /// Print the SQL that gives the agent what it needs; nothing is run.
+    Setup {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Major version to print it for, when the server cannot be asked yet.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(13..))]
+        pg_version: Option<u32>,
+        /// Role of the agent.
+        #[arg(long, default_value = "erpscope")]
+        role: String,
+    },
+    /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
+    Demo(DemoArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct ConfigArgs {
+    /// Config file; without it ./erpscope.toml, then /etc/erpscope/erpscope.toml, if there.
+    #[arg(long, env = "ERPSCOPE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to serve on.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Level or filter of the log.
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// URL of the one server to watch.
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ReportFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoArgs {
+    /// End by itself after so many seconds of load.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// What happens is reproducible by this number.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Size of the data: 1 is about a million rows.
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
+    scale: f64,
+    /// Load the data, but no workers.
+    #[arg(long)]
+    no_load: bool,
+    /// Folder of PostgreSQL's server programs.
+    #[arg(long, value_name = "FOLDER")]
+    pg_bin: Option<PathBuf>,
+    /// Address and port to serve on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10187")]
+    listen: std::net::SocketAddr,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if (0.001..=100.0).contains(&scale) => Ok(scale),
+        _ => Err("must be a number from 0.001 to 100".to_owned()),
+    }
+}
+
+/// Does what was asked.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Run {
+            config,
+            check_config: true,
+        } => check_config(&config),
+        Command::Run { config, .. } => run_agent(&config),
+        Command::Check { config, format } => run_check(&config, format),
+        Command::Setup {
+            config,
+            pg_version,
+            role,
+        } => run_setup(&config, pg_version, role),
+        Command::Demo(args) => run_demo(args),
+    }
+}
+
+/// An error on standard error, with its causes.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last words of a command that failed"
+)]
+pub fn complain(error: &anyhow::Error) {
+    eprintln!("erpscope: {error:#}");
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let usual = || {
+            USUAL_FILES
+                .iter()
+                .map(PathBuf::from)
+                .find(|path| path.is_file())
+        };
+        // A server named on the command line needs no file, least of all one of several servers.
+        let file = self
+            .config
+            .clone()
+            .or_else(|| if self.url.is_some() { None } else { usual() });
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let flags = Flags {
+            listen: self.listen.clone(),
+            log_level: self.log_level.clone(),
+            url: self.url.clone(),
+        };
+        config::load(&Sources { file, env, flags })
+    }
+}
+
+fn check_config(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    let Loaded { config, warnings } = args.load()?;
+    for warning in warnings {
+        println!("warning: {warning}");
+    }
+    println!("the config is good: {} server(s)", config.servers.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_agent(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    let Loaded { config, warnings } = args.load()?;
+    start_log(&config.log)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    runtime()?.block_on(async {
+        let agent = Agent::start(config)?;
+        tracing::info!("serving http://{}/", agent.address());
+        let load = || {
+            args.load()
+                .map(|loaded: Loaded| -> Config { loaded.config })
+        };
+        agent::run(agent, load)
+            .await
+            .context("cannot receive signals")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode> {
+    let config = args.load()?.config;
+    let reports = runtime()?.block_on(async {
+        let mut reports = Vec::new();
+        for server in &config.servers {
+            reports.push(check(server).await);
+        }
+        reports
+    });
+    match format {
+        ReportFormat::Text => reports
+            .iter()
+            .for_each(|report| print!("{}", report.text())),
+        ReportFormat::Json => println!("{}", serde_json::to_string_pretty(&reports)?),
+    }
+    let sufficient = reports.iter().all(erpscope::check::Report::is_sufficient);
+    Ok(if sufficient {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// For the version and settings of the first server of the config, if it can be asked.
+fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow::Result<ExitCode> {
+    let server = args
+        .load()
+        .ok()
+        .and_then(|loaded| loaded.config.servers.into_iter().next());
+    let found = match (&server, pg_version) {
+        (Some(server), None) => runtime()?.block_on(async { probe(server).await }),
+        _ => None,
+    };
+    let target = Target {
+        version_major: found
+            .as_ref()
+            .and_then(|found| u32::try_from(found.version_num / 10_000).ok())
+            .or(pg_version)
+            .unwrap_or(15),
+        role,
+        datname: server.map_or_else(|| "postgres".to_owned(), |server| server.dbname),
+        preloaded: found.and_then(|found| {
+            found
+                .settings
+                .get("shared_preload_libraries")
+                .map(str::to_owned)
+        }),
+    };
+    print!("{}", setup_sql(&target));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn probe(server: &Server) -> Option<pg::Capabilities> {
+    let session = pg::connect(server, &server.dbname).await.ok()?;
+    pg::probe(server, &session).await.ok()
+}
+
+fn run_demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    start_log(&config::Log {
+        level: "warn".to_owned(),
+        format: LogFormat::Text,
+    })?;
+    let options = DemoOptions {
+        seconds: args.seconds,
+        seed: args.seed,
+        scale: args.scale,
+        load: !args.no_load,
+        pg_bin: args.pg_bin.as_deref().map(Path::to_owned),
+        listen: args.listen,
+    };
+    runtime()?.block_on(demo::run(options, |line| println!("{line}")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(log: &config::Log) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.level)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+/// One thread is enough for waiting; folding and serving have their own.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")
+}

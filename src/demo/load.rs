@@ -1,0 +1,91 @@
+//! The ERP's day: all workers at once, until told to stop.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::stage::{DemoError, Stage};
+use super::worker::{Kind, Work};
+
+/// What one kind of worker has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Turns that succeeded, usually one transaction each.
+    pub turns: u64,
+    /// Turns that failed (deadlocks, serialization failures) and were given up.
+    pub failures: u64,
+    /// Time of the successful turns.
+    pub busy: Duration,
+}
+
+/// Running workers.
+pub struct Load {
+    stop: watch::Sender<bool>,
+    workers: JoinSet<(Kind, Tally)>,
+}
+
+impl Load {
+    /// Starts every worker; what each does is reproducible by the seed.
+    pub async fn start(stage: &Stage, seed: u64) -> Result<Self, DemoError> {
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        for (index, kind) in (0_u64..).zip(Kind::ALL) {
+            let (application_name, sessions, pause) = kind.profile();
+            for session in 0..sessions {
+                let client = stage.session(application_name).await?;
+                let dice = seed
+                    .wrapping_mul(10_000)
+                    .wrapping_add(index * 100 + session);
+                let work = Work::new(client, dice, stage.sizes);
+                workers.spawn(keep_working(kind, work, pause, stopped.clone()));
+            }
+        }
+        Ok(Self { stop, workers })
+    }
+
+    /// Lets every worker finish its turn; returns what each kind has done, by application_name.
+    pub async fn stop(mut self) -> BTreeMap<&'static str, Tally> {
+        let _all_ended = self.stop.send(true);
+        let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+        while let Some(ended) = self.workers.join_next().await {
+            let Ok((kind, tally)) = ended else { continue };
+            let sum = tallies.entry(kind.profile().0).or_default();
+            sum.turns += tally.turns;
+            sum.failures += tally.failures;
+            sum.busy += tally.busy;
+        }
+        tallies
+    }
+}
+
+async fn keep_working(
+    kind: Kind,
+    mut work: Work,
+    pause: Duration,
+    mut stopped: watch::Receiver<bool>,
+) -> (Kind, Tally) {
+    let mut tally = Tally::default();
+    loop {
+        let wait = work.pause(pause);
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return (kind, tally),
+            () = tokio::time::sleep(wait) => {}
+        }
+        let began = Instant::now();
+        match kind.turn(&mut work).await {
+            Ok(()) => {
+                tally.turns += 1;
+                tally.busy += began.elapsed();
+            }
+            Err(error) => {
+                tracing::debug!(?kind, %error, "a turn failed");
+                tally.failures += 1;
+                if !work.roll_back().await {
+                    return (kind, tally);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The demo from its first line to its last.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::load::Load;
+use super::stage::{DemoError, Stage, StageOptions};
+use super::summary::Summary;
+use crate::agent::Agent;
+use crate::config::{Config, Database, Log, LogFormat, Statements};
+
+/// How often it says what the agent sees.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How the demo is to be.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// It ends by itself after so many seconds of load.
+    pub seconds: Option<u64>,
+    /// Data and load are reproducible by it.
+    pub seed: u64,
+    /// 1 is about a million rows.
+    pub scale: f64,
+    /// Whether workers run.
+    pub load: bool,
+    /// Folder of PostgreSQL's programs; searched for if not given.
+    pub pg_bin: Option<PathBuf>,
+    /// Where the agent serves.
+    pub listen: SocketAddr,
+}
+
+/// Runs the demo; `say` gets its lines. It ends by itself or by SIGINT or SIGTERM, and in every
+/// case, errors included, leaves nothing behind.
+pub async fn run(options: DemoOptions, mut say: impl FnMut(&str)) -> Result<(), DemoError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Signals)?;
+    tokio::select! {
+        result = play(&options, &mut say) => result?,
+        _ = interrupt.recv() => say("interrupted"),
+        _ = terminate.recv() => say("told to stop"),
+    }
+    say("the throw-away PostgreSQL is removed");
+    Ok(())
+}
+
+async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), DemoError> {
+    let began = Instant::now();
+    let stage_options = StageOptions {
+        pg_bin: options.pg_bin.clone(),
+        seed: options.seed,
+        scale: options.scale,
+    };
+    let stage = Stage::set(&stage_options, |step| {
+        say(&format!("[{:4.1} s] {step}", began.elapsed().as_secs_f64()));
+    })
+    .await?;
+    let agent = Agent::start(config(options, &stage))?;
+    say(&format!("[{:4.1} s] ready", began.elapsed().as_secs_f64()));
+    say(&format!("\n  the agent:  http://{}/", agent.address()));
+    say(&format!("  metrics:    http://{}/metrics", agent.address()));
+    say(&format!(
+        "  the ERP:    {}\n",
+        stage.cluster.url(super::DATNAME)
+    ));
+    let load = match options.load {
+        true => Some(Load::start(&stage, options.seed).await?),
+        false => None,
+    };
+    watch(options, &agent, say).await;
+    if let Some(load) = load {
+        for (application_name, tally) in load.stop().await {
+            let mean = tally.busy.as_secs_f64() * 1e3 / (tally.turns.max(1) as f64);
+            let failures = tally.failures;
+            say(&format!(
+                "  {application_name:<18} {:6} turns, {mean:8.1} ms each, {failures} failed",
+                tally.turns
+            ));
+        }
+    }
+    agent.stop().await;
+    Ok(())
+}
+
+async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str)) {
+    let began = Instant::now();
+    let mut summary = Summary::default();
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        let left = options
+            .seconds
+            .map(|s| Duration::from_secs(s).saturating_sub(began.elapsed()));
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = tokio::time::sleep(left.unwrap_or(EVERY * 2)) => {
+                if left.is_some() { return; }
+            }
+        }
+        let at = began.elapsed().as_secs_f64();
+        if let Some(text) = summary.next(&agent.board().load().snapshot, at) {
+            say(&text);
+        }
+    }
+}
+
+/// As an agent of one server is by default, only livelier.
+fn config(options: &DemoOptions, stage: &Stage) -> Config {
+    Config {
+        listen: options.listen,
+        log: Log {
+            level: "warn".to_owned(),
+            format: LogFormat::Text,
+        },
+        budget: 0.01,
+        statements: Statements {
+            interval: Duration::from_secs(5),
+            texts_interval: Duration::from_secs(10),
+            top: 200,
+            text_chars: 1_000,
+        },
+        database: Database {
+            interval: Duration::from_secs(5),
+            top: 100,
+        },
+        servers: vec![stage.server()],
+    }
+}

@@ -1,0 +1,10 @@
+-- The ERP's one role, and the agent's.
+create role erp login;
+grant usage, create on schema public to erp;
+grant all on all tables in schema public to erp;
+grant all on all sequences in schema public to erp;
+grant execute on all functions in schema public to erp;
+create role erpscope login connection limit 10;
+grant pg_monitor to erpscope;
+create extension pg_stat_statements;
+select pg_stat_statements_reset();

@@ -1,0 +1,217 @@
+//! The stage: a cluster with the made-up ERP's data and roles.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+
+use super::cluster::{self, Cluster, ClusterError, SUPERUSER};
+use crate::config::{Password, Server, Tls, TlsMode};
+
+/// The database of the ERP.
+pub const DATNAME: &str = "distro";
+
+/// How the stage is set.
+#[derive(Clone, Debug)]
+pub struct StageOptions {
+    /// Folder of PostgreSQL's programs; searched for if not given.
+    pub pg_bin: Option<std::path::PathBuf>,
+    /// The rows are reproducible by it.
+    pub seed: u64,
+    /// 1 is about a million rows.
+    pub scale: f64,
+}
+
+/// A staged ERP. Dropping it stops the server and removes everything.
+pub struct Stage {
+    /// Its server.
+    pub cluster: Cluster,
+    /// How many rows of what there are.
+    pub sizes: Sizes,
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// No cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The ERP cannot be made.
+    #[error("cannot make the demo's ERP ({step}): {source}")]
+    Erp {
+        /// What was being made.
+        step: &'static str,
+        /// Why not.
+        source: tokio_postgres::Error,
+    },
+    /// The agent does not start.
+    #[error(transparent)]
+    Agent(#[from] crate::agent::StartError),
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Rows of the tables on which the others depend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Parties (customers and suppliers).
+    pub parties: i64,
+    /// Products.
+    pub products: i64,
+    /// Sales orders; invoices and entries are as many.
+    pub orders: i64,
+    /// Stock moves: most of all rows.
+    pub moves: i64,
+    /// Shipments.
+    pub shipments: i64,
+    /// Messages.
+    pub messages: i64,
+}
+
+impl Sizes {
+    /// The proportions of a company with 500,000 inventory transactions a month, cut to a part.
+    #[must_use]
+    pub fn at(scale: f64) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a few hundred thousand rows"
+        )]
+        let rows = |full: f64, least: i64| ((full * scale) as i64).max(least);
+        Self {
+            parties: rows(20_000.0, 200),
+            products: rows(8_000.0, 100),
+            orders: rows(40_000.0, 400),
+            moves: rows(300_000.0, 1_000),
+            shipments: rows(40_000.0, 100),
+            messages: rows(60_000.0, 300),
+        }
+    }
+}
+
+impl Stage {
+    /// Makes the cluster, the tables, the data and the roles; `progress` hears of each step.
+    pub async fn set(
+        options: &StageOptions,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Self, DemoError> {
+        progress("starting a throw-away PostgreSQL");
+        let settings = cluster::Options {
+            pg_bin: options.pg_bin.clone(),
+            ..cluster::Options::default()
+        }
+        .set("shared_buffers", "256MB")
+        .set("max_connections", "60")
+        .set("track_activity_query_size", "4096")
+        .set("log_min_messages", "warning")
+        .set("checkpoint_timeout", "30min");
+        let cluster = Cluster::start(&settings).await?;
+        let sizes = Sizes::at(options.scale);
+        let erp = |step| move |source| DemoError::Erp { step, source };
+        let admin = connect(&cluster, "postgres", SUPERUSER, "distro-setup")
+            .await
+            .map_err(erp("connect"))?;
+        admin
+            .batch_execute(&format!("create database {DATNAME}"))
+            .await
+            .map_err(erp("database"))?;
+        let client = connect(&cluster, DATNAME, SUPERUSER, "distro-setup")
+            .await
+            .map_err(erp("connect"))?;
+        progress("loading the ERP's data");
+        let schema = include_str!("sql/schema.sql").replace("{seed}", &options.seed.to_string());
+        client.batch_execute(&schema).await.map_err(erp("tables"))?;
+        for insert in data(sizes).split(";\n") {
+            client.batch_execute(insert).await.map_err(erp("data"))?;
+        }
+        progress("indexes and statistics");
+        client
+            .batch_execute(include_str!("sql/indexes.sql"))
+            .await
+            .map_err(erp("indexes"))?;
+        client
+            .batch_execute("vacuum analyze")
+            .await
+            .map_err(erp("statistics"))?;
+        client
+            .batch_execute(include_str!("sql/roles.sql"))
+            .await
+            .map_err(erp("roles"))?;
+        let hypopg = "select from pg_available_extensions where name = 'hypopg'";
+        if client
+            .query_opt(hypopg, &[])
+            .await
+            .map_err(erp("extensions"))?
+            .is_some()
+        {
+            client
+                .batch_execute("create extension hypopg")
+                .await
+                .map_err(erp("extensions"))?;
+        }
+        Ok(Self { cluster, sizes })
+    }
+
+    /// How the agent reaches it.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        Server {
+            name: "demo".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: self.cluster.port(),
+            user: "erpscope".to_owned(),
+            dbname: DATNAME.to_owned(),
+            password: Password::None,
+            tls: Tls {
+                mode: TlsMode::Disable,
+                root_cert: None,
+                client: None,
+            },
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(2),
+            lock_timeout: Duration::from_millis(100),
+        }
+    }
+
+    /// A session of the ERP.
+    pub async fn session(&self, application_name: &str) -> Result<Client, DemoError> {
+        connect(&self.cluster, DATNAME, "erp", application_name)
+            .await
+            .map_err(|source| DemoError::Erp {
+                step: "session",
+                source,
+            })
+    }
+}
+
+fn data(sizes: Sizes) -> String {
+    include_str!("sql/data.sql")
+        .replace("{parties}", &sizes.parties.to_string())
+        .replace("{products}", &sizes.products.to_string())
+        .replace("{orders}", &sizes.orders.to_string())
+        .replace("{moves}", &sizes.moves.to_string())
+        .replace("{shipments}", &sizes.shipments.to_string())
+        .replace("{messages}", &sizes.messages.to_string())
+}
+
+async fn connect(
+    cluster: &Cluster,
+    datname: &str,
+    user: &str,
+    application_name: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::Config::new()
+        .host("127.0.0.1")
+        .port(cluster.port())
+        .user(user)
+        .dbname(datname)
+        .application_name(application_name)
+        .connect(NoTls)
+        .await?;
+    // It ends with its client.
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection of the demo ended");
+        }
+    });
+    Ok(client)
+}

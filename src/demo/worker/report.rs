@@ -1,0 +1,33 @@
+//! The month-end report, on the primary.
+
+use tokio_postgres::Error;
+
+use super::Work;
+
+/// Margins by month, category and customer: joins the big tables, sorts more than work_mem holds.
+pub(super) async fn month_end(work: &mut Work) -> Result<(), Error> {
+    work.begin().await?;
+    work.rows(
+        "select date_trunc('month', o.ordered_at) as month, p.category_id, o.party_id, \
+           sum(l.amount)::float8 as revenue, sum(l.quantity * p.cost)::float8 as cost, \
+           count(distinct o.id) as orders, rank() over (partition by p.category_id order by sum(l.amount) desc) \
+         from sale_order o join sale_order_line l on l.order_id = o.id join product_product p on p.id = l.product_id \
+         group by 1, 2, 3 order by revenue desc limit 500",
+        &[],
+    )
+    .await?;
+    work.rows(
+        "select a.kind, a.code, e.period_id, sum(l.debit)::float8, sum(l.credit)::float8 \
+         from account_entry_line l join account_entry e on e.id = l.entry_id join account_account a on a.id = l.account_id \
+         group by 1, 2, 3 order by 1, 2, 3",
+        &[],
+    )
+    .await?;
+    work.rows(
+        "select q.product_id, sum(q.quantity)::float8, (select count(*) from stock_move m where m.product_id = q.product_id and m.state = 'done') \
+         from stock_quant q where q.product_id <= 50 group by 1",
+        &[],
+    )
+    .await?;
+    work.commit().await
+}

@@ -1,0 +1,93 @@
+//! One session of the ERP and its dice.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use crate::demo::stage::Sizes;
+
+/// A session which prepares each statement once, and a random source of its own.
+pub(in crate::demo) struct Work {
+    client: Client,
+    prepared: HashMap<&'static str, Statement>,
+    dice: fastrand::Rng,
+    pub(super) sizes: Sizes,
+}
+
+impl Work {
+    pub(in crate::demo) fn new(client: Client, seed: u64, sizes: Sizes) -> Self {
+        Self {
+            client,
+            prepared: HashMap::new(),
+            dice: fastrand::Rng::with_seed(seed),
+            sizes,
+        }
+    }
+
+    pub(super) async fn rows(
+        &mut self,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let statement = match self.prepared.get(sql) {
+            Some(statement) => statement.clone(),
+            None => {
+                let statement = self.client.prepare(sql).await?;
+                self.prepared.insert(sql, statement.clone());
+                statement
+            }
+        };
+        self.client.query(&statement, params).await
+    }
+
+    /// The first column of the first row.
+    pub(super) async fn id(
+        &mut self,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<i32, Error> {
+        match self.rows(sql, params).await?.first() {
+            Some(row) => row.try_get(0),
+            None => Ok(0),
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        self.client
+            .batch_execute("begin isolation level repeatable read")
+            .await
+    }
+
+    pub(super) async fn begin_read_committed(&self) -> Result<(), Error> {
+        self.client.batch_execute("begin").await
+    }
+
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        self.client.batch_execute("commit").await
+    }
+
+    /// After an error; the connection may be gone, too.
+    pub(in crate::demo) async fn roll_back(&self) -> bool {
+        self.client.batch_execute("rollback").await.is_ok()
+    }
+
+    /// A number from 1 to `most`, all alike.
+    pub(super) fn any(&mut self, most: i64) -> i32 {
+        i32::try_from(self.dice.i64(1..=most.max(1))).unwrap_or(1)
+    }
+
+    /// A number from 1 to `most`; the low ones come far more often.
+    pub(super) fn usual(&mut self, most: i64) -> i32 {
+        let part = self.dice.f64().powi(3);
+        #[expect(clippy::cast_possible_truncation, reason = "below `most`")]
+        let pick = (part * most as f64) as i64;
+        i32::try_from(pick + 1).unwrap_or(1)
+    }
+
+    /// From half to one and a half of `mean`.
+    pub(in crate::demo) fn pause(&mut self, mean: Duration) -> Duration {
+        mean.mul_f64(0.5 + self.dice.f64())
+    }
+}
