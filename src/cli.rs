@@ -112,43 +112,25 @@ fn scale(text: &str) -> Result<f64, String> {
 /// Does what was asked.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run {
-            config,
-            check_config: true,
-        } => check_config(&config),
+        Command::Run { config, check_config: true } => check_config(&config),
         Command::Run { config, .. } => run_agent(&config),
         Command::Check { config, format } => run_check(&config, format),
-        Command::Setup {
-            config,
-            pg_version,
-            role,
-        } => run_setup(&config, pg_version, role),
-        Command::Demo(args) => run_demo(args),
+        Command::Setup { config, pg_version, role } => run_setup(&config, pg_version, role),
+        Command::Demo(args) => run_demo(&args),
     }
 }
 
 /// An error on standard error, with its causes.
-#[expect(
-    clippy::print_stderr,
-    reason = "the last words of a command that failed"
-)]
+#[expect(clippy::print_stderr, reason = "the last words of a command that failed")]
 pub fn complain(error: &anyhow::Error) {
     eprintln!("erpscope: {error:#}");
 }
 
 impl ConfigArgs {
     fn load(&self) -> Result<Loaded, ConfigErrors> {
-        let usual = || {
-            USUAL_FILES
-                .iter()
-                .map(PathBuf::from)
-                .find(|path| path.is_file())
-        };
+        let usual = || USUAL_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
         // A server named on the command line needs no file, least of all one of several servers.
-        let file = self
-            .config
-            .clone()
-            .or_else(|| if self.url.is_some() { None } else { usual() });
+        let file = self.config.clone().or_else(|| if self.url.is_some() { None } else { usual() });
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -179,13 +161,8 @@ fn run_agent(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let agent = Agent::start(config)?;
         tracing::info!("serving http://{}/", agent.address());
-        let load = || {
-            args.load()
-                .map(|loaded: Loaded| -> Config { loaded.config })
-        };
-        agent::run(agent, load)
-            .await
-            .context("cannot receive signals")
+        let load = || args.load().map(|loaded: Loaded| -> Config { loaded.config });
+        agent::run(agent, load).await.context("cannot receive signals")
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -200,25 +177,16 @@ fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode
         reports
     });
     match format {
-        ReportFormat::Text => reports
-            .iter()
-            .for_each(|report| print!("{}", report.text())),
+        ReportFormat::Text => reports.iter().for_each(|report| print!("{}", report.text())),
         ReportFormat::Json => println!("{}", serde_json::to_string_pretty(&reports)?),
     }
     let sufficient = reports.iter().all(erpscope::check::Report::is_sufficient);
-    Ok(if sufficient {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if sufficient { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// For the version and settings of the first server of the config, if it can be asked.
 fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow::Result<ExitCode> {
-    let server = args
-        .load()
-        .ok()
-        .and_then(|loaded| loaded.config.servers.into_iter().next());
+    let server = args.load().ok().and_then(|loaded| loaded.config.servers.into_iter().next());
     let found = match (&server, pg_version) {
         (Some(server), None) => runtime()?.block_on(async { probe(server).await }),
         _ => None,
@@ -231,12 +199,8 @@ fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow
             .unwrap_or(15),
         role,
         datname: server.map_or_else(|| "postgres".to_owned(), |server| server.dbname),
-        preloaded: found.and_then(|found| {
-            found
-                .settings
-                .get("shared_preload_libraries")
-                .map(str::to_owned)
-        }),
+        preloaded: found
+            .and_then(|found| found.settings.get("shared_preload_libraries").map(str::to_owned)),
     };
     print!("{}", setup_sql(&target));
     Ok(ExitCode::SUCCESS)
@@ -247,11 +211,8 @@ async fn probe(server: &Server) -> Option<pg::Capabilities> {
     pg::probe(server, &session).await.ok()
 }
 
-fn run_demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    start_log(&config::Log {
-        level: "warn".to_owned(),
-        format: LogFormat::Text,
-    })?;
+fn run_demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    start_log(&config::Log { level: "warn".to_owned(), format: LogFormat::Text })?;
     let options = DemoOptions {
         seconds: args.seconds,
         seed: args.seed,
@@ -271,9 +232,9 @@ fn start_log(log: &config::Log) -> anyhow::Result<()> {
         .with_target(false)
         .with_writer(std::io::stderr);
     match log.format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Text => {
+            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+        }
         LogFormat::Json => builder.json().init(),
     }
     Ok(())

@@ -1,9 +1,6 @@
 //! The command line: each command is one call. Exit status, standard output and anyhow live here.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "what a command answers goes to standard output"
-)]
+#![expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
 
 mod cli;
 

@@ -12,15 +12,10 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 
     pub(super) fn now(&self) -> Moment {
-        Moment {
-            wall: SystemTime::now(),
-            elapsed: self.start.elapsed(),
-        }
+        Moment { wall: SystemTime::now(), elapsed: self.start.elapsed() }
     }
 }

@@ -17,19 +17,17 @@ pub(super) struct Fold {
 impl Fold {
     /// Starts it; it ends when every sender of `queue` is gone and the queue is empty.
     pub(super) fn start(mut queue: mpsc::Receiver<Event>, board: Board) -> io::Result<Self> {
-        let thread = std::thread::Builder::new()
-            .name("state".to_owned())
-            .spawn(move || {
-                let mut state = State::default();
-                while let Some(event) = queue.blocking_recv() {
+        let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || {
+            let mut state = State::default();
+            while let Some(event) = queue.blocking_recv() {
+                state.apply(event);
+                // What came meanwhile is published together.
+                while let Ok(event) = queue.try_recv() {
                     state.apply(event);
-                    // What came meanwhile is published together.
-                    while let Ok(event) = queue.try_recv() {
-                        state.apply(event);
-                    }
-                    publish(&state, &board);
                 }
-            })?;
+                publish(&state, &board);
+            }
+        })?;
         Ok(Self { thread })
     }
 
@@ -44,8 +42,5 @@ impl Fold {
 fn publish(state: &State, board: &Board) {
     let snapshot = state.snapshot();
     let exposition = board.load().exposition.next(&snapshot);
-    board.store(Arc::new(Published {
-        snapshot,
-        exposition,
-    }));
+    board.store(Arc::new(Published { snapshot, exposition }));
 }

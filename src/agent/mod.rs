@@ -137,10 +137,8 @@ impl Agent {
 
     fn watch(&mut self, server: Server) {
         let name = server.name.clone();
-        let limits = Limits {
-            statements: self.config.statements.top,
-            databases: self.config.database.top,
-        };
+        let limits =
+            Limits { statements: self.config.statements.top, databases: self.config.database.top };
         let (stop, stopped) = flag::channel(false);
         let watch = Watch {
             name: name.as_str().into(),
@@ -167,11 +165,7 @@ impl Agent {
     }
 
     async fn send(&self, name: &str, what: What) {
-        let event = Event {
-            server: name.into(),
-            at: self.clock.now(),
-            what,
-        };
+        let event = Event { server: name.into(), at: self.clock.now(), what };
         let _fold_ended = self.events.send(event).await;
     }
 }

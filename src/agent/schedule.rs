@@ -20,10 +20,7 @@ impl Schedule {
     /// The sampler that is due first, and when. At the same time: in the order of
     /// [`Sampler::ALL`], since names must be known before they are used.
     pub(super) fn first(&self) -> Option<(Sampler, Duration)> {
-        self.due
-            .iter()
-            .map(|(sampler, at)| (*sampler, *at))
-            .min_by_key(|(s, at)| (*at, *s))
+        self.due.iter().map(|(sampler, at)| (*sampler, *at)).min_by_key(|(s, at)| (*at, *s))
     }
 }
 
@@ -36,14 +33,8 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.plan(Sampler::Statements, Duration::from_secs(5));
         schedule.plan(Sampler::Database, Duration::from_secs(5));
-        assert_eq!(
-            schedule.first(),
-            Some((Sampler::Database, Duration::from_secs(5)))
-        );
+        assert_eq!(schedule.first(), Some((Sampler::Database, Duration::from_secs(5))));
         schedule.plan(Sampler::Database, Duration::from_secs(20));
-        assert_eq!(
-            schedule.first(),
-            Some((Sampler::Statements, Duration::from_secs(5)))
-        );
+        assert_eq!(schedule.first(), Some((Sampler::Statements, Duration::from_secs(5))));
     }
 }

@@ -38,12 +38,7 @@ impl Finding {
 }
 
 pub(super) fn too_slow(patience: Duration) -> Finding {
-    finding(
-        "answers",
-        true,
-        format!("the check was given up after {patience:?}"),
-    )
-    .but(
+    finding("answers", true, format!("the check was given up after {patience:?}")).but(
         Status::Missing,
         "A server that answers so slowly cannot be sampled.",
         ["look at its load and at the network between".to_owned()],
@@ -69,9 +64,9 @@ pub(super) fn assess_connection(server: &Server, result: Result<(), &ConnectErro
 fn connection_mend(server: &Server, error: &ConnectError) -> Vec<String> {
     let role = quoted(&server.user);
     match error.kind() {
-        "password" => vec![format!(
-            "\\password {role}   -- in psql, then put the same into password_file"
-        )],
+        "password" => {
+            vec![format!("\\password {role}   -- in psql, then put the same into password_file")]
+        }
         "not_allowed" => vec![
             format!("alter role {role} login;"),
             format!(
@@ -82,10 +77,9 @@ fn connection_mend(server: &Server, error: &ConnectError) -> Vec<String> {
             format!("alter role {role} connection limit 10;"),
             format!("grant pg_use_reserved_connections to {role};   -- PostgreSQL 16 and later"),
         ],
-        "database" => vec![format!(
-            "dbname = \"postgres\"   # in the config, instead of {:?}",
-            server.dbname
-        )],
+        "database" => {
+            vec![format!("dbname = \"postgres\"   # in the config, instead of {:?}", server.dbname)]
+        }
         "tls" => vec!["sslmode = \"prefer\"   # or mend the server's certificate".to_owned()],
         _ => Vec::new(),
     }
@@ -100,11 +94,11 @@ pub(super) fn assess_probe(error: &ProbeError) -> Finding {
 }
 
 /// Everything but the connection itself.
-pub(super) fn assess(server: &Server, found: &Capabilities, usage: Usage) -> Vec<Finding> {
+pub(super) fn assess(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Finding> {
     let mut findings = vec![version(found), tls(server, found), role(server, found)];
-    findings.extend(statements(server, found, &usage));
+    findings.extend(statements(server, found, usage));
     findings.extend([
-        slots(server, found, &usage),
+        slots(server, found, usage),
         setting(found, "track_io_timing", "on", "Reading and writing times show as 0: whether a statement is slow by I/O cannot be told."),
         setting(found, "log_lock_waits", "on", "Lock waits that are shorter than a sample leave no trace in the server's log."),
         text_size(found),
@@ -134,12 +128,7 @@ fn tls(server: &Server, found: &Capabilities) -> Finding {
             finding("tls", false, "encrypted, certificate checked")
         }
         (true, _) if local => finding("tls", false, "encrypted"),
-        (true, _) => finding(
-            "tls",
-            false,
-            "encrypted, but anyone may be at the other end",
-        )
-        .but(
+        (true, _) => finding("tls", false, "encrypted, but anyone may be at the other end").but(
             Status::Degraded,
             "Who stands between can read the password's exchange and all samples.",
             ["sslmode = \"verify-full\"   # and sslrootcert, in the config".to_owned()],
@@ -172,16 +161,12 @@ fn role(server: &Server, found: &Capabilities) -> Finding {
             format!("role {role} sees all sessions and statements"),
         );
     }
-    finding(
-        "pg_monitor",
-        true,
-        format!("role {role} sees only its own sessions and statements"),
-    )
-    .but(
-        Status::Missing,
-        "Others' statements and sessions are hidden: who blocks whom cannot be told.",
-        [format!("grant pg_monitor to {role};")],
-    )
+    finding("pg_monitor", true, format!("role {role} sees only its own sessions and statements"))
+        .but(
+            Status::Missing,
+            "Others' statements and sessions are hidden: who blocks whom cannot be told.",
+            [format!("grant pg_monitor to {role};")],
+        )
 }
 
 fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Finding> {
@@ -202,21 +187,12 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
             );
         }
         Err(error @ StatStatementsMissing::NotPreloaded) => {
-            let libraries = found
-                .settings
-                .get("shared_preload_libraries")
-                .unwrap_or_default();
-            let all = if libraries.is_empty() {
-                NAME.to_owned()
-            } else {
-                format!("{libraries}, {NAME}")
-            };
+            let libraries = found.settings.get("shared_preload_libraries").unwrap_or_default();
+            let all =
+                if libraries.is_empty() { NAME.to_owned() } else { format!("{libraries}, {NAME}") };
             return missing(
                 vec![
-                    format!(
-                        "alter system set shared_preload_libraries = {};",
-                        list(&all)
-                    ),
+                    format!("alter system set shared_preload_libraries = {};", list(&all)),
                     RESTART.to_owned(),
                     format!(
                         "create extension if not exists {NAME};   -- in database {:?}",
@@ -228,10 +204,7 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
         }
         Err(error @ StatStatementsMissing::NotCreated(datname)) => {
             return missing(
-                vec![
-                    format!("\\connect {}", quoted(datname)),
-                    format!("create extension {NAME};"),
-                ],
+                vec![format!("\\connect {}", quoted(datname)), format!("create extension {NAME};")],
                 error,
             );
         }
@@ -246,10 +219,7 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
             );
         }
     };
-    let seen = format!(
-        "version {} in database {:?}",
-        extension.extversion, extension.datname
-    );
+    let seen = format!("version {} in database {:?}", extension.extversion, extension.datname);
     let mut findings = vec![match &usage.unreadable {
         Some(error) => finding(NAME, true, format!("{seen} cannot be read: {error}")).but(
             Status::Missing,
@@ -273,10 +243,7 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
 }
 
 fn capacity(found: &Capabilities, usage: &Usage) -> Option<Finding> {
-    let (max, entries) = (
-        found.settings.number("pg_stat_statements.max")?,
-        usage.entries?,
-    );
+    let (max, entries) = (found.settings.number("pg_stat_statements.max")?, usage.entries?);
     let dealloc = usage.dealloc.unwrap_or(0);
     let seen = format!("{entries} of {max} entries, {dealloc} times thrown out");
     let finding = finding("pg_stat_statements.max", false, seen);
@@ -284,10 +251,7 @@ fn capacity(found: &Capabilities, usage: &Usage) -> Option<Finding> {
         return Some(finding);
     }
     let mend = [
-        format!(
-            "alter system set pg_stat_statements.max = {};",
-            max.saturating_mul(2)
-        ),
+        format!("alter system set pg_stat_statements.max = {};", max.saturating_mul(2)),
         RESTART.to_owned(),
     ];
     Some(finding.but(
@@ -298,10 +262,7 @@ fn capacity(found: &Capabilities, usage: &Usage) -> Option<Finding> {
 }
 
 fn tracked(found: &Capabilities) -> Finding {
-    let track = found
-        .settings
-        .get("pg_stat_statements.track")
-        .unwrap_or("unknown");
+    let track = found.settings.get("pg_stat_statements.track").unwrap_or("unknown");
     let finding = finding("pg_stat_statements.track", true, track);
     if track != "none" {
         return finding;
@@ -324,11 +285,7 @@ fn query_ids(found: &Capabilities) -> Option<Finding> {
         "alter system set compute_query_id = 'auto';".to_owned(),
         "select pg_reload_conf();".to_owned(),
     ];
-    Some(finding.but(
-        Status::Missing,
-        "Without query ids pg_stat_statements counts nothing.",
-        mend,
-    ))
+    Some(finding.but(Status::Missing, "Without query ids pg_stat_statements counts nothing.", mend))
 }
 
 fn slots(server: &Server, found: &Capabilities, usage: &Usage) -> Finding {
@@ -337,11 +294,7 @@ fn slots(server: &Server, found: &Capabilities, usage: &Usage) -> Finding {
         - number("superuser_reserved_connections")
         - number("reserved_connections");
     let used = usage.connections.unwrap_or(0);
-    let finding = finding(
-        "connections",
-        false,
-        format!("{used} of {free_for_all} used"),
-    );
+    let finding = finding("connections", false, format!("{used} of {free_for_all} used"));
     let role = quoted(&server.user);
     if let Some(limit) = found.connection_limit.filter(|limit| *limit < 4) {
         return finding.but(
@@ -375,10 +328,7 @@ fn setting(found: &Capabilities, name: &'static str, wanted: &str, why: &str) ->
     finding.but(
         Status::Degraded,
         why,
-        [
-            format!("alter system set {name} = {wanted};"),
-            "select pg_reload_conf();".to_owned(),
-        ],
+        [format!("alter system set {name} = {wanted};"), "select pg_reload_conf();".to_owned()],
     )
 }
 

@@ -22,10 +22,7 @@ pub async fn check(server: &Server) -> Report {
         Ok(findings) => findings,
         Err(_) => vec![assess::too_slow(PATIENCE)],
     };
-    Report {
-        server: server.name.clone(),
-        findings,
-    }
+    Report { server: server.name.clone(), findings }
 }
 
 async fn ask(server: &Server) -> Vec<Finding> {
@@ -37,7 +34,7 @@ async fn ask(server: &Server) -> Vec<Finding> {
     match pg::probe(server, &session).await {
         Ok(found) => {
             let usage = usage(server, &session, &found).await;
-            findings.extend(assess(server, &found, usage));
+            findings.extend(assess(server, &found, &usage));
         }
         Err(error) => findings.push(assess_probe(&error)),
     }
@@ -47,11 +44,7 @@ async fn ask(server: &Server) -> Vec<Finding> {
 /// How full connections and pg_stat_statements are; what cannot be read is left out.
 async fn usage(server: &Server, session: &Session, found: &Capabilities) -> Usage {
     let mut usage = Usage::default();
-    if let Ok(row) = session
-        .client()
-        .query_one(include_str!("slots.sql"), &[])
-        .await
-    {
+    if let Ok(row) = session.client().query_one(include_str!("slots.sql"), &[]).await {
         usage.connections = row.try_get(0).ok();
     }
     let Ok(extension) = &found.statements else {

@@ -58,30 +58,15 @@ impl Report {
     /// Whether everything that is needed is there.
     #[must_use]
     pub fn is_sufficient(&self) -> bool {
-        self.findings
-            .iter()
-            .all(|finding| finding.status != Status::Missing || !finding.needed)
+        self.findings.iter().all(|finding| finding.status != Status::Missing || !finding.needed)
     }
 
     /// For people: a line a capability; below what is not ok, why it matters and what mends it.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = format!("{}\n", self.server);
-        let width = self
-            .findings
-            .iter()
-            .map(|f| f.capability.len())
-            .max()
-            .unwrap_or(0);
-        for Finding {
-            capability,
-            status,
-            seen,
-            why,
-            mend,
-            ..
-        } in &self.findings
-        {
+        let width = self.findings.iter().map(|f| f.capability.len()).max().unwrap_or(0);
+        for Finding { capability, status, seen, why, mend, .. } in &self.findings {
             let _infallible = writeln!(out, "  {:<8}  {capability:<width$}  {seen}", status.name());
             let indent = " ".repeat(width + 14);
             if !why.is_empty() {

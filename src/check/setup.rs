@@ -75,10 +75,8 @@ fn preload(preloaded: Option<&str>) -> String {
              alter system set shared_preload_libraries = '{NAME}';\n"
         ),
         Some(list) => {
-            let mut names: Vec<String> = list
-                .split(',')
-                .map(|name| format!("'{}'", name.trim()))
-                .collect();
+            let mut names: Vec<String> =
+                list.split(',').map(|name| format!("'{}'", name.trim())).collect();
             names.push(format!("'{NAME}'"));
             format!(
                 "-- The library must be loaded at the start: restart the server after this.\n\
@@ -118,21 +116,15 @@ mod tests {
     fn reserved_connections_are_granted_where_they_exist() {
         assert!(!setup_sql(&target(None)).contains("pg_use_reserved"));
         assert!(
-            setup_sql(&Target {
-                version_major: 16,
-                ..target(None)
-            })
-            .contains("grant pg_use_reserved_connections")
+            setup_sql(&Target { version_major: 16, ..target(None) })
+                .contains("grant pg_use_reserved_connections")
         );
     }
 
     #[test]
     fn libraries_that_are_loaded_stay_loaded() {
         let sql = setup_sql(&target(Some("auto_explain, timescaledb")));
-        assert!(
-            sql.contains("= 'auto_explain', 'timescaledb', 'pg_stat_statements';"),
-            "{sql}"
-        );
+        assert!(sql.contains("= 'auto_explain', 'timescaledb', 'pg_stat_statements';"), "{sql}");
         assert!(setup_sql(&target(Some("pg_stat_statements"))).contains("preloaded already"));
     }
 }

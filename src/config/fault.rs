@@ -15,11 +15,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            place,
-            key,
-            problem,
-        } = self;
+        let Self { place, key, problem } = self;
         if key.is_empty() {
             write!(f, "{place}: {problem}")
         } else {
@@ -37,11 +33,7 @@ impl std::error::Error for ConfigErrors {}
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0.len();
-        write!(
-            f,
-            "the config has {n} fault{}:",
-            if n == 1 { "" } else { "s" }
-        )?;
+        write!(f, "the config has {n} fault{}:", if n == 1 { "" } else { "s" })?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }

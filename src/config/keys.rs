@@ -42,35 +42,19 @@ pub(super) struct Section {
 }
 
 const fn seconds(min: u64, max: u64) -> Shape {
-    Shape::Duration {
-        min: Duration::from_secs(min),
-        max: Duration::from_secs(max),
-    }
+    Shape::Duration { min: Duration::from_secs(min), max: Duration::from_secs(max) }
 }
 
 const fn milliseconds(min: u64, max: u64) -> Shape {
-    Shape::Duration {
-        min: Duration::from_millis(min),
-        max: Duration::from_millis(max),
-    }
+    Shape::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max) }
 }
 
 const fn key(name: &'static str, shape: Shape, default: &'static str, help: &'static str) -> Key {
-    Key {
-        name,
-        shape,
-        default: Some(default),
-        help,
-    }
+    Key { name, shape, default: Some(default), help }
 }
 
 const fn optional(name: &'static str, shape: Shape, help: &'static str) -> Key {
-    Key {
-        name,
-        shape,
-        default: None,
-        help,
-    }
+    Key { name, shape, default: None, help }
 }
 
 pub(super) const GENERAL: Section = Section {
@@ -115,12 +99,7 @@ pub(super) const STATEMENTS: Section = Section {
     name: "statements",
     help: "Sampling of pg_stat_statements.",
     keys: &[
-        key(
-            "interval",
-            seconds(1, 3_600),
-            "10s",
-            "How often counters are read.",
-        ),
+        key("interval", seconds(1, 3_600), "10s", "How often counters are read."),
         key(
             "texts_interval",
             seconds(1, 86_400),
@@ -135,10 +114,7 @@ pub(super) const STATEMENTS: Section = Section {
         ),
         key(
             "text_chars",
-            Shape::Count {
-                min: 50,
-                max: 10_000,
-            },
+            Shape::Count { min: 50, max: 10_000 },
             "1000",
             "A normalised text is cut to so many characters.",
         ),
@@ -149,12 +125,7 @@ pub(super) const DATABASE: Section = Section {
     name: "database",
     help: "Sampling of pg_stat_database and of facts about the server.",
     keys: &[
-        key(
-            "interval",
-            seconds(1, 3_600),
-            "15s",
-            "How often they are read.",
-        ),
+        key("interval", seconds(1, 3_600), "15s", "How often they are read."),
         key(
             "top",
             Shape::Count { min: 1, max: 1_000 },
@@ -168,11 +139,7 @@ pub(super) const SERVER: Section = Section {
     name: "server",
     help: "A PostgreSQL server to watch; repeat the whole table for each.",
     keys: &[
-        optional(
-            "name",
-            Shape::Text,
-            "The label `server` everywhere; default host:port.",
-        ),
+        optional("name", Shape::Text, "The label `server` everywhere; default host:port."),
         optional(
             "url",
             Shape::Secret,
@@ -183,48 +150,22 @@ pub(super) const SERVER: Section = Section {
             Shape::Text,
             "A service of pg_service.conf (PGSERVICEFILE, ~/.pg_service.conf, PGSYSCONFDIR); gives any of the parts below.",
         ),
-        key(
-            "host",
-            Shape::Text,
-            "localhost",
-            "Name or address, or the folder of a Unix socket.",
-        ),
-        key(
-            "port",
-            Shape::Count {
-                min: 1,
-                max: 65_535,
-            },
-            "5432",
-            "Port.",
-        ),
+        key("host", Shape::Text, "localhost", "Name or address, or the folder of a Unix socket."),
+        key("port", Shape::Count { min: 1, max: 65_535 }, "5432", "Port."),
         key(
             "user",
             Shape::Text,
             "erpscope",
             "Role; `erpscope setup` prints the SQL that makes it.",
         ),
-        key(
-            "dbname",
-            Shape::Text,
-            "postgres",
-            "Database connected to first.",
-        ),
-        optional(
-            "password",
-            Shape::Secret,
-            "The password itself; better kept in a file.",
-        ),
+        key("dbname", Shape::Text, "postgres", "Database connected to first."),
+        optional("password", Shape::Secret, "The password itself; better kept in a file."),
         optional(
             "password_file",
             Shape::Text,
             "File whose first line is the password; read at each connection.",
         ),
-        optional(
-            "password_env",
-            Shape::Text,
-            "Environment variable that holds the password.",
-        ),
+        optional("password_env", Shape::Text, "Environment variable that holds the password."),
         optional(
             "passfile",
             Shape::Text,
@@ -241,11 +182,7 @@ pub(super) const SERVER: Section = Section {
             Shape::Text,
             "PEM file of the authorities to trust; default the system's.",
         ),
-        optional(
-            "sslcert",
-            Shape::Text,
-            "PEM file of the client's certificate.",
-        ),
+        optional("sslcert", Shape::Text, "PEM file of the client's certificate."),
         optional("sslkey", Shape::Text, "PEM file of its key."),
         key(
             "connect_timeout",
@@ -274,11 +211,8 @@ pub(super) const SECTIONS: [&Section; 5] = [&GENERAL, &LOG, &STATEMENTS, &DATABA
 impl Section {
     /// The environment variable for a key of this table.
     pub(super) fn variable(&self, key: &str) -> String {
-        let path = if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}_{key}", self.name)
-        };
+        let path =
+            if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
         format!("ERPSCOPE_{}", path.to_uppercase())
     }
 }

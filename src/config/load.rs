@@ -55,38 +55,21 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
         Some(path) => read(path, &mut faults),
         None => String::new(),
     };
-    let name = sources
-        .file
-        .as_deref()
-        .map_or_else(String::new, |path| path.display().to_string());
+    let name = sources.file.as_deref().map_or_else(String::new, |path| path.display().to_string());
     let file = File { name, text: &text };
     let (root, errors) = DeTable::parse_recoverable(&text);
     for error in &errors {
         let place = file.place(error.span().map_or(0, |span| span.start));
-        faults.add(
-            place,
-            "",
-            format!("not TOML: {}", error.message().trim().replace('\n', ", ")),
-        );
+        faults.add(place, "", format!("not TOML: {}", error.message().trim().replace('\n', ", ")));
     }
-    let loading = Loading {
-        sources,
-        file: &file,
-        root: root.get_ref(),
-    };
+    let loading = Loading { sources, file: &file, root: root.get_ref() };
     let config = loading.config(&mut faults);
     let mut warnings = Faults::default();
     loading.warn_of_unknown_variables(&mut warnings);
     match config {
         Some(config) if faults.0.is_empty() => {
-            config
-                .servers
-                .iter()
-                .for_each(|s| server::warn(s, &file, &mut warnings));
-            Ok(Loaded {
-                config,
-                warnings: warnings.0,
-            })
+            config.servers.iter().for_each(|s| server::warn(s, &file, &mut warnings));
+            Ok(Loaded { config, warnings: warnings.0 })
         }
         _ => Err(ConfigErrors(faults.0)),
     }
@@ -94,11 +77,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
 
 fn read(path: &Path, faults: &mut Faults) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| {
-        faults.add(
-            path.display().to_string(),
-            "",
-            format!("cannot be read: {error}"),
-        );
+        faults.add(path.display().to_string(), "", format!("cannot be read: {error}"));
         String::new()
     })
 }
@@ -112,42 +91,24 @@ struct Loading<'a> {
 impl Loading<'_> {
     fn config(&self, faults: &mut Faults) -> Option<Config> {
         let flags = &self.sources.flags;
-        let general = self.table(
-            &GENERAL,
-            flags.listen.as_ref().map(|f| ("listen", f, "--listen")),
-            faults,
-        );
-        let log = self.table(
-            &LOG,
-            flags
-                .log_level
-                .as_ref()
-                .map(|f| ("level", f, "--log-level")),
-            faults,
-        );
+        let general =
+            self.table(&GENERAL, flags.listen.as_ref().map(|f| ("listen", f, "--listen")), faults);
+        let log =
+            self.table(&LOG, flags.log_level.as_ref().map(|f| ("level", f, "--log-level")), faults);
         let statements = self.table(&STATEMENTS, None, faults);
         let database = self.table(&DATABASE, None, faults);
         let servers = self.servers(faults);
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
         let budget = general.share("budget", faults);
-        let level = log
-            .text("level", faults)
-            .filter(|level| valid_filter(level, &log, faults));
+        let level = log.text("level", faults).filter(|level| valid_filter(level, &log, faults));
         let format = log.text("format", faults);
         let statements = read_statements(&statements, faults);
         let database = read_database(&database, faults);
-        let format = if format? == "json" {
-            LogFormat::Json
-        } else {
-            LogFormat::Text
-        };
+        let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
         Some(Config {
             listen: listen?,
-            log: Log {
-                level: level?,
-                format,
-            },
+            log: Log { level: level?, format },
             budget: budget?,
             statements: statements?,
             database: database?,
@@ -163,11 +124,8 @@ impl Loading<'_> {
         faults: &mut Faults,
     ) -> Table {
         let mut table = Table::new(section, section.name, &self.file.name);
-        let tables: Vec<&str> = SECTIONS
-            .iter()
-            .map(|s| s.name)
-            .filter(|name| !name.is_empty())
-            .collect();
+        let tables: Vec<&str> =
+            SECTIONS.iter().map(|s| s.name).filter(|name| !name.is_empty()).collect();
         if section.name.is_empty() {
             table.take(self.root, self.file, &tables, faults);
         } else if let Some(value) = self.root.get(section.name) {
@@ -207,10 +165,8 @@ impl Loading<'_> {
             );
             return None;
         }
-        let servers: Vec<Option<Server>> = tables
-            .iter_mut()
-            .map(|table| server::read(table, &self.sources.env, faults))
-            .collect();
+        let servers: Vec<Option<Server>> =
+            tables.iter_mut().map(|table| server::read(table, &self.sources.env, faults)).collect();
         let mut names = HashSet::new();
         for (table, server) in tables.iter().zip(&servers) {
             if let Some(server) = server
@@ -251,11 +207,7 @@ impl Loading<'_> {
                     table.take(found, self.file, &[], faults);
                     tables.push(table);
                 }
-                _ => faults.add(
-                    place,
-                    path,
-                    "write each server as its own table: [[server]]",
-                ),
+                _ => faults.add(place, path, "write each server as its own table: [[server]]"),
             }
         }
         tables
@@ -263,11 +215,8 @@ impl Loading<'_> {
 
     /// `--url` and `ERPSCOPE_SERVER_*` make the one server, or change the only one in the file.
     fn override_the_one_server(&self, tables: &mut Vec<Table>, faults: &mut Faults) {
-        let variables: Vec<String> = SERVER
-            .keys
-            .iter()
-            .map(|key| SERVER.variable(key.name))
-            .collect();
+        let variables: Vec<String> =
+            SERVER.keys.iter().map(|key| SERVER.variable(key.name)).collect();
         let place = match (
             &self.sources.flags.url,
             variables.iter().find(|v| self.sources.env.contains_key(*v)),
@@ -292,19 +241,10 @@ impl Loading<'_> {
     }
 
     fn warn_of_unknown_variables(&self, warnings: &mut Faults) {
-        let known: Vec<String> = SECTIONS
-            .iter()
-            .flat_map(|s| s.keys.iter().map(|key| s.variable(key.name)))
-            .collect();
-        for name in self
-            .sources
-            .env
-            .keys()
-            .filter(|name| name.starts_with("ERPSCOPE_"))
-        {
-            let declared = SECTIONS
-                .iter()
-                .any(|section| declares(section, name).is_some());
+        let known: Vec<String> =
+            SECTIONS.iter().flat_map(|s| s.keys.iter().map(|key| s.variable(key.name))).collect();
+        for name in self.sources.env.keys().filter(|name| name.starts_with("ERPSCOPE_")) {
+            let declared = SECTIONS.iter().any(|section| declares(section, name).is_some());
             if declared || OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
@@ -318,16 +258,15 @@ impl Loading<'_> {
 }
 
 fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {
-    match tracing_subscriber::EnvFilter::builder().parse(level) {
-        Ok(_) => true,
-        Err(_) => {
-            let place = log
-                .given("level")
-                .map_or("the default", |given| &given.place);
-            faults.add(place, log.key("level"), format!("{level:?} is no level (error, warn, info, debug, trace) and no filter such as erpscope=debug"));
-            false
-        }
+    let valid = tracing_subscriber::EnvFilter::builder().parse(level).is_ok();
+    if !valid {
+        let place = log.given("level").map_or("the default", |given| &given.place);
+        let problem = format!(
+            "{level:?} is no level (error, warn, info, debug, trace) and no filter such as erpscope=debug"
+        );
+        faults.add(place, log.key("level"), problem);
     }
+    valid
 }
 
 fn read_statements(table: &Table, faults: &mut Faults) -> Option<Statements> {
@@ -346,10 +285,7 @@ fn read_statements(table: &Table, faults: &mut Faults) -> Option<Statements> {
 fn read_database(table: &Table, faults: &mut Faults) -> Option<Database> {
     let interval = table.duration("interval", faults);
     let top = size(table.count("top", faults));
-    Some(Database {
-        interval: interval?,
-        top: top?,
-    })
+    Some(Database { interval: interval?, top: top? })
 }
 
 fn size(count: Option<u64>) -> Option<usize> {

@@ -63,10 +63,8 @@ pub fn password(server: &Server) -> Result<Option<Secret>, PasswordError> {
 }
 
 fn read(path: &Path) -> Result<String, PasswordError> {
-    let bytes = std::fs::read(path).map_err(|source| PasswordError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = std::fs::read(path)
+        .map_err(|source| PasswordError::Unreadable { path: path.to_owned(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -75,19 +73,17 @@ fn read(path: &Path) -> Result<String, PasswordError> {
 fn look_up(text: &str, server: &Server) -> Option<String> {
     let host =
         |field: &str| field == server.host || field == "localhost" && server.host.starts_with('/');
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .find_map(|line| {
-            let fields = fields(line);
-            let [f_host, port, dbname, user, password] = fields.as_slice() else {
-                return None;
-            };
-            let fits = (f_host == "*" || host(f_host))
-                && (port == "*" || *port == server.port.to_string())
-                && (dbname == "*" || *dbname == server.dbname)
-                && (user == "*" || *user == server.user);
-            fits.then(|| password.clone())
-        })
+    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+        let fields = fields(line);
+        let [f_host, port, dbname, user, password] = fields.as_slice() else {
+            return None;
+        };
+        let fits = (f_host == "*" || host(f_host))
+            && (port == "*" || *port == server.port.to_string())
+            && (dbname == "*" || *dbname == server.dbname)
+            && (user == "*" || *user == server.user);
+        fits.then(|| password.clone())
+    })
 }
 
 fn fields(line: &str) -> Vec<String> {

@@ -33,10 +33,7 @@ pub(super) struct File<'a> {
 impl File<'_> {
     /// Such as `erpscope.toml:12`, for a byte offset.
     pub(super) fn place(&self, offset: usize) -> String {
-        let before = self
-            .text
-            .get(..offset.min(self.text.len()))
-            .unwrap_or_default();
+        let before = self.text.get(..offset.min(self.text.len())).unwrap_or_default();
         format!("{}:{}", self.name, before.matches('\n').count() + 1)
     }
 }
@@ -52,11 +49,7 @@ impl Faults {
         key: impl Into<String>,
         problem: impl Into<String>,
     ) {
-        self.0.push(Fault {
-            place: place.into(),
-            key: key.into(),
-            problem: problem.into(),
-        });
+        self.0.push(Fault { place: place.into(), key: key.into(), problem: problem.into() });
     }
 }
 
@@ -74,12 +67,7 @@ pub(super) struct Table {
 impl Table {
     /// No key given.
     pub(super) fn new(section: &'static Section, path: &str, place: &str) -> Self {
-        Self {
-            section,
-            path: path.to_owned(),
-            place: place.to_owned(),
-            given: BTreeMap::new(),
-        }
+        Self { section, path: path.to_owned(), place: place.to_owned(), given: BTreeMap::new() }
     }
 
     /// Takes what a TOML table gives. Keys that are not declared are faults, except `tables`,
@@ -115,23 +103,15 @@ impl Table {
 
     /// Takes a value that outranks what was given so far.
     pub(super) fn set(&mut self, name: &'static str, text: &str, place: &str) {
-        let given = Given {
-            text: text.to_owned(),
-            bare: None,
-            place: place.to_owned(),
-            quiet: false,
-        };
+        let given =
+            Given { text: text.to_owned(), bare: None, place: place.to_owned(), quiet: false };
         self.given.insert(name, given);
     }
 
     /// Takes a value that messages must not repeat.
     pub(super) fn set_quietly(&mut self, name: &'static str, text: &str, place: &str) {
-        let given = Given {
-            text: text.to_owned(),
-            bare: None,
-            place: place.to_owned(),
-            quiet: true,
-        };
+        let given =
+            Given { text: text.to_owned(), bare: None, place: place.to_owned(), quiet: true };
         self.given.insert(name, given);
     }
 
@@ -144,11 +124,7 @@ impl Table {
 
     /// The name of a key for messages.
     pub(super) fn key(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     pub(super) fn given(&self, name: &str) -> Option<&Given> {
@@ -169,11 +145,9 @@ impl Table {
 
     /// The value of a whole number.
     pub(super) fn count(&self, name: &'static str, faults: &mut Faults) -> Option<u64> {
-        self.read(name, faults, |text, shape| {
-            match (text.parse::<u64>(), shape) {
-                (Ok(n), Shape::Count { min, max }) if (min..=max).contains(&n) => Ok(n),
-                (_, shape) => Err(format!("{text:?} is not {}", expected(shape))),
-            }
+        self.read(name, faults, |text, shape| match (text.parse::<u64>(), shape) {
+            (Ok(n), Shape::Count { min, max }) if (min..=max).contains(&n) => Ok(n),
+            (_, shape) => Err(format!("{text:?} is not {}", expected(shape))),
         })
     }
 
@@ -188,8 +162,7 @@ impl Table {
     /// The value of an address.
     pub(super) fn address(&self, name: &'static str, faults: &mut Faults) -> Option<SocketAddr> {
         self.read(name, faults, |text, shape| {
-            text.parse()
-                .map_err(|_| format!("{text:?} is not {}", expected(shape)))
+            text.parse().map_err(|_| format!("{text:?} is not {}", expected(shape)))
         })
     }
 
@@ -197,9 +170,9 @@ impl Table {
     pub(super) fn duration(&self, name: &'static str, faults: &mut Faults) -> Option<Duration> {
         self.read(name, faults, |text, shape| match (duration::parse(text), shape) {
             (Some(d), Shape::Duration { min, max }) if (min..=max).contains(&d) => Ok(d),
-            (None, _) if text.parse::<f64>().is_ok() => {
-                Err(format!("{text} has no unit: write \"{text}s\" for seconds, \"{text}ms\" for milliseconds"))
-            }
+            (None, _) if text.parse::<f64>().is_ok() => Err(format!(
+                "{text} has no unit: write \"{text}s\" for seconds, \"{text}ms\" for milliseconds"
+            )),
             (_, shape) => Err(format!("{text:?} is not {}", expected(shape))),
         })
     }
@@ -215,33 +188,21 @@ impl Table {
             Some(given) => (given.text.as_str(), given.place.as_str()),
             None => (key.default?, "the default"),
         };
-        let wrong_type = self
-            .given
-            .get(name)
-            .and_then(|given| given.bare)
-            .filter(|found| {
-                !matches!(
-                    (key.shape, *found),
-                    (Shape::Count { .. } | Shape::Duration { .. }, "whole number")
-                        | (Shape::Share, _)
-                )
-            });
+        let wrong_type = self.given.get(name).and_then(|given| given.bare).filter(|found| {
+            !matches!(
+                (key.shape, *found),
+                (Shape::Count { .. } | Shape::Duration { .. }, "whole number") | (Shape::Share, _)
+            )
+        });
         let parsed = match wrong_type {
-            Some(found) => Err(format!(
-                "a {found} where {} was expected",
-                expected(key.shape)
-            )),
+            Some(found) => Err(format!("a {found} where {} was expected", expected(key.shape))),
             None => parse(text, key.shape),
         };
         let quiet = self.given.get(name).is_some_and(|given| given.quiet);
         parsed
             .map_err(|problem| {
                 let quietly = || format!("is not {}", expected(key.shape));
-                faults.add(
-                    place,
-                    self.key(name),
-                    if quiet { quietly() } else { problem },
-                );
+                faults.add(place, self.key(name), if quiet { quietly() } else { problem });
             })
             .ok()
     }
@@ -257,12 +218,7 @@ fn given(value: &Spanned<DeValue<'_>>, place: String) -> Result<Given, &'static 
         DeValue::Array(_) => return Err("list"),
         DeValue::Table(_) => return Err("table"),
     };
-    Ok(Given {
-        text,
-        bare,
-        place,
-        quiet: false,
-    })
+    Ok(Given { text, bare, place, quiet: false })
 }
 
 /// What a key holds, in words.
@@ -284,11 +240,7 @@ pub(super) fn expected(shape: Shape) -> String {
 }
 
 fn unknown(name: &str, section: &Section, tables: &[&str]) -> String {
-    let known = section
-        .keys
-        .iter()
-        .map(|key| key.name)
-        .chain(tables.iter().copied());
+    let known = section.keys.iter().map(|key| key.name).chain(tables.iter().copied());
     match nearest(name, known) {
         Some(near) => format!("there is no such key; did you mean `{near}`?"),
         None => "there is no such key".to_owned(),
@@ -297,11 +249,7 @@ fn unknown(name: &str, section: &Section, tables: &[&str]) -> String {
 
 /// The known word within two edits of `word`, if there is one.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|k| (distance(word, k), k))
-        .min()
-        .filter(|(d, _)| *d <= 2)
-        .map(|(_, k)| k)
+    known.map(|k| (distance(word, k), k)).min().filter(|(d, _)| *d <= 2).map(|(_, k)| k)
 }
 
 /// Levenshtein's distance.
@@ -315,9 +263,7 @@ fn distance(a: &str, b: &str) -> usize {
             *first = left;
         }
         for (cell, cb) in row.iter_mut().skip(1).zip(&b) {
-            let best = (diagonal + usize::from(ca != *cb))
-                .min(*cell + 1)
-                .min(left + 1);
+            let best = (diagonal + usize::from(ca != *cb)).min(*cell + 1).min(left + 1);
             diagonal = *cell;
             *cell = best;
             left = best;
@@ -328,8 +274,5 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Whether a key of this section exists, for checking environment variables.
 pub(super) fn declares<'a>(section: &'a Section, variable: &str) -> Option<&'a Key> {
-    section
-        .keys
-        .iter()
-        .find(|key| section.variable(key.name) == variable)
+    section.keys.iter().find(|key| section.variable(key.name) == variable)
 }

@@ -75,9 +75,7 @@ fn table(out: &mut String, section: &Section) {
         if section.help.is_empty() { "" } else { "\n\n" },
     );
     for key in section.keys {
-        let default = key
-            .default
-            .map_or_else(String::new, |default| format!("`{default}`"));
+        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
         let _infallible = writeln!(
             out,
             "| `{}` | {default} | `{}` | {} Holds {}. |",

@@ -15,9 +15,7 @@ pub(super) fn read(
 ) -> Option<Server> {
     let good = take_url(table, faults) & take_service(table, env, faults);
     let host = table.text("host", faults);
-    let port = table
-        .count("port", faults)
-        .and_then(|port| u16::try_from(port).ok());
+    let port = table.count("port", faults).and_then(|port| u16::try_from(port).ok());
     let user = table.text("user", faults);
     let dbname = table.text("dbname", faults);
     let password = password(table, env, faults);
@@ -100,9 +98,7 @@ fn name(
     if name.chars().count() <= 63 {
         return Some(name);
     }
-    let place = table
-        .given("name")
-        .map_or_else(String::new, |given| given.place.clone());
+    let place = table.given("name").map_or_else(String::new, |given| given.place.clone());
     faults.add(place, table.key("name"), "is longer than 63 characters");
     None
 }
@@ -113,21 +109,13 @@ fn password(
     faults: &mut Faults,
 ) -> Option<Password> {
     let sources = ["password", "password_file", "password_env", "passfile"];
-    let given: Vec<&str> = sources
-        .into_iter()
-        .filter(|name| table.given(name).is_some())
-        .collect();
+    let given: Vec<&str> = sources.into_iter().filter(|name| table.given(name).is_some()).collect();
     if let [_, second, ..] = given.as_slice() {
-        let place = table
-            .given(second)
-            .map_or_else(String::new, |given| given.place.clone());
+        let place = table.given(second).map_or_else(String::new, |given| given.place.clone());
         faults.add(
             place,
             table.key(second),
-            format!(
-                "give the password in one way, not several ({})",
-                given.join(", ")
-            ),
+            format!("give the password in one way, not several ({})", given.join(", ")),
         );
         return None;
     }
@@ -176,37 +164,20 @@ fn tls(table: &Table, faults: &mut Faults) -> Option<Tls> {
         (Some(cert), Some(key)) => Some(ClientCert { cert, key }),
         (None, None) => None,
         (cert, _) => {
-            let (has, lacks) = if cert.is_some() {
-                ("sslcert", "sslkey")
-            } else {
-                ("sslkey", "sslcert")
-            };
-            let place = table
-                .given(has)
-                .map_or_else(String::new, |given| given.place.clone());
-            faults.add(
-                place,
-                table.key(has),
-                format!("a client certificate needs {lacks}, too"),
-            );
+            let (has, lacks) =
+                if cert.is_some() { ("sslcert", "sslkey") } else { ("sslkey", "sslcert") };
+            let place = table.given(has).map_or_else(String::new, |given| given.place.clone());
+            faults.add(place, table.key(has), format!("a client certificate needs {lacks}, too"));
             None
         }
     };
-    Some(Tls {
-        mode,
-        root_cert,
-        client,
-    })
+    Some(Tls { mode, root_cert, client })
 }
 
 /// What is not wrong with a server but worth a look.
 pub(super) fn warn(server: &Server, file: &File<'_>, warnings: &mut Faults) {
     let place = || {
-        if file.name.is_empty() {
-            server.name.clone()
-        } else {
-            file.name.clone()
-        }
+        if file.name.is_empty() { server.name.clone() } else { file.name.clone() }
     };
     match &server.password {
         Password::Inline(_) if others_may_read(Path::new(&file.name)) => {
@@ -217,10 +188,8 @@ pub(super) fn warn(server: &Server, file: &File<'_>, warnings: &mut Faults) {
             );
         }
         Password::File(path) if !path.is_file() => {
-            let problem = format!(
-                "{} is not there yet; it is looked for at each connection",
-                path.display()
-            );
+            let problem =
+                format!("{} is not there yet; it is looked for at each connection", path.display());
             warnings.add(place(), "password_file", problem);
         }
         _ => {}

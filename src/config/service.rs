@@ -32,14 +32,8 @@ pub(super) fn read(
             return Ok(parts);
         }
     }
-    let looked: Vec<String> = files
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    Err(format!(
-        "service {service:?} is in none of {}",
-        looked.join(", ")
-    ))
+    let looked: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    Err(format!("service {service:?} is in none of {}", looked.join(", ")))
 }
 
 fn files(env: &BTreeMap<String, String>) -> Vec<PathBuf> {
@@ -49,9 +43,7 @@ fn files(env: &BTreeMap<String, String>) -> Vec<PathBuf> {
         (None, Some(home)) => files.push(PathBuf::from(home).join(".pg_service.conf")),
         (None, None) => {}
     }
-    let system = env
-        .get("PGSYSCONFDIR")
-        .map_or("/etc/postgresql-common", String::as_str);
+    let system = env.get("PGSYSCONFDIR").map_or("/etc/postgresql-common", String::as_str);
     files.push(PathBuf::from(system).join("pg_service.conf"));
     files
 }
@@ -68,14 +60,7 @@ fn section(text: &str, service: &str) -> Option<Vec<(&'static str, String)>> {
         let (name, value) = (name.trim(), value.trim());
         if let Some((_, key)) = KEYS.iter().find(|(theirs, _)| *theirs == name) {
             let seconds = *key == "connect_timeout";
-            parts.push((
-                *key,
-                if seconds {
-                    format!("{value}s")
-                } else {
-                    value.to_owned()
-                },
-            ));
+            parts.push((*key, if seconds { format!("{value}s") } else { value.to_owned() }));
         }
     }
     Some(parts)

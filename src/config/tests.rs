@@ -21,19 +21,14 @@ fn load_text(text: &str, env: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let file = file(text);
     load(&Sources {
         file: Some(file.path().into()),
-        env: env
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect(),
+        env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         flags: Flags::default(),
     })
 }
 
 fn one_server(server: &str) -> Result<Server, String> {
     let loaded = load_text(&format!("[[server]]\n{server}"), &[]);
-    loaded
-        .map(|mut l| l.config.servers.remove(0))
-        .map_err(|e| e.to_string())
+    loaded.map(|mut l| l.config.servers.remove(0)).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -43,10 +38,7 @@ fn the_defaults_are_complete() {
     assert_eq!(config.statements.top, 200);
     assert_eq!(config.statements.interval, Duration::from_secs(10));
     assert_eq!(
-        (
-            config.servers[0].name.as_str(),
-            config.servers[0].user.as_str()
-        ),
+        (config.servers[0].name.as_str(), config.servers[0].user.as_str()),
         ("db1:5432", "erpscope")
     );
 }
@@ -79,9 +71,7 @@ fn every_fault_is_told_at_once_with_its_key_and_line() {
 
 #[test]
 fn syntax_errors_have_a_line_and_do_not_hide_other_faults() {
-    let text = load_text("a = \n[statements]\ntop = 'x'\n", &[])
-        .unwrap_err()
-        .to_string();
+    let text = load_text("a = \n[statements]\ntop = 'x'\n", &[]).unwrap_err().to_string();
     assert!(text.contains(":1: not TOML"), "{text}");
     assert!(text.contains("statements.top"), "{text}");
 }
@@ -89,19 +79,13 @@ fn syntax_errors_have_a_line_and_do_not_hide_other_faults() {
 #[test]
 fn environment_outranks_the_file_and_flags_outrank_both() {
     let file = file("listen = '127.0.0.1:1'\n[log]\nlevel = 'debug'\n[[server]]\nhost = 'a'\n");
-    let mut sources = Sources {
-        file: Some(file.path().into()),
-        ..Sources::default()
-    };
+    let mut sources = Sources { file: Some(file.path().into()), ..Sources::default() };
     let env = [
         ("ERPSCOPE_LISTEN", "127.0.0.1:2"),
         ("ERPSCOPE_LOG_LEVEL", "warn"),
         ("ERPSCOPE_SERVER_HOST", "b"),
     ];
-    sources.env = env
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
+    sources.env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     sources.flags.listen = Some("127.0.0.1:3".into());
     let config = load(&sources).unwrap().config;
     assert_eq!(config.listen.port(), 3);
@@ -112,54 +96,31 @@ fn environment_outranks_the_file_and_flags_outrank_both() {
 #[test]
 fn a_server_can_come_from_the_environment_alone() {
     let env = BTreeMap::from([
-        (
-            "ERPSCOPE_SERVER_URL".to_owned(),
-            "postgres://u@h:6/d".to_owned(),
-        ),
+        ("ERPSCOPE_SERVER_URL".to_owned(), "postgres://u@h:6/d".to_owned()),
         ("ERPSCOPE_SERVER_NAME".to_owned(), "erp".to_owned()),
         ("ERPSCOPE_SERVER_PASWORD".to_owned(), "x".to_owned()),
     ]);
-    let loaded = load(&Sources {
-        env,
-        ..Sources::default()
-    })
-    .unwrap();
+    let loaded = load(&Sources { env, ..Sources::default() }).unwrap();
     let server = &loaded.config.servers[0];
     assert_eq!(
-        (
-            server.name.as_str(),
-            server.host.as_str(),
-            server.port,
-            server.dbname.as_str()
-        ),
+        (server.name.as_str(), server.host.as_str(), server.port, server.dbname.as_str()),
         ("erp", "h", 6, "d")
     );
     let warning = loaded.warnings[0].to_string();
-    assert!(
-        warning.contains("did you mean ERPSCOPE_SERVER_PASSWORD?"),
-        "{warning}"
-    );
+    assert!(warning.contains("did you mean ERPSCOPE_SERVER_PASSWORD?"), "{warning}");
 }
 
 #[test]
 fn no_server_is_an_error_that_says_how_to_give_one() {
     let error = load(&Sources::default()).unwrap_err().to_string();
-    assert!(
-        error.contains("[[server]]") && error.contains("ERPSCOPE_SERVER_URL"),
-        "{error}"
-    );
+    assert!(error.contains("[[server]]") && error.contains("ERPSCOPE_SERVER_URL"), "{error}");
 }
 
 #[test]
 fn the_environment_cannot_choose_among_several_servers() {
     let two = "[[server]]\nname = 'a'\n[[server]]\nname = 'b'\n";
-    let error = load_text(two, &[("ERPSCOPE_SERVER_HOST", "x")])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("ERPSCOPE_SERVER_HOST") && error.contains("several servers"),
-        "{error}"
-    );
+    let error = load_text(two, &[("ERPSCOPE_SERVER_HOST", "x")]).unwrap_err().to_string();
+    assert!(error.contains("ERPSCOPE_SERVER_HOST") && error.contains("several servers"), "{error}");
 }
 
 #[test]
@@ -168,28 +129,12 @@ fn urls_are_read_as_libpq_does() {
         "url = 'postgresql://us%20er:p%40ss@[::1]:6000/my%2Fdb?sslmode=require&connect_timeout=3'",
     )
     .unwrap();
-    assert_eq!(
-        (server.user.as_str(), server.host.as_str(), server.port),
-        ("us er", "::1", 6000)
-    );
-    assert_eq!(
-        (server.dbname.as_str(), server.tls.mode),
-        ("my/db", TlsMode::Require)
-    );
+    assert_eq!((server.user.as_str(), server.host.as_str(), server.port), ("us er", "::1", 6000));
+    assert_eq!((server.dbname.as_str(), server.tls.mode), ("my/db", TlsMode::Require));
     assert_eq!(server.password, Password::Inline(Secret::new("p@ss")));
     assert_eq!(server.connect_timeout, Duration::from_secs(3));
-    assert_eq!(
-        one_server("url = 'postgres://%2Frun%2Fpg/erp'")
-            .unwrap()
-            .host,
-        "/run/pg"
-    );
-    assert_eq!(
-        one_server("url = 'postgres:///erp?host=/run/pg'")
-            .unwrap()
-            .host,
-        "/run/pg"
-    );
+    assert_eq!(one_server("url = 'postgres://%2Frun%2Fpg/erp'").unwrap().host, "/run/pg");
+    assert_eq!(one_server("url = 'postgres:///erp?host=/run/pg'").unwrap().host, "/run/pg");
 }
 
 #[test]
@@ -197,15 +142,9 @@ fn bad_urls_are_described_and_never_repeated() {
     for (url, problem) in [
         ("mysql://u:hunter2@h/d", "must begin with postgres://"),
         ("postgres://u:hunter2@a,b/d", "several hosts"),
-        (
-            "postgres://u:hunter2@h/d?hunter2=1",
-            "not one of host, sslmode",
-        ),
+        ("postgres://u:hunter2@h/d?hunter2=1", "not one of host, sslmode"),
         ("postgres://u:hunter2@[::1/d", "closing bracket"),
-        (
-            "postgres://u:hunter2@h:port/d",
-            "is not a whole number from 1 to 65535",
-        ),
+        ("postgres://u:hunter2@h:port/d", "is not a whole number from 1 to 65535"),
     ] {
         let error = one_server(&format!("url = '{url}'")).unwrap_err();
         assert!(error.contains(problem), "{url}: {error}");
@@ -216,15 +155,9 @@ fn bad_urls_are_described_and_never_repeated() {
 #[test]
 fn a_part_that_is_given_twice_is_an_error() {
     let error = one_server("url = 'postgres://u@h/d'\nuser = 'x'").unwrap_err();
-    assert!(
-        error.contains("server[0].user: is given by `url`, too"),
-        "{error}"
-    );
+    assert!(error.contains("server[0].user: is given by `url`, too"), "{error}");
     let error = one_server("password = 'x'\npassword_env = 'Y'").unwrap_err();
-    assert!(
-        error.contains("in one way, not several (password, password_env)"),
-        "{error}"
-    );
+    assert!(error.contains("in one way, not several (password, password_env)"), "{error}");
 }
 
 #[test]
@@ -235,40 +168,24 @@ fn services_give_what_the_config_does_not() {
     let env = [("PGSERVICEFILE", services.path().to_str().unwrap())];
     let loaded = load_text("[[server]]\nservice = 'erp'\nport = 7000\n", &env).unwrap();
     let server = &loaded.config.servers[0];
-    assert_eq!(
-        (server.host.as_str(), server.port, server.user.as_str()),
-        ("db2", 7000, "watch")
-    );
-    let error = load_text("[[server]]\nservice = 'none'\n", &env)
-        .unwrap_err()
-        .to_string();
+    assert_eq!((server.host.as_str(), server.port, server.user.as_str()), ("db2", 7000, "watch"));
+    let error = load_text("[[server]]\nservice = 'none'\n", &env).unwrap_err().to_string();
     assert!(error.contains("service \"none\" is in none of"), "{error}");
 }
 
 #[test]
 fn passwords_come_from_files_variables_and_passfiles() {
-    let with = |password| Server {
-        password,
-        ..one_server("host = 'db'\nuser = 'me'").unwrap()
-    };
+    let with = |password| Server { password, ..one_server("host = 'db'\nuser = 'me'").unwrap() };
     let secret = |text| Some(Secret::new(text));
     let plain = file("s3cret\nsecond line\n");
-    assert_eq!(
-        password(&with(Password::File(plain.path().into()))).unwrap(),
-        secret("s3cret")
-    );
+    assert_eq!(password(&with(Password::File(plain.path().into()))).unwrap(), secret("s3cret"));
     let empty = file("");
-    let error = password(&with(Password::File(empty.path().into())))
-        .unwrap_err()
-        .to_string();
+    let error = password(&with(Password::File(empty.path().into()))).unwrap_err().to_string();
     assert!(error.contains("is empty"), "{error}");
-    let error = password(&with(Password::File("/nowhere/pw".into())))
-        .unwrap_err()
-        .to_string();
+    let error = password(&with(Password::File("/nowhere/pw".into()))).unwrap_err().to_string();
     assert!(error.contains("/nowhere/pw cannot be read"), "{error}");
-    let error = password(&with(Password::Env("ERPSCOPE_TEST_UNSET".into())))
-        .unwrap_err()
-        .to_string();
+    let error =
+        password(&with(Password::Env("ERPSCOPE_TEST_UNSET".into()))).unwrap_err().to_string();
     assert!(error.contains("ERPSCOPE_TEST_UNSET"), "{error}");
 
     let passfile = file(
@@ -277,33 +194,21 @@ fn passwords_come_from_files_variables_and_passfiles() {
     let server = with(Password::PassFile(passfile.path().into()));
     assert_eq!(password(&server).unwrap(), secret("a:b\\c:d"));
     std::fs::set_permissions(passfile.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(
-        password(&server)
-            .unwrap_err()
-            .to_string()
-            .contains("chmod 600")
-    );
+    assert!(password(&server).unwrap_err().to_string().contains("chmod 600"));
 }
 
 #[test]
 fn a_password_others_can_read_is_a_warning() {
     let config = file("[[server]]\npassword = 'hunter2'\n");
     std::fs::set_permissions(config.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let loaded = load(&Sources {
-        file: Some(config.path().into()),
-        ..Sources::default()
-    })
-    .unwrap();
+    let loaded = load(&Sources { file: Some(config.path().into()), ..Sources::default() }).unwrap();
     assert!(loaded.warnings[0].problem.contains("chmod 600"));
     assert!(!format!("{loaded:?}").contains("hunter2"));
 }
 
 #[test]
 fn docs_and_example_are_what_the_declarations_say() {
-    for (path, expected) in [
-        ("erpscope.toml", example()),
-        ("docs/configuration.md", reference()),
-    ] {
+    for (path, expected) in [("erpscope.toml", example()), ("docs/configuration.md", reference())] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(&path, &expected).unwrap();

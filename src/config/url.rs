@@ -5,14 +5,8 @@
 
 use percent_encoding::percent_decode_str;
 
-const PARAMETERS: [&str; 6] = [
-    "host",
-    "sslmode",
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
-    "connect_timeout",
-];
+const PARAMETERS: [&str; 6] =
+    ["host", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout"];
 
 /// The parts that a URL gives, under the names of our keys.
 pub(super) fn parse(url: &str) -> Result<Vec<(&'static str, String)>, String> {
@@ -50,26 +44,17 @@ fn split_port(address: &str) -> Result<(&str, &str), String> {
         );
     }
     if let Some(rest) = address.strip_prefix('[') {
-        let (host, port) = rest
-            .split_once(']')
-            .ok_or("has an IPv6 address without its closing bracket")?;
+        let (host, port) =
+            rest.split_once(']').ok_or("has an IPv6 address without its closing bracket")?;
         return Ok((host, port.strip_prefix(':').unwrap_or(port)));
     }
     Ok(address.rsplit_once(':').unwrap_or((address, "")))
 }
 
 fn parameter(pair: &str) -> Result<(&'static str, String), String> {
-    let known = || {
-        format!(
-            "has a parameter that is not one of {}",
-            PARAMETERS.join(", ")
-        )
-    };
+    let known = || format!("has a parameter that is not one of {}", PARAMETERS.join(", "));
     let (name, raw) = pair.split_once('=').ok_or_else(known)?;
-    let name = PARAMETERS
-        .into_iter()
-        .find(|parameter| *parameter == name)
-        .ok_or_else(known)?;
+    let name = PARAMETERS.into_iter().find(|parameter| *parameter == name).ok_or_else(known)?;
     let value = decode(name, raw)?;
     // libpq's connect_timeout is in seconds, without a unit.
     let seconds = name == "connect_timeout" && value.bytes().all(|b| b.is_ascii_digit());

@@ -35,9 +35,7 @@ impl Load {
             let (application_name, sessions, pause) = kind.profile();
             for session in 0..sessions {
                 let client = stage.session(application_name).await?;
-                let dice = seed
-                    .wrapping_mul(10_000)
-                    .wrapping_add(index * 100 + session);
+                let dice = seed.wrapping_mul(10_000).wrapping_add(index * 100 + session);
                 let work = Work::new(client, dice, stage.sizes);
                 workers.spawn(keep_working(kind, work, pause, stopped.clone()));
             }

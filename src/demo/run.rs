@@ -48,11 +48,8 @@ pub async fn run(options: DemoOptions, mut say: impl FnMut(&str)) -> Result<(), 
 
 async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), DemoError> {
     let began = Instant::now();
-    let stage_options = StageOptions {
-        pg_bin: options.pg_bin.clone(),
-        seed: options.seed,
-        scale: options.scale,
-    };
+    let stage_options =
+        StageOptions { pg_bin: options.pg_bin.clone(), seed: options.seed, scale: options.scale };
     let stage = Stage::set(&stage_options, |step| {
         say(&format!("[{:4.1} s] {step}", began.elapsed().as_secs_f64()));
     })
@@ -61,14 +58,8 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
     say(&format!("[{:4.1} s] ready", began.elapsed().as_secs_f64()));
     say(&format!("\n  the agent:  http://{}/", agent.address()));
     say(&format!("  metrics:    http://{}/metrics", agent.address()));
-    say(&format!(
-        "  the ERP:    {}\n",
-        stage.cluster.url(super::DATNAME)
-    ));
-    let load = match options.load {
-        true => Some(Load::start(&stage, options.seed).await?),
-        false => None,
-    };
+    say(&format!("  the ERP:    {}\n", stage.cluster.url(super::DATNAME)));
+    let load = if options.load { Some(Load::start(&stage, options.seed).await?) } else { None };
     watch(options, &agent, say).await;
     if let Some(load) = load {
         for (application_name, tally) in load.stop().await {
@@ -89,9 +80,7 @@ async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str))
     let mut summary = Summary::default();
     let mut ticks = tokio::time::interval(EVERY);
     loop {
-        let left = options
-            .seconds
-            .map(|s| Duration::from_secs(s).saturating_sub(began.elapsed()));
+        let left = options.seconds.map(|s| Duration::from_secs(s).saturating_sub(began.elapsed()));
         tokio::select! {
             _ = ticks.tick() => {}
             () = tokio::time::sleep(left.unwrap_or(EVERY * 2)) => {
@@ -109,10 +98,7 @@ async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str))
 fn config(options: &DemoOptions, stage: &Stage) -> Config {
     Config {
         listen: options.listen,
-        log: Log {
-            level: "warn".to_owned(),
-            format: LogFormat::Text,
-        },
+        log: Log { level: "warn".to_owned(), format: LogFormat::Text },
         budget: 0.01,
         statements: Statements {
             interval: Duration::from_secs(5),
@@ -120,10 +106,7 @@ fn config(options: &DemoOptions, stage: &Stage) -> Config {
             top: 200,
             text_chars: 1_000,
         },
-        database: Database {
-            interval: Duration::from_secs(5),
-            top: 100,
-        },
+        database: Database { interval: Duration::from_secs(5), top: 100 },
         servers: vec![stage.server()],
     }
 }

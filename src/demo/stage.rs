@@ -72,10 +72,7 @@ impl Sizes {
     /// The proportions of a company with 500,000 inventory transactions a month, cut to a part.
     #[must_use]
     pub fn at(scale: f64) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a few hundred thousand rows"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a few hundred thousand rows")]
         let rows = |full: f64, least: i64| ((full * scale) as i64).max(least);
         Self {
             parties: rows(20_000.0, 200),
@@ -95,15 +92,13 @@ impl Stage {
         mut progress: impl FnMut(&str),
     ) -> Result<Self, DemoError> {
         progress("starting a throw-away PostgreSQL");
-        let settings = cluster::Options {
-            pg_bin: options.pg_bin.clone(),
-            ..cluster::Options::default()
-        }
-        .set("shared_buffers", "256MB")
-        .set("max_connections", "60")
-        .set("track_activity_query_size", "4096")
-        .set("log_min_messages", "warning")
-        .set("checkpoint_timeout", "30min");
+        let settings =
+            cluster::Options { pg_bin: options.pg_bin.clone(), ..cluster::Options::default() }
+                .set("shared_buffers", "256MB")
+                .set("max_connections", "60")
+                .set("track_activity_query_size", "4096")
+                .set("log_min_messages", "warning")
+                .set("checkpoint_timeout", "30min");
         let cluster = Cluster::start(&settings).await?;
         let sizes = Sizes::at(options.scale);
         let erp = |step| move |source| DemoError::Erp { step, source };
@@ -114,9 +109,8 @@ impl Stage {
             .batch_execute(&format!("create database {DATNAME}"))
             .await
             .map_err(erp("database"))?;
-        let client = connect(&cluster, DATNAME, SUPERUSER, "distro-setup")
-            .await
-            .map_err(erp("connect"))?;
+        let client =
+            connect(&cluster, DATNAME, SUPERUSER, "distro-setup").await.map_err(erp("connect"))?;
         progress("loading the ERP's data");
         let schema = include_str!("sql/schema.sql").replace("{seed}", &options.seed.to_string());
         client.batch_execute(&schema).await.map_err(erp("tables"))?;
@@ -124,29 +118,12 @@ impl Stage {
             client.batch_execute(insert).await.map_err(erp("data"))?;
         }
         progress("indexes and statistics");
-        client
-            .batch_execute(include_str!("sql/indexes.sql"))
-            .await
-            .map_err(erp("indexes"))?;
-        client
-            .batch_execute("vacuum analyze")
-            .await
-            .map_err(erp("statistics"))?;
-        client
-            .batch_execute(include_str!("sql/roles.sql"))
-            .await
-            .map_err(erp("roles"))?;
+        client.batch_execute(include_str!("sql/indexes.sql")).await.map_err(erp("indexes"))?;
+        client.batch_execute("vacuum analyze").await.map_err(erp("statistics"))?;
+        client.batch_execute(include_str!("sql/roles.sql")).await.map_err(erp("roles"))?;
         let hypopg = "select from pg_available_extensions where name = 'hypopg'";
-        if client
-            .query_opt(hypopg, &[])
-            .await
-            .map_err(erp("extensions"))?
-            .is_some()
-        {
-            client
-                .batch_execute("create extension hypopg")
-                .await
-                .map_err(erp("extensions"))?;
+        if client.query_opt(hypopg, &[]).await.map_err(erp("extensions"))?.is_some() {
+            client.batch_execute("create extension hypopg").await.map_err(erp("extensions"))?;
         }
         Ok(Self { cluster, sizes })
     }
@@ -161,11 +138,7 @@ impl Stage {
             user: "erpscope".to_owned(),
             dbname: DATNAME.to_owned(),
             password: Password::None,
-            tls: Tls {
-                mode: TlsMode::Disable,
-                root_cert: None,
-                client: None,
-            },
+            tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(2),
             lock_timeout: Duration::from_millis(100),
@@ -176,10 +149,7 @@ impl Stage {
     pub async fn session(&self, application_name: &str) -> Result<Client, DemoError> {
         connect(&self.cluster, DATNAME, "erp", application_name)
             .await
-            .map_err(|source| DemoError::Erp {
-                step: "session",
-                source,
-            })
+            .map_err(|source| DemoError::Erp { step: "session", source })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the agent sees, in a few lines for the terminal.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use super::stage::DATNAME;
 use crate::state::{ServerSnapshot, Snapshot};
@@ -36,16 +37,12 @@ impl Summary {
             "{at:4.0} s  {:5.0} statements/s  {:4.0} commits/s  {} sessions  {} deadlocks  {} statements known",
             per_second(now.calls, last.calls),
             per_second(now.commits, last.commits),
-            server
-                .databases
-                .server
-                .as_ref()
-                .map_or(0, |facts| facts.connections),
+            server.databases.server.as_ref().map_or(0, |facts| facts.connections),
             now.deadlocks,
             server.statements.counts.tracked,
         );
         for (share, query) in heaviest(server, &last, &now) {
-            text.push_str(&format!("\n          {share:3.0} %  {query}"));
+            let _infallible = write!(text, "\n          {share:3.0} %  {query}");
         }
         Some(text)
     }
@@ -61,11 +58,7 @@ impl Totals {
                 + view.other.iter().map(|(_, c)| c.calls).sum::<u64>(),
             commits: database.map_or(0, |d| d.counters.commits),
             deadlocks: database.map_or(0, |d| d.counters.deadlocks),
-            statements: view
-                .shown
-                .iter()
-                .map(|s| (s.queryid, s.total.exec_seconds))
-                .collect(),
+            statements: view.shown.iter().map(|s| (s.queryid, s.total.exec_seconds)).collect(),
         }
     }
 }
@@ -76,10 +69,7 @@ fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, S
         .statements
         .iter()
         .map(|(queryid, seconds)| {
-            (
-                seconds - last.statements.get(queryid).unwrap_or(&0.0),
-                *queryid,
-            )
+            (seconds - last.statements.get(queryid).unwrap_or(&0.0), *queryid)
         })
         .collect();
     let all: f64 = grown.iter().map(|(seconds, _)| seconds).sum();
@@ -89,14 +79,8 @@ fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, S
         .take(3)
         .filter(|(seconds, _)| *seconds > 0.0)
         .map(|(seconds, queryid)| {
-            let shown = server
-                .statements
-                .shown
-                .iter()
-                .find(|s| s.queryid == queryid);
-            let query = shown
-                .and_then(|s| s.query.as_deref())
-                .unwrap_or("(text not read yet)");
+            let shown = server.statements.shown.iter().find(|s| s.queryid == queryid);
+            let query = shown.and_then(|s| s.query.as_deref()).unwrap_or("(text not read yet)");
             (100.0 * seconds / all, query.chars().take(100).collect())
         })
         .collect()

@@ -42,8 +42,7 @@ pub fn page(snapshot: &Snapshot) -> String {
         servers: snapshot.servers.iter().map(server).collect(),
         heaviest: heaviest(snapshot),
     };
-    page.render()
-        .unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
+    page.render().unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
 }
 
 fn server(server: &ServerSnapshot) -> ServerRow<'_> {
@@ -53,13 +52,7 @@ fn server(server: &ServerSnapshot) -> ServerRow<'_> {
         Connection::Up { lacking } => ("up", lacking.iter().map(String::as_str).collect()),
         Connection::Down { message, .. } => ("down", vec![message.as_str()]),
     };
-    notes.extend(
-        server
-            .samplers
-            .records
-            .values()
-            .filter_map(|record| record.failure.as_deref()),
-    );
+    notes.extend(server.samplers.records.values().filter_map(|record| record.failure.as_deref()));
     ServerRow {
         name: &server.name,
         state,
@@ -76,13 +69,7 @@ fn heaviest(snapshot: &Snapshot) -> Vec<StatementRow<'_>> {
     let mut all: Vec<_> = snapshot
         .servers
         .iter()
-        .flat_map(|server| {
-            server
-                .statements
-                .shown
-                .iter()
-                .map(move |shown| (server, shown))
-        })
+        .flat_map(|server| server.statements.shown.iter().map(move |shown| (server, shown)))
         .filter(|(_, shown)| shown.total.calls > 0)
         .collect();
     all.sort_by(|(_, a), (_, b)| b.total.exec_seconds.total_cmp(&a.total.exec_seconds));

@@ -16,12 +16,7 @@ impl Backoff {
     /// The first wait is up to `initial`, each later one up to twice as long, never over `cap`.
     #[must_use]
     pub fn new(initial: Duration, cap: Duration) -> Self {
-        Self {
-            initial,
-            cap,
-            ceiling: initial,
-            random: fastrand::Rng::new(),
-        }
+        Self { initial, cap, ceiling: initial, random: fastrand::Rng::new() }
     }
 
     /// The next wait: from half its ceiling to its ceiling.
@@ -47,10 +42,7 @@ mod tests {
         let mut backoff = Backoff::new(initial, cap);
         for ceiling in [0.5, 1.0, 2.0, 4.0, 4.0] {
             let wait = backoff.next_wait().as_secs_f64();
-            assert!(
-                (ceiling / 2.0..=ceiling).contains(&wait),
-                "{wait} of {ceiling}"
-            );
+            assert!((ceiling / 2.0..=ceiling).contains(&wait), "{wait} of {ceiling}");
         }
         backoff.reset();
         assert!(backoff.next_wait() <= initial);

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
@@ -11,39 +12,18 @@ use crate::config::{PasswordError, Server};
 
 /// Who tried to reach what, for messages. Holds nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    name: String,
-    host: String,
-    port: u16,
-    user: String,
-    datname: String,
-}
+pub struct Target(Arc<str>);
 
 impl Target {
     pub(super) fn of(server: &Server, datname: &str) -> Self {
-        Self {
-            name: server.name.clone(),
-            host: server.host.clone(),
-            port: server.port,
-            user: server.user.clone(),
-            datname: datname.to_owned(),
-        }
+        let Server { name, host, port, user, .. } = server;
+        Self(format!("`{name}` ({host}:{port}, database {datname:?}, role {user:?})").into())
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            name,
-            host,
-            port,
-            user,
-            datname,
-        } = self;
-        write!(
-            f,
-            "`{name}` ({host}:{port}, database {datname:?}, role {user:?})"
-        )
+        f.write_str(&self.0)
     }
 }
 
@@ -230,10 +210,7 @@ pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> Connec
         }
         Some(_) => ConnectError::Unreachable { target, reason },
         None if text.contains("password") => ConnectError::WrongPassword { target },
-        None => ConnectError::Other {
-            target,
-            message: format!("{text}: {reason}"),
-        },
+        None => ConnectError::Other { target, message: format!("{text}: {reason}") },
     }
 }
 
@@ -249,9 +226,7 @@ fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
 }
 
 fn is_rustls(error: &std::io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
 }
 
 fn deepest(error: &(dyn Error + 'static)) -> String {

@@ -9,6 +9,7 @@ use crate::config::Server;
 
 /// What the probe found.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Capabilities {
     /// `server_version_num`, such as 150018.
     pub version_num: i32,
@@ -129,15 +130,9 @@ pub enum ProbeError {
 pub async fn probe(server: &Server, session: &Session) -> Result<Capabilities, ProbeError> {
     let found = ask(server, session)
         .await
-        .map_err(|source| ProbeError::Query {
-            server: server.name.clone(),
-            source,
-        })?;
+        .map_err(|source| ProbeError::Query { server: server.name.clone(), source })?;
     if found.version_num < 130_000 {
-        return Err(ProbeError::TooOld {
-            server: server.name.clone(),
-            version: found.version,
-        });
+        return Err(ProbeError::TooOld { server: server.name.clone(), version: found.version });
     }
     Ok(found)
 }
@@ -170,10 +165,7 @@ async fn settings(client: &Client) -> Result<Settings, tokio_postgres::Error> {
     let mut settings = BTreeMap::new();
     for row in client.query(include_str!("settings.sql"), &[]).await? {
         let value: Option<Lossy> = row.try_get(1)?;
-        settings.insert(
-            row.try_get(0)?,
-            value.map_or_else(String::new, |Lossy(text)| text),
-        );
+        settings.insert(row.try_get(0)?, value.map_or_else(String::new, |Lossy(text)| text));
     }
     Ok(Settings(settings))
 }
@@ -196,10 +188,7 @@ async fn statements(
     if let Some(found) = statements_in(session).await? {
         return Ok(found);
     }
-    let rows = session
-        .client()
-        .query(include_str!("databases.sql"), &[])
-        .await?;
+    let rows = session.client().query(include_str!("databases.sql"), &[]).await?;
     for row in rows {
         let Lossy(datname) = row.try_get(0)?;
         if datname == session.datname() {
@@ -216,9 +205,7 @@ async fn statements(
             Err(_) => {}
         }
     }
-    Ok(Err(StatStatementsMissing::NotCreated(
-        session.datname().to_owned(),
-    )))
+    Ok(Err(StatStatementsMissing::NotCreated(session.datname().to_owned())))
 }
 
 async fn statements_in(
@@ -236,26 +223,16 @@ async fn statements_in(
     let counters = format!("select * from \"{quoted}\".pg_stat_statements(false)");
     Ok(Some(match client.prepare(&counters).await {
         Ok(prepared) => {
-            let columns: BTreeSet<String> = prepared
-                .columns()
-                .iter()
-                .map(|column| column.name().to_owned())
-                .collect();
+            let columns: BTreeSet<String> =
+                prepared.columns().iter().map(|column| column.name().to_owned()).collect();
             let info = format!("select * from \"{quoted}\".pg_stat_statements_info()");
             let has_info = client.prepare(&info).await.is_ok();
-            Ok(StatStatements {
-                datname,
-                schema,
-                extversion,
-                columns,
-                has_info,
-            })
+            Ok(StatStatements { datname, schema, extversion, columns, has_info })
         }
         Err(error) if error.is_closed() => return Err(error),
         Err(error) => {
-            let message = error
-                .as_db_error()
-                .map_or_else(|| error.to_string(), |db| db.message().to_owned());
+            let message =
+                error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
             Err(StatStatementsMissing::Unreadable { datname, message })
         }
     }))

@@ -60,37 +60,24 @@ async fn connect_unbounded(
     target: &Target,
 ) -> Result<Session, ConnectError> {
     let settings = settings(server, datname, target)?;
-    let tls = tls::connector(&server.tls).map_err(|source| ConnectError::TlsSetUp {
-        target: target.clone(),
-        source,
-    })?;
-    let (client, connection) = settings
-        .connect(tls)
-        .await
-        .map_err(|error| classify(target, &error))?;
+    let tls = tls::connector(&server.tls)
+        .map_err(|source| ConnectError::TlsSetUp { target: target.clone(), source })?;
+    let (client, connection) =
+        settings.connect(tls).await.map_err(|error| classify(target, &error))?;
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended");
         }
     });
-    let session = Session {
-        client,
-        driver,
-        datname: datname.to_owned(),
-    };
+    let session = Session { client, driver, datname: datname.to_owned() };
     let row = session
         .client
-        .query_one(
-            "select current_setting('transaction_read_only') = 'on'",
-            &[],
-        )
+        .query_one("select current_setting('transaction_read_only') = 'on'", &[])
         .await
         .map_err(|error| classify(target, &error))?;
     match row.try_get(0) {
         Ok(true) => Ok(session),
-        _ => Err(ConnectError::GuardsIgnored {
-            target: target.clone(),
-        }),
+        _ => Err(ConnectError::GuardsIgnored { target: target.clone() }),
     }
 }
 
@@ -113,10 +100,8 @@ fn settings(server: &Server, datname: &str, target: &Target) -> Result<Config, C
             TlsMode::Prefer => SslMode::Prefer,
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
-    let password = config::password(server).map_err(|source| ConnectError::Password {
-        target: target.clone(),
-        source,
-    })?;
+    let password = config::password(server)
+        .map_err(|source| ConnectError::Password { target: target.clone(), source })?;
     if let Some(password) = password {
         settings.password(password.reveal());
     }

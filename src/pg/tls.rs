@@ -71,11 +71,7 @@ fn verifier(
     let roots = Arc::new(roots(tls.root_cert.as_deref())?);
     let webpki =
         rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-    Ok(if check_name {
-        webpki
-    } else {
-        Arc::new(verify::AnyName::new(webpki))
-    })
+    Ok(if check_name { webpki } else { Arc::new(verify::AnyName::new(webpki)) })
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
@@ -97,17 +93,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         .map_err(|error| pem_error(path, &error))?;
     if found.is_empty() {
         let reason = "it holds no certificate".to_owned();
-        return Err(TlsError::Pem {
-            path: path.to_owned(),
-            reason,
-        });
+        return Err(TlsError::Pem { path: path.to_owned(), reason });
     }
     Ok(found)
 }
 
 fn pem_error(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
-    TlsError::Pem {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+    TlsError::Pem { path: path.to_owned(), reason: error.to_string() }
 }

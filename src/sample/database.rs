@@ -108,19 +108,12 @@ impl Reader {
     /// Prepares the queries for this server's version.
     pub async fn prepare(client: &Client, version_num: i32) -> Result<Self, SampleError> {
         let time = |name: &str| {
-            if version_num >= 140_000 {
-                format!("s.{name}")
-            } else {
-                "0::float8".to_owned()
-            }
+            if version_num >= 140_000 { format!("s.{name}") } else { "0::float8".to_owned() }
         };
         let databases = include_str!("database.sql")
             .replace("{session_time}", &time("session_time"))
             .replace("{active_time}", &time("active_time"))
-            .replace(
-                "{idle_in_transaction_time}",
-                &time("idle_in_transaction_time"),
-            );
+            .replace("{idle_in_transaction_time}", &time("idle_in_transaction_time"));
         Ok(Self {
             server: client.prepare(include_str!("server.sql")).await?,
             databases: client.prepare(&databases).await?,
@@ -137,11 +130,7 @@ impl Reader {
         for row in client.query(&self.roles, &[]).await? {
             roles.push((row.try_get(0)?, row.try_get::<_, Lossy>(1)?.0));
         }
-        Ok(Sample {
-            server,
-            databases,
-            roles,
-        })
+        Ok(Sample { server, databases, roles })
     }
 }
 
@@ -160,10 +149,8 @@ fn decode_server(row: &Row) -> Result<Server, SampleError> {
 }
 
 fn decode_database(row: &Row) -> Result<Database, SampleError> {
-    let count = |column| {
-        row.try_get::<_, i64>(column)
-            .map(|value| u64::try_from(value).unwrap_or(0))
-    };
+    let count =
+        |column| row.try_get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0));
     let seconds = |column| row.try_get::<_, f64>(column).map(|ms| ms * 1e-3);
     Ok(Database {
         dbid: row.try_get(0)?,

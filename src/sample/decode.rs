@@ -12,15 +12,8 @@ impl<'a> FromSql<'a> for Count {
     /// The binary format is numeric_send's (src/backend/utils/adt/numeric.c): the number of base
     /// 10,000 digits, the weight of the first, sign, display scale, then the digits.
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        let mut words = raw
-            .chunks_exact(2)
-            .filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
-        let mut word = || {
-            words
-                .next()
-                .map(u16::from_be_bytes)
-                .ok_or("numeric is cut short")
-        };
+        let mut words = raw.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+        let mut word = || words.next().map(u16::from_be_bytes).ok_or("numeric is cut short");
         let (digits, weight, sign, _scale) = (word()?, word()?, word()?, word()?);
         if sign != 0 {
             return Err("numeric is negative or not a number where a count was expected".into());
@@ -28,11 +21,7 @@ impl<'a> FromSql<'a> for Count {
         let places = i32::from(weight.cast_signed()) + 1;
         let mut value: u64 = 0;
         for place in 0..places {
-            let digit = if place < i32::from(digits) {
-                word()?
-            } else {
-                0
-            };
+            let digit = if place < i32::from(digits) { word()? } else { 0 };
             value = value
                 .checked_mul(10_000)
                 .and_then(|v| v.checked_add(u64::from(digit)))
@@ -55,7 +44,7 @@ mod tests {
         raw.extend(u16::try_from(digits.len()).unwrap().to_be_bytes());
         raw.extend(weight.to_be_bytes());
         raw.extend([0, 0, 0, 0]);
-        digits.iter().for_each(|d| raw.extend(d.to_be_bytes()));
+        raw.extend(digits.iter().flat_map(|d| d.to_be_bytes()));
         raw
     }
 

@@ -61,6 +61,5 @@ impl Moment {
 /// A wall clock time in seconds since 1970; times before that are 0.
 #[must_use]
 pub fn unix_seconds(time: SystemTime) -> f64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0.0, |d| d.as_secs_f64())
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }

@@ -14,22 +14,15 @@ use std::str::CharIndices;
 /// in a plain string, whose meaning depends on standard_conforming_strings, both end the text.
 #[must_use]
 pub fn normalise(text: &str, max_chars: usize) -> String {
-    let mut lexer = Lexer {
-        text,
-        rest: text.char_indices().peekable(),
-        out: String::new(),
-        space: false,
-    };
+    let mut lexer =
+        Lexer { text, rest: text.char_indices().peekable(), out: String::new(), space: false };
     lexer.run();
     cut(lexer.out, max_chars)
 }
 
 fn cut(mut text: String, max_chars: usize) -> String {
     if let Some((at, _)) = text.char_indices().nth(max_chars) {
-        let keep = text
-            .char_indices()
-            .nth(max_chars.saturating_sub(1))
-            .map_or(at, |(at, _)| at);
+        let keep = text.char_indices().nth(max_chars.saturating_sub(1)).map_or(at, |(at, _)| at);
         text.truncate(keep);
         text.push('…');
     }
@@ -73,9 +66,7 @@ impl Lexer<'_> {
     }
 
     fn next_is(&self, at: usize, what: &str) -> bool {
-        self.text
-            .get(at..)
-            .is_some_and(|rest| rest.starts_with(what))
+        self.text.get(at..).is_some_and(|rest| rest.starts_with(what))
     }
 
     fn digit_follows(&self, at: usize) -> bool {
@@ -152,7 +143,7 @@ impl Lexer<'_> {
 
     fn quoted_name(&mut self) -> Next {
         self.copy();
-        while let Some((_, c)) = self.rest.next() {
+        for (_, c) in self.rest.by_ref() {
             self.out.push(if c.is_control() { ' ' } else { c });
             if c == '"' {
                 return Next::Go;
@@ -164,10 +155,8 @@ impl Lexer<'_> {
     /// `$1`, or a dollar-quoted string.
     fn dollar(&mut self, at: usize) -> Next {
         let rest = self.text.get(at + 1..).unwrap_or_default();
-        let tag = rest
-            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .next()
-            .unwrap_or_default();
+        let tag =
+            rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
         if tag.starts_with(|c: char| c.is_ascii_digit())
             || !rest.get(tag.len()..).is_some_and(|r| r.starts_with('$'))
         {
@@ -205,9 +194,8 @@ impl Lexer<'_> {
     /// A key word or name, or the prefix of a string (`E'...'`, `B'...'`, `U&'...'`).
     fn name(&mut self, at: usize) -> Next {
         let mut end = at;
-        while let Some((at, c)) = self
-            .rest
-            .next_if(|&(_, c)| starts_name(c) || c.is_ascii_digit() || c == '$')
+        while let Some((at, c)) =
+            self.rest.next_if(|&(_, c)| starts_name(c) || c.is_ascii_digit() || c == '$')
         {
             end = at + c.len_utf8();
         }
@@ -241,36 +229,18 @@ mod tests {
     #[test]
     fn literals_become_question_marks_and_names_stay() {
         let cases = [
-            (
-                "select  *\n\tfrom  t where a = 1 and b='x'",
-                "select * from t where a = ? and b=?",
-            ),
+            ("select  *\n\tfrom  t where a = 1 and b='x'", "select * from t where a = ? and b=?"),
             ("select $1, $12::int", "select $1, $12::int"),
             ("alter role r password 'hunter2'", "alter role r password ?"),
-            (
-                "select 'it''s', E'a\\'b', b'01', X'FF', U&'d\\0061t'",
-                "select ?, ?, ?, ?, ?",
-            ),
-            (
-                "select $$secret$$, $tag$ a $$ b $tag$ from t",
-                "select ?, ? from t",
-            ),
-            (
-                "select 1.5e-3, .5, 0xFF, 1_000, col1, t2.c3",
-                "select ?, ?, ?, ?, col1, t2.c3",
-            ),
-            (
-                "select 1 /* a /* nested */ secret */ + 2 -- end",
-                "select ? + ?",
-            ),
+            ("select 'it''s', E'a\\'b', b'01', X'FF', U&'d\\0061t'", "select ?, ?, ?, ?, ?"),
+            ("select $$secret$$, $tag$ a $$ b $tag$ from t", "select ?, ? from t"),
+            ("select 1.5e-3, .5, 0xFF, 1_000, col1, t2.c3", "select ?, ?, ?, ?, col1, t2.c3"),
+            ("select 1 /* a /* nested */ secret */ + 2 -- end", "select ? + ?"),
             (
                 "select \"Müller \"\"x\"\"\", straße from \"tabSales Invoice\"",
                 "select \"Müller \"\"x\"\"\", straße from \"tabSales Invoice\"",
             ),
-            (
-                "select a->>'k', b @> '{\"x\":1}'::jsonb",
-                "select a->>?, b @> ?::jsonb",
-            ),
+            ("select a->>'k', b @> '{\"x\":1}'::jsonb", "select a->>?, b @> ?::jsonb"),
             ("", ""),
         ];
         for (text, expected) in cases {

@@ -96,18 +96,11 @@ impl Reader {
     pub async fn prepare(client: &Client, found: &StatStatements) -> Result<Self, SampleError> {
         let info = if found.has_info {
             let sql = include_str!("statements_info.sql");
-            Some(
-                client
-                    .prepare(&sql.replace("{schema}", &quote(&found.schema)))
-                    .await?,
-            )
+            Some(client.prepare(&sql.replace("{schema}", &quote(&found.schema))).await?)
         } else {
             None
         };
-        Ok(Self {
-            statements: client.prepare(&counters_sql(found)).await?,
-            info,
-        })
+        Ok(Self { statements: client.prepare(&counters_sql(found)).await?, info })
     }
 
     /// Reads all entries.
@@ -158,15 +151,9 @@ fn counters_sql(found: &StatStatements) -> String {
         .replace("{schema}", &quote(&found.schema))
         .replace("{toplevel}", &column(&["toplevel"], "true"))
         .replace("{since}", &column(&["stats_since"], "null::timestamptz"))
-        .replace(
-            "{exec_time}",
-            &column(&["total_exec_time", "total_time"], "0::float8"),
-        )
+        .replace("{exec_time}", &column(&["total_exec_time", "total_time"], "0::float8"))
         .replace("{plan_time}", &column(&["total_plan_time"], "0::float8"))
-        .replace(
-            "{io_read_time}",
-            &column(&["shared_blk_read_time", "blk_read_time"], "0::float8"),
-        )
+        .replace("{io_read_time}", &column(&["shared_blk_read_time", "blk_read_time"], "0::float8"))
         .replace(
             "{io_write_time}",
             &column(&["shared_blk_write_time", "blk_write_time"], "0::float8"),

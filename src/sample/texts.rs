@@ -43,10 +43,7 @@ impl Reader {
         max_chars: usize,
     ) -> Result<Self, SampleError> {
         let sql = include_str!("texts.sql").replace("{schema}", &quote(&found.schema));
-        Ok(Self {
-            texts: client.prepare(&sql).await?,
-            max_chars,
-        })
+        Ok(Self { texts: client.prepare(&sql).await?, max_chars })
     }
 
     /// Reads the texts of `asked`.
@@ -68,9 +65,6 @@ impl Reader {
                 texts.push((key, normalise(&text, self.max_chars)));
             }
         }
-        Ok(Sample {
-            asked: asked.to_vec(),
-            texts,
-        })
+        Ok(Sample { asked: asked.to_vec(), texts })
     }
 }

@@ -73,11 +73,7 @@ impl Server {
             .name("serve".to_owned())
             .spawn(move || runtime.block_on(serve(listener, board, stopped)))
             .map_err(ServeError::Start)?;
-        Ok(Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The address listened on (with the port chosen, if it was 0).

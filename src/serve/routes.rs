@@ -29,9 +29,7 @@ async fn index(State(board): State<Board>) -> Html<String> {
 }
 
 async fn metrics(State(board): State<Board>, headers: HeaderMap) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
     let page = board.load().exposition.page(format);
     ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
@@ -43,11 +41,7 @@ async fn healthz() -> &'static str {
 
 async fn readyz(State(board): State<Board>) -> Response {
     let health = health(&board.load().snapshot);
-    let status = if health.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
 }
 

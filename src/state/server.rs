@@ -49,12 +49,7 @@ impl Server {
             What::Lost { kind, message } => {
                 self.connection_view = Arc::new(Connection::Down { kind, message });
             }
-            What::Ran {
-                sampler,
-                took,
-                result,
-                spending,
-            } => {
+            What::Ran { sampler, took, result, spending } => {
                 let (outcome, failure) = match result {
                     Ok(sampled) => {
                         self.fold(at, sampled);

@@ -6,22 +6,12 @@ use super::*;
 use crate::sample::{Moment, Outcome, Sampler, statements};
 
 fn event(server: &str, what: What) -> Event {
-    let at = Moment {
-        wall: SystemTime::UNIX_EPOCH,
-        elapsed: Duration::ZERO,
-    };
-    Event {
-        server: server.into(),
-        at,
-        what,
-    }
+    let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+    Event { server: server.into(), at, what }
 }
 
 fn added() -> What {
-    What::Added(Limits {
-        statements: 5,
-        databases: 5,
-    })
+    What::Added(Limits { statements: 5, databases: 5 })
 }
 
 fn ran(result: Result<Sampled, Failure>) -> What {
@@ -29,11 +19,7 @@ fn ran(result: Result<Sampled, Failure>) -> What {
         sampler: Sampler::Statements,
         took: Duration::from_millis(3),
         result,
-        spending: Spending {
-            limit: 0.01,
-            demand: 0.001,
-            stretch: 1.0,
-        },
+        spending: Spending { limit: 0.01, demand: 0.001, stretch: 1.0 },
     }
 }
 
@@ -43,42 +29,24 @@ fn one_servers_event_leaves_the_others_pictures_alone() {
     state.apply(event("a", added()));
     state.apply(event("b", added()));
     let before = state.snapshot();
-    state.apply(event(
-        "a",
-        ran(Ok(Sampled::Statements(statements::Sample::default()))),
-    ));
+    state.apply(event("a", ran(Ok(Sampled::Statements(statements::Sample::default())))));
     let after = state.snapshot();
-    assert!(!Arc::ptr_eq(
-        &before.servers[0].statements,
-        &after.servers[0].statements
-    ));
-    assert!(Arc::ptr_eq(
-        &before.servers[0].databases,
-        &after.servers[0].databases
-    ));
-    assert!(Arc::ptr_eq(
-        &before.servers[1].samplers,
-        &after.servers[1].samplers
-    ));
+    assert!(!Arc::ptr_eq(&before.servers[0].statements, &after.servers[0].statements));
+    assert!(Arc::ptr_eq(&before.servers[0].databases, &after.servers[0].databases));
+    assert!(Arc::ptr_eq(&before.servers[1].samplers, &after.servers[1].samplers));
 }
 
 #[test]
 fn a_failed_run_is_recorded_and_a_later_one_clears_it() {
     let mut state = State::default();
     state.apply(event("a", added()));
-    let failure = Failure {
-        outcome: Outcome::Timeout,
-        message: "too slow".into(),
-    };
+    let failure = Failure { outcome: Outcome::Timeout, message: "too slow".into() };
     state.apply(event("a", ran(Err(failure))));
     let record = state.snapshot().servers[0].samplers.records[&Sampler::Statements].clone();
     assert_eq!(record.failure.as_deref(), Some("too slow"));
     assert_eq!(record.runs[&Outcome::Timeout], 1);
     assert!(record.last_success.is_none());
-    state.apply(event(
-        "a",
-        ran(Ok(Sampled::Statements(statements::Sample::default()))),
-    ));
+    state.apply(event("a", ran(Ok(Sampled::Statements(statements::Sample::default())))));
     let record = state.snapshot().servers[0].samplers.records[&Sampler::Statements].clone();
     assert_eq!((record.failure, record.durations.count()), (None, 2));
 }
@@ -96,10 +64,7 @@ fn a_removed_server_is_gone_and_its_late_events_are_ignored() {
 fn adding_a_server_again_keeps_its_counters() {
     let mut state = State::default();
     state.apply(event("a", added()));
-    state.apply(event(
-        "a",
-        ran(Ok(Sampled::Statements(statements::Sample::default()))),
-    ));
+    state.apply(event("a", ran(Ok(Sampled::Statements(statements::Sample::default())))));
     state.apply(event("a", added()));
     assert_eq!(state.snapshot().servers[0].samplers.records.len(), 1);
 }

@@ -30,10 +30,7 @@ impl Budget {
     /// A budget of `limit` cores (0.01 is 1 % of one core).
     #[must_use]
     pub fn new(limit: f64) -> Self {
-        Self {
-            limit,
-            samplers: BTreeMap::new(),
-        }
+        Self { limit, samplers: BTreeMap::new() }
     }
 
     /// Notes that a run took this long, for a sampler configured to run at this interval.
@@ -42,10 +39,7 @@ impl Budget {
         self.samplers
             .entry(sampler)
             .and_modify(|cost| cost.mean_seconds += NEWEST * (seconds - cost.mean_seconds))
-            .or_insert(Cost {
-                interval,
-                mean_seconds: seconds,
-            });
+            .or_insert(Cost { interval, mean_seconds: seconds });
     }
 
     /// The budget in cores.
@@ -57,10 +51,7 @@ impl Budget {
     /// What the configured intervals would cost, in cores.
     #[must_use]
     pub fn demand(&self) -> f64 {
-        self.samplers
-            .values()
-            .map(|c| c.mean_seconds / c.interval.as_secs_f64().max(1e-3))
-            .sum()
+        self.samplers.values().map(|c| c.mean_seconds / c.interval.as_secs_f64().max(1e-3)).sum()
     }
 
     /// Factor on every interval, from 1 to 60.
@@ -78,11 +69,7 @@ mod tests {
     fn intervals_are_stretched_by_what_the_demand_exceeds_the_budget() {
         let mut budget = Budget::new(0.01);
         assert!((budget.stretch() - 1.0).abs() < 1e-9);
-        budget.spent(
-            Sampler::Statements,
-            Duration::from_secs(10),
-            Duration::from_millis(200),
-        );
+        budget.spent(Sampler::Statements, Duration::from_secs(10), Duration::from_millis(200));
         assert!((budget.demand() - 0.02).abs() < 1e-9);
         assert!((budget.stretch() - 2.0).abs() < 1e-9);
     }

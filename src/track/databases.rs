@@ -45,11 +45,7 @@ impl Databases {
                     let restarted = *reset != seen.stats_reset || !before.at_most(&seen.counters);
                     // Before PostgreSQL 15 the first activity in a database sets its reset time.
                     shown.resets += u64::from(restarted && *before != Counters::default());
-                    if restarted {
-                        Counters::default()
-                    } else {
-                        *before
-                    }
+                    if restarted { Counters::default() } else { *before }
                 }
                 // A database made since the last sample counts from zero.
                 None if self.begun => Counters::default(),
@@ -95,10 +91,7 @@ mod tests {
                         .map(|s| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(s)),
                     connection_limit: None,
                     connections: 2,
-                    counters: Counters {
-                        commits,
-                        ..Counters::default()
-                    },
+                    counters: Counters { commits, ..Counters::default() },
                 })
                 .collect(),
             roles: vec![],
@@ -116,13 +109,8 @@ mod tests {
 
     #[test]
     fn the_first_sample_is_the_base_and_growth_is_counted() {
-        let databases = fold(
-            &[
-                sample(&[(5, "erp", None, 100)]),
-                sample(&[(5, "erp", None, 130)]),
-            ],
-            9,
-        );
+        let databases =
+            fold(&[sample(&[(5, "erp", None, 100)]), sample(&[(5, "erp", None, 130)])], 9);
         assert_eq!(databases.shown()["erp"].counters.commits, 30);
     }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 /// Upper bounds in seconds of the buckets for durations of our own work.
-pub const WORK_SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-];
+pub const WORK_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 /// Counts of observations by upper bound.
 #[derive(Clone, Debug)]
@@ -20,12 +19,7 @@ impl Histogram {
     /// An empty histogram with these upper bounds, ascending, in seconds.
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
-        Self {
-            bounds,
-            counts: vec![0; bounds.len()],
-            above: 0,
-            sum_seconds: 0.0,
-        }
+        Self { bounds, counts: vec![0; bounds.len()], above: 0, sum_seconds: 0.0 }
     }
 
     /// Counts one observation.
@@ -41,13 +35,10 @@ impl Histogram {
 
     /// `(upper bound, observations at or below it)`, ascending.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
-        self.bounds
-            .iter()
-            .zip(&self.counts)
-            .scan(0, |sum, (bound, count)| {
-                *sum += count;
-                Some((*bound, *sum))
-            })
+        self.bounds.iter().zip(&self.counts).scan(0, |sum, (bound, count)| {
+            *sum += count;
+            Some((*bound, *sum))
+        })
     }
 
     /// All observations.
@@ -73,10 +64,7 @@ mod tests {
         for ms in [100, 101, 1_000, 5_000] {
             histogram.observe(Duration::from_millis(ms));
         }
-        assert_eq!(
-            histogram.cumulative().collect::<Vec<_>>(),
-            [(0.1, 1), (1.0, 3)]
-        );
+        assert_eq!(histogram.cumulative().collect::<Vec<_>>(), [(0.1, 1), (1.0, 3)]);
         assert_eq!(histogram.count(), 4);
         assert!((histogram.sum_seconds() - 6.201).abs() < 1e-9);
     }

@@ -83,9 +83,6 @@ impl Names {
     /// Both labels, if both names are known and the database is shown singly.
     #[must_use]
     pub fn both(&self, dbid: u32, userid: u32) -> Option<(Arc<str>, Arc<str>)> {
-        Some((
-            Arc::clone(self.databases.get(&dbid)?),
-            Arc::clone(self.roles.get(&userid)?),
-        ))
+        Some((Arc::clone(self.databases.get(&dbid)?), Arc::clone(self.roles.get(&userid)?)))
     }
 }

@@ -15,9 +15,8 @@ pub(super) fn pick(items: &[(Score, bool)], limit: usize) -> Vec<usize> {
     if limit == 0 {
         return Vec::new();
     }
-    let rankings: Vec<Vec<usize>> = (0..CRITERIA)
-        .map(|criterion| ranking(items, criterion, limit))
-        .collect();
+    let rankings: Vec<Vec<usize>> =
+        (0..CRITERIA).map(|criterion| ranking(items, criterion, limit)).collect();
     let mut taken = vec![false; items.len()];
     let mut picked = Vec::with_capacity(limit);
     for place in 0..limit {
@@ -61,9 +60,8 @@ mod tests {
 
     #[test]
     fn every_criterion_has_its_share() {
-        let mut items: Vec<(Score, bool)> = (0..50)
-            .map(|i| ([100.0 + f64::from(i), 0.0, 0.0, 0.0, 0.0], false))
-            .collect();
+        let mut items: Vec<(Score, bool)> =
+            (0..50).map(|i| ([100.0 + f64::from(i), 0.0, 0.0, 0.0, 0.0], false)).collect();
         items.push(([0.1, 0.0, 0.0, 5.0, 0.0], false));
         let picked = pick(&items, 10);
         assert_eq!(picked.len(), 10);

@@ -16,12 +16,7 @@ pub(super) struct Messages {
 
 impl Messages {
     pub(super) fn new(server: Arc<str>) -> Self {
-        Self {
-            server,
-            lost: None,
-            lacking: Vec::new(),
-            failing: BTreeMap::new(),
-        }
+        Self { server, lost: None, lacking: Vec::new(), failing: BTreeMap::new() }
     }
 
     /// A connection stands.
@@ -42,10 +37,7 @@ impl Messages {
 
     /// There is no connection. Returns whether this is news.
     pub(super) fn lost(&mut self, kind: &'static str, message: &str) -> bool {
-        let news = self
-            .lost
-            .as_ref()
-            .is_none_or(|(said, text)| *said != kind || text != message);
+        let news = self.lost.as_ref().is_none_or(|(said, text)| *said != kind || text != message);
         let reason_is_new = self.lost.as_ref().is_none_or(|(said, _)| *said != kind);
         if reason_is_new {
             tracing::warn!(server = %self.server, reason = kind, "{message}");

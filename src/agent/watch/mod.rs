@@ -49,10 +49,7 @@ impl Watch {
             match Sampling::begin(self).await {
                 Ok(mut sampling) => {
                     messages.connected(sampling.lacking());
-                    self.send(What::Connected {
-                        lacking: sampling.lacking().to_vec(),
-                    })
-                    .await?;
+                    self.send(What::Connected { lacking: sampling.lacking().to_vec() }).await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
                         Ended::Changed => continue,
                         Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,
@@ -78,11 +75,7 @@ impl Watch {
 
     /// Breaks when nobody folds events any more.
     async fn send(&self, what: What) -> ControlFlow<()> {
-        let event = Event {
-            server: Arc::clone(&self.name),
-            at: self.clock.now(),
-            what,
-        };
+        let event = Event { server: Arc::clone(&self.name), at: self.clock.now(), what };
         match self.events.send(event).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

@@ -49,10 +49,7 @@ impl Sampling {
         match tokio::time::timeout(limit, prepared).await {
             Ok(Ok(sampling)) => Ok(sampling),
             Ok(Err(error)) => Err(("prepare", format!("cannot prepare the samplers: {error}"))),
-            Err(_) => Err((
-                "timeout",
-                format!("preparing the samplers took over {limit:?}"),
-            )),
+            Err(_) => Err(("timeout", format!("preparing the samplers took over {limit:?}"))),
         }
     }
 
@@ -117,7 +114,7 @@ impl Sampling {
                 continue;
             };
             if due > now {
-                tokio::time::sleep((due - now).min(LOOK)).await;
+                tokio::time::sleep(due.saturating_sub(now).min(LOOK)).await;
                 continue;
             }
             match self.sample(sampler, watch, messages).await? {
@@ -146,60 +143,42 @@ impl Sampling {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
                 return ControlFlow::Continue(None);
             }
-            Ok(Ok(Some(sampled))) => Ok(sampled),
-            Ok(Err(error)) => Err(Failure {
-                outcome: error.outcome(),
-                message: describe(sampler, &error),
-            }),
+            Ok(Ok(Some(sample))) => Ok(sample),
+            Ok(Err(error)) => {
+                Err(Failure { outcome: error.outcome(), message: describe(sampler, &error) })
+            }
             Err(_) => Err(Failure {
                 outcome: Outcome::Closed,
                 message: format!("no answer within {limit:?}; the network may be gone"),
             }),
         };
         let took = watch.clock.now().elapsed.saturating_sub(began.elapsed);
-        let outcome = answer
-            .as_ref()
-            .map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
-        messages.ran(
-            sampler,
-            answer
-                .as_ref()
-                .err()
-                .map(|f| (f.outcome, f.message.as_str())),
-        );
+        let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+        messages.ran(sampler, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
         self.plan_next(sampler, watch, began.elapsed, took, outcome);
         let spending = Spending {
             limit: self.budget.limit(),
             demand: self.budget.demand(),
             stretch: self.budget.stretch(),
         };
-        watch
-            .send(What::Ran {
-                sampler,
-                took,
-                result: answer,
-                spending,
-            })
-            .await?;
+        watch.send(What::Ran { sampler, took, result: answer, spending }).await?;
         ControlFlow::Continue(Some(outcome))
     }
 
     async fn ask(&self, sampler: Sampler, watch: &Watch) -> Result<Option<Sampled>, SampleError> {
         let client = self.session.client();
         Ok(match sampler {
-            Sampler::Database => Some(Sampled::Database(Box::new(
-                self.database.read(client).await?,
-            ))),
+            Sampler::Database => {
+                Some(Sampled::Database(Box::new(self.database.read(client).await?)))
+            }
             Sampler::Statements => match &self.statements {
                 Some(reader) => Some(Sampled::Statements(reader.read(client).await?)),
                 None => None,
             },
             Sampler::Texts => {
                 let board = watch.board.load();
-                let wanted = board
-                    .snapshot
-                    .server(&watch.name)
-                    .map(|s| s.statements.wanted.clone());
+                let wanted =
+                    board.snapshot.server(&watch.name).map(|s| s.statements.wanted.clone());
                 match (&self.texts, wanted) {
                     (Some(reader), Some(wanted)) if !wanted.is_empty() => {
                         Some(Sampled::Texts(reader.read(client, &wanted).await?))
@@ -227,11 +206,7 @@ impl Sampling {
         self.budget.spent(sampler, interval, took);
         let mut wait = interval.mul_f64(self.budget.stretch());
         if sampler == Sampler::Texts {
-            self.texts_failed = if outcome == Outcome::Ok {
-                0
-            } else {
-                self.texts_failed + 1
-            };
+            self.texts_failed = if outcome == Outcome::Ok { 0 } else { self.texts_failed + 1 };
             wait = wait.saturating_mul(1 << self.texts_failed.min(10));
             wait = wait.min(LONGEST_TEXTS_WAIT.max(interval));
         }
@@ -253,14 +228,10 @@ impl Sampling {
 async fn connect(watch: &Watch) -> Result<(Session, Capabilities), (&'static str, String)> {
     let server = &watch.server;
     let connect = async |datname: &str| {
-        pg::connect(server, datname)
-            .await
-            .map_err(|error| (error.kind(), error.to_string()))
+        pg::connect(server, datname).await.map_err(|error| (error.kind(), error.to_string()))
     };
     let session = connect(&server.dbname).await?;
-    let found = pg::probe(server, &session)
-        .await
-        .map_err(|error| ("probe", error.to_string()))?;
+    let found = pg::probe(server, &session).await.map_err(|error| ("probe", error.to_string()))?;
     match &found.statements {
         Ok(extension) if extension.datname != session.datname() => {
             let there = connect(&extension.datname).await?;
@@ -299,15 +270,10 @@ fn describe(sampler: Sampler, error: &SampleError) -> String {
         (_, Outcome::Missing) => "; see `erpscope check`",
         _ => "",
     };
-    format!(
-        "the {} sampler brought nothing: {error}{hint}",
-        sampler.name()
-    )
+    format!("the {} sampler brought nothing: {error}{hint}", sampler.name())
 }
 
 /// Up to a tenth of the interval, at most a second: agents that start together do not ask together.
 fn jitter(interval: Duration) -> Duration {
-    (interval / 10)
-        .min(Duration::from_secs(1))
-        .mul_f64(fastrand::f64())
+    (interval / 10).min(Duration::from_secs(1)).mul_f64(fastrand::f64())
 }

@@ -22,9 +22,7 @@ impl Account {
         ["postgres", "nobody"]
             .iter()
             .find_map(|name| User::from_name(name).ok().flatten())
-            .map(|user| Self {
-                other: Some((user.uid, user.gid)),
-            })
+            .map(|user| Self { other: Some((user.uid, user.gid)) })
             .ok_or(ClusterError::NoAccount)
     }
 
@@ -39,10 +37,7 @@ impl Account {
 
     /// Makes a file or folder this account's, and closes it to others.
     pub(super) fn own(self, path: &Path) -> Result<(), ClusterError> {
-        let failed = |source| ClusterError::Folder {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| ClusterError::Folder { path: path.to_owned(), source };
         if let Some((uid, gid)) = self.other {
             std::os::unix::fs::chown(path, Some(uid.as_raw()), Some(gid.as_raw()))
                 .map_err(failed)?;

@@ -20,19 +20,11 @@ impl Binaries {
             .or_else(|| std::env::var_os("ERPSCOPE_PG_BIN").map(Into::into));
         let candidates = match named {
             Some(folder) => vec![folder],
-            None => path()
-                .into_iter()
-                .chain(pg_config())
-                .chain(versions())
-                .collect(),
+            None => path().into_iter().chain(pg_config()).chain(versions()).collect(),
         };
         match candidates.iter().find(|folder| has_programs(folder)) {
-            Some(folder) => Ok(Self {
-                folder: folder.clone(),
-            }),
-            None => Err(ClusterError::NoBinaries {
-                looked_in: candidates,
-            }),
+            Some(folder) => Ok(Self { folder: folder.clone() }),
+            None => Err(ClusterError::NoBinaries { looked_in: candidates }),
         }
     }
 
@@ -44,15 +36,11 @@ impl Binaries {
 }
 
 fn has_programs(folder: &Path) -> bool {
-    ["initdb", "postgres"]
-        .iter()
-        .all(|program| folder.join(program).is_file())
+    ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
 }
 
 fn path() -> Vec<PathBuf> {
-    std::env::var_os("PATH")
-        .map(|path| std::env::split_paths(&path).collect())
-        .unwrap_or_default()
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 fn pg_config() -> Option<PathBuf> {
@@ -66,9 +54,7 @@ fn versions() -> Vec<PathBuf> {
     for (root, prefix) in [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")] {
         for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let version = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(prefix)?.parse().ok());
+            let version = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse().ok());
             if let Some(version) = version {
                 found.push((version, entry.path().join("bin")));
             }
@@ -84,12 +70,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_the_programs_is_named_in_the_error() {
-        let error = Binaries::find(Some(Path::new("/nowhere/bin")))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("/nowhere/bin") && error.contains("--pg-bin"),
-            "{error}"
-        );
+        let error = Binaries::find(Some(Path::new("/nowhere/bin"))).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/bin") && error.contains("--pg-bin"), "{error}");
     }
 }

@@ -68,19 +68,10 @@ impl Cluster {
         let folder = tempfile::Builder::new()
             .prefix("erpscope-pg-")
             .tempdir()
-            .map_err(|source| ClusterError::Folder {
-                path: std::env::temp_dir(),
-                source,
-            })?;
+            .map_err(|source| ClusterError::Folder { path: std::env::temp_dir(), source })?;
         account.own(folder.path())?;
         let port = free_port()?;
-        let mut cluster = Self {
-            postmaster: None,
-            binaries,
-            account,
-            port,
-            folder,
-        };
+        let mut cluster = Self { postmaster: None, binaries, account, port, folder };
         cluster.make(options).await?;
         cluster.start_again().await?;
         Ok(cluster)
@@ -94,14 +85,7 @@ impl Cluster {
         initdb
             .arg("--pgdata")
             .arg(&data)
-            .args([
-                "--username",
-                SUPERUSER,
-                "--auth",
-                "trust",
-                "--no-sync",
-                "--no-instructions",
-            ])
+            .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync", "--no-instructions"])
             .args(["--encoding", encoding, "--locale", locale]);
         run("initdb", &mut initdb).await?;
         self.append("postgresql.conf", &self.settings(options))?;
@@ -128,14 +112,13 @@ impl Cluster {
             ("full_page_writes", "off"),
             ("max_wal_size", "4GB"),
         ];
-        let given = options
-            .settings
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        own.into_iter()
+        let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let lines: Vec<String> = own
+            .into_iter()
             .chain(given)
-            .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''")))
-            .collect()
+            .map(|(name, value)| format!("{name} = '{}'", value.replace('\'', "''")))
+            .collect();
+        lines.join("\n")
     }
 
     /// Starts the server again after [`Cluster::stop`].
@@ -143,9 +126,7 @@ impl Cluster {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
         let mut postmaster = Postmaster::start(command, &self.log_file())?;
-        postmaster
-            .wait_until_ready(&self.url("postgres"), &self.log_file(), PATIENCE)
-            .await?;
+        postmaster.wait_until_ready(&self.url("postgres"), &self.log_file(), PATIENCE).await?;
         self.postmaster = Some(postmaster);
         Ok(())
     }
@@ -179,10 +160,8 @@ impl Cluster {
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), ClusterError> {
-        std::fs::write(path, text).map_err(|source| ClusterError::Folder {
-            path: path.to_owned(),
-            source,
-        })?;
+        std::fs::write(path, text)
+            .map_err(|source| ClusterError::Folder { path: path.to_owned(), source })?;
         self.account.own(path)
     }
 
@@ -193,10 +172,7 @@ impl Cluster {
 
     fn command(&self, program: &str) -> tokio::process::Command {
         let mut command = self.account.command(&self.binaries.program(program));
-        command
-            .current_dir(self.folder.path())
-            .env("LC_ALL", "C")
-            .env_remove("PGDATA");
+        command.current_dir(self.folder.path()).env("LC_ALL", "C").env_remove("PGDATA");
         command
     }
 

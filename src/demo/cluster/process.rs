@@ -19,10 +19,7 @@ pub(super) async fn run(program: &str, command: &mut Command) -> Result<(), Clus
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| ClusterError::Run {
-            program: program.to_owned(),
-            source,
-        })?;
+        .map_err(|source| ClusterError::Run { program: program.to_owned(), source })?;
     if output.status.success() {
         return Ok(());
     }
@@ -41,31 +38,14 @@ pub(super) struct Postmaster {
 
 impl Postmaster {
     pub(super) fn start(mut command: Command, log: &Path) -> Result<Self, ClusterError> {
-        let failed = |source| ClusterError::Run {
-            program: "postgres".to_owned(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .map_err(failed)?;
+        let failed = |source| ClusterError::Run { program: "postgres".to_owned(), source };
+        let file = OpenOptions::new().create(true).append(true).open(log).map_err(failed)?;
         let copy = file.try_clone().map_err(failed)?;
         // A group of its own: Ctrl-C in the terminal is ours to handle.
-        command
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(copy)
-            .process_group(0);
+        command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
         let child = command.spawn().map_err(failed)?;
-        let raw = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .unwrap_or(0);
-        Ok(Self {
-            child,
-            pid: Pid::from_raw(raw),
-        })
+        let raw = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or(0);
+        Ok(Self { child, pid: Pid::from_raw(raw) })
     }
 
     pub(super) async fn wait_until_ready(
@@ -77,10 +57,7 @@ impl Postmaster {
         let output = || tail(&std::fs::read_to_string(log).unwrap_or_default());
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
-            if tokio_postgres::connect(url, tokio_postgres::NoTls)
-                .await
-                .is_ok()
-            {
+            if tokio_postgres::connect(url, tokio_postgres::NoTls).await.is_ok() {
                 return Ok(());
             }
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -91,11 +68,7 @@ impl Postmaster {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Err(ClusterError::TooSlow {
-            what: "start",
-            patience,
-            output: output(),
-        })
+        Err(ClusterError::TooSlow { what: "start", patience, output: output() })
     }
 
     /// Fast shutdown.
@@ -103,11 +76,7 @@ impl Postmaster {
         self.signal(Signal::SIGINT);
         match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(ClusterError::TooSlow {
-                what: "stop",
-                patience,
-                output: String::new(),
-            }),
+            Err(_) => Err(ClusterError::TooSlow { what: "stop", patience, output: String::new() }),
         }
     }
 

@@ -11,11 +11,8 @@ use super::Work;
 pub(super) async fn import(work: &mut Work) -> Result<(), Error> {
     work.begin_read_committed().await?;
     work.rows("update stock_quant set quantity = quantity + 10, updated_at = now() where id = (select id from stock_quant where product_id = 1 order by id limit 1)", &[]).await?;
-    work.rows(
-        "select number_next from base_sequence where code = 'sale.order' for update",
-        &[],
-    )
-    .await?;
+    work.rows("select number_next from base_sequence where code = 'sale.order' for update", &[])
+        .await?;
     let hold = work.pause(Duration::from_secs(4));
     tokio::time::sleep(hold).await;
     work.commit().await

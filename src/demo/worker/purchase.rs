@@ -6,11 +6,8 @@ use super::Work;
 
 /// A purchase order for what sells.
 pub(super) async fn order(work: &mut Work) -> Result<(), Error> {
-    let (supplier, user, product) = (
-        work.usual(work.sizes.parties),
-        work.any(250),
-        work.usual(work.sizes.products),
-    );
+    let (supplier, user, product) =
+        (work.usual(work.sizes.parties), work.any(250), work.usual(work.sizes.products));
     work.begin_read_committed().await?;
     // No index on product_supplier.product_id.
     work.rows("select party_id, price::float8, lead_days from product_supplier where product_id = $1 order by price limit 3", &[&product]).await?;

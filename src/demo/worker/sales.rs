@@ -10,11 +10,7 @@ pub(super) async fn order(work: &mut Work) -> Result<(), Error> {
     let (party, user) = (work.usual(work.sizes.parties), work.any(250));
     let lines = work.any(5);
     work.begin_read_committed().await?;
-    work.rows(
-        "select id, name, credit_limit from party_party where id = $1",
-        &[&party],
-    )
-    .await?;
+    work.rows("select id, name, credit_limit from party_party where id = $1", &[&party]).await?;
     let number = work
         .rows("update base_sequence set number_next = number_next + 1 where code = 'sale.order' returning number_next", &[])
         .await?;
@@ -22,9 +18,7 @@ pub(super) async fn order(work: &mut Work) -> Result<(), Error> {
     let order = work
         .id("insert into sale_order (number, party_id, user_id, company_id, state, ordered_at) values ('SO' || $1::bigint, $2, $3, 1, 'confirmed', now()) returning id", &[&number, &party, &user])
         .await?;
-    let mut products: Vec<i32> = (0..lines)
-        .map(|_| work.usual(work.sizes.products))
-        .collect();
+    let mut products: Vec<i32> = (0..lines).map(|_| work.usual(work.sizes.products)).collect();
     products.sort_unstable();
     for product in products {
         let quantity = work.any(20);

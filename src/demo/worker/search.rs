@@ -19,11 +19,8 @@ pub(super) async fn look_up(work: &mut Work) -> Result<(), Error> {
         }
         3 => {
             let email = format!("office{}@example.com", work.any(work.sizes.parties));
-            work.rows(
-                "select id, code, name from party_party where lower(email) = $1",
-                &[&email],
-            )
-            .await?;
+            work.rows("select id, code, name from party_party where lower(email) = $1", &[&email])
+                .await?;
         }
         4 => {
             work.rows("select id, number, party_id, amount::float8 from sale_order where company_id = 1 order by ordered_at desc limit 40", &[]).await?;

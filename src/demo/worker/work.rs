@@ -18,12 +18,7 @@ pub(in crate::demo) struct Work {
 
 impl Work {
     pub(in crate::demo) fn new(client: Client, seed: u64, sizes: Sizes) -> Self {
-        Self {
-            client,
-            prepared: HashMap::new(),
-            dice: fastrand::Rng::with_seed(seed),
-            sizes,
-        }
+        Self { client, prepared: HashMap::new(), dice: fastrand::Rng::with_seed(seed), sizes }
     }
 
     pub(super) async fn rows(
@@ -31,13 +26,12 @@ impl Work {
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        let statement = match self.prepared.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let statement = self.client.prepare(sql).await?;
-                self.prepared.insert(sql, statement.clone());
-                statement
-            }
+        let statement = if let Some(statement) = self.prepared.get(sql) {
+            statement.clone()
+        } else {
+            let statement = self.client.prepare(sql).await?;
+            self.prepared.insert(sql, statement.clone());
+            statement
         };
         self.client.query(&statement, params).await
     }
@@ -55,9 +49,7 @@ impl Work {
     }
 
     pub(super) async fn begin(&self) -> Result<(), Error> {
-        self.client
-            .batch_execute("begin isolation level repeatable read")
-            .await
+        self.client.batch_execute("begin isolation level repeatable read").await
     }
 
     pub(super) async fn begin_read_committed(&self) -> Result<(), Error> {

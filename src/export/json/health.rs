@@ -35,15 +35,8 @@ pub struct ServerHealth {
 #[must_use]
 pub fn health(snapshot: &Snapshot) -> Health {
     Health {
-        ready: snapshot
-            .servers
-            .iter()
-            .any(|s| s.is_up() && !s.samplers.records.is_empty()),
-        servers: snapshot
-            .servers
-            .iter()
-            .map(|s| (Arc::clone(&s.name), server(s)))
-            .collect(),
+        ready: snapshot.servers.iter().any(|s| s.is_up() && !s.samplers.records.is_empty()),
+        servers: snapshot.servers.iter().map(|s| (Arc::clone(&s.name), server(s))).collect(),
     }
 }
 
@@ -58,16 +51,8 @@ fn server(server: &ServerSnapshot) -> ServerHealth {
         .records
         .iter()
         .map(|(sampler, record)| {
-            (
-                sampler.name(),
-                record.failure.clone().unwrap_or_else(|| "ok".to_owned()),
-            )
+            (sampler.name(), record.failure.clone().unwrap_or_else(|| "ok".to_owned()))
         })
         .collect();
-    ServerHealth {
-        connection,
-        message,
-        lacking,
-        samplers,
-    }
+    ServerHealth { connection, message, lacking, samplers }
 }

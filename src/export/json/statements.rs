@@ -123,76 +123,36 @@ pub fn statements(
         return Err(BadQuery::Limit(limit));
     }
     let servers = match &query.server {
-        Some(name) => vec![
-            snapshot
-                .server(name)
-                .ok_or_else(|| unknown(snapshot, name))?,
-        ],
+        Some(name) => vec![snapshot.server(name).ok_or_else(|| unknown(snapshot, name))?],
         None => snapshot.servers.iter().collect(),
     };
     let mut found: Vec<(&ServerSnapshot, &Shown)> = servers
         .iter()
-        .flat_map(|server| {
-            server
-                .statements
-                .shown
-                .iter()
-                .map(move |shown| (*server, shown))
-        })
-        .filter(|(_, shown)| {
-            query
-                .datname
-                .as_ref()
-                .is_none_or(|name| **name == *shown.datname)
-        })
-        .filter(|(_, shown)| {
-            query
-                .usename
-                .as_ref()
-                .is_none_or(|name| **name == *shown.usename)
-        })
+        .flat_map(|server| server.statements.shown.iter().map(move |shown| (*server, shown)))
+        .filter(|(_, shown)| query.datname.as_ref().is_none_or(|name| **name == *shown.datname))
+        .filter(|(_, shown)| query.usename.as_ref().is_none_or(|name| **name == *shown.usename))
         .collect();
     let weight = |shown: &Shown| weight(query.sort, &shown.total);
     found.sort_by(|(_, a), (_, b)| weight(b).total_cmp(&weight(a)));
     let other = servers
         .iter()
         .flat_map(|server| {
-            server
-                .statements
-                .other
-                .iter()
-                .map(|(datname, counters)| OtherJson {
-                    server: Arc::clone(&server.name),
-                    datname: Arc::clone(datname),
-                    counters: counters.into(),
-                })
+            server.statements.other.iter().map(|(datname, counters)| OtherJson {
+                server: Arc::clone(&server.name),
+                datname: Arc::clone(datname),
+                counters: counters.into(),
+            })
         })
-        .filter(|other| {
-            query
-                .datname
-                .as_ref()
-                .is_none_or(|name| **name == *other.datname)
-        })
+        .filter(|other| query.datname.as_ref().is_none_or(|name| **name == *other.datname))
         .collect();
     let total = found.len();
     found.truncate(limit);
-    let statements = found
-        .into_iter()
-        .map(|(server, shown)| statement(server, shown))
-        .collect();
-    Ok(StatementsPage {
-        statements,
-        total,
-        other,
-    })
+    let statements = found.into_iter().map(|(server, shown)| statement(server, shown)).collect();
+    Ok(StatementsPage { statements, total, other })
 }
 
 fn unknown(snapshot: &Snapshot, name: &str) -> BadQuery {
-    let known: Vec<&str> = snapshot
-        .servers
-        .iter()
-        .map(|server| &*server.name)
-        .collect();
+    let known: Vec<&str> = snapshot.servers.iter().map(|server| &*server.name).collect();
     BadQuery::Server(name.to_owned(), known.join(", "))
 }
 

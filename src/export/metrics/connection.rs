@@ -5,10 +5,8 @@ use std::sync::Arc;
 use super::{Kind, Metric, Signal};
 use crate::state::Connection;
 
-pub(super) const SIGNAL: Signal = Signal {
-    metrics: METRICS,
-    unchanged: |a, b| Arc::ptr_eq(&a.connection, &b.connection),
-};
+pub(super) const SIGNAL: Signal =
+    Signal { metrics: METRICS, unchanged: |a, b| Arc::ptr_eq(&a.connection, &b.connection) };
 
 const METRICS: &[Metric] = &[
     Metric {

@@ -8,10 +8,8 @@ use crate::sample::unix_seconds;
 use crate::state::ServerSnapshot;
 use crate::track::databases::Database;
 
-pub(super) const SIGNAL: Signal = Signal {
-    metrics: METRICS,
-    unchanged: |a, b| Arc::ptr_eq(&a.databases, &b.databases),
-};
+pub(super) const SIGNAL: Signal =
+    Signal { metrics: METRICS, unchanged: |a, b| Arc::ptr_eq(&a.databases, &b.databases) };
 
 const METRICS: &[Metric] = &[
     Metric {
@@ -65,12 +63,7 @@ const METRICS: &[Metric] = &[
         labels: &[],
         rows: |server, out| {
             if let Some(facts) = &server.databases.server {
-                out.row(
-                    &[],
-                    facts
-                        .max_connections
-                        .saturating_sub(facts.reserved_connections),
-                );
+                out.row(&[], facts.max_connections.saturating_sub(facts.reserved_connections));
             }
         },
     },
@@ -101,10 +94,7 @@ const METRICS: &[Metric] = &[
         labels: &["datname", "outcome"],
         rows: |server, out| {
             each_kind(server, out, |d| {
-                [
-                    ("commit", d.counters.commits),
-                    ("rollback", d.counters.rollbacks),
-                ]
+                [("commit", d.counters.commits), ("rollback", d.counters.rollbacks)]
             });
         },
     },
@@ -129,10 +119,7 @@ const METRICS: &[Metric] = &[
         labels: &["datname", "kind"],
         rows: |server, out| {
             each_kind(server, out, |d| {
-                [
-                    ("hit", d.counters.blocks_hit),
-                    ("read", d.counters.blocks_read),
-                ]
+                [("hit", d.counters.blocks_hit), ("read", d.counters.blocks_read)]
             });
         },
     },
@@ -143,10 +130,7 @@ const METRICS: &[Metric] = &[
         labels: &["datname", "kind"],
         rows: |server, out| {
             each_kind(server, out, |d| {
-                [
-                    ("read", d.counters.io_read_seconds),
-                    ("write", d.counters.io_write_seconds),
-                ]
+                [("read", d.counters.io_read_seconds), ("write", d.counters.io_write_seconds)]
             });
         },
     },
@@ -187,20 +171,12 @@ const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["datname", "state"],
         rows: |server, out| {
-            if server
-                .databases
-                .server
-                .as_ref()
-                .is_some_and(|facts| facts.version_num >= 140_000)
-            {
+            if server.databases.server.as_ref().is_some_and(|facts| facts.version_num >= 140_000) {
                 each_kind(server, out, |d| {
                     [
                         ("total", d.counters.session_seconds),
                         ("active", d.counters.active_seconds),
-                        (
-                            "idle_in_transaction",
-                            d.counters.idle_in_transaction_seconds,
-                        ),
+                        ("idle_in_transaction", d.counters.idle_in_transaction_seconds),
                     ]
                 });
             }

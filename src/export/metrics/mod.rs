@@ -36,12 +36,8 @@ struct Signal {
     unchanged: fn(&ServerSnapshot, &ServerSnapshot) -> bool,
 }
 
-const SIGNALS: [&Signal; 4] = [
-    &connection::SIGNAL,
-    &databases::SIGNAL,
-    &statements::SIGNAL,
-    &samplers::SIGNAL,
-];
+const SIGNALS: [&Signal; 4] =
+    [&connection::SIGNAL, &databases::SIGNAL, &statements::SIGNAL, &samplers::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
@@ -69,10 +65,7 @@ impl Exposition {
             .servers
             .iter()
             .map(|server| {
-                let before = self
-                    .servers
-                    .iter()
-                    .find(|rendered| rendered.of.name == server.name);
+                let before = self.servers.iter().find(|rendered| rendered.of.name == server.name);
                 Rendered::of(server, before)
             })
             .collect();
@@ -82,10 +75,7 @@ impl Exposition {
     /// The whole answer to a scrape: the servers' metrics, then those of this process.
     #[must_use]
     pub fn page(&self, format: Format) -> String {
-        let blocks = self
-            .servers
-            .iter()
-            .flat_map(|s| s.signals.iter().flat_map(|b| b.iter()));
+        let blocks = self.servers.iter().flat_map(|s| s.signals.iter().flat_map(|b| b.iter()));
         let size: usize = blocks.map(String::len).sum();
         let mut out = String::with_capacity(size + 32_768);
         for (index, signal) in SIGNALS.iter().enumerate() {
@@ -116,10 +106,7 @@ impl Rendered {
                 (None, None) => Arc::default(),
             }
         });
-        Self {
-            of: server.clone(),
-            signals,
-        }
+        Self { of: server.clone(), signals }
     }
 }
 

@@ -26,10 +26,7 @@ pub(super) fn families() -> Vec<(String, Kind, String)> {
     let (name, help) = BUILD_INFO;
     let mut all = vec![(name.to_owned(), Kind::Info, help.to_owned())];
     all.extend(
-        REGISTRY
-            .gather()
-            .iter()
-            .map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())),
+        REGISTRY.gather().iter().map(|f| (f.name().to_owned(), kind(f), f.help().to_owned())),
     );
     all
 }
@@ -57,9 +54,5 @@ pub(super) fn write(out: &mut String, format: Format) {
 }
 
 fn kind(family: &MetricFamily) -> Kind {
-    if family.get_field_type() == MetricType::COUNTER {
-        Kind::Counter
-    } else {
-        Kind::Gauge
-    }
+    if family.get_field_type() == MetricType::COUNTER { Kind::Counter } else { Kind::Gauge }
 }

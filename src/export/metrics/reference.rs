@@ -36,18 +36,8 @@ pub fn reference() -> String {
         "\n## Of the agent itself\n\n| name | type | labels | meaning |\n|---|---|---|---|\n",
     );
     for (name, kind, help) in process::families() {
-        let labels = if name == process::BUILD_INFO.0 {
-            "`version`"
-        } else {
-            ""
-        };
-        row(
-            &mut out,
-            &name,
-            kind.name(Format::OpenMetrics),
-            labels,
-            &help,
-        );
+        let labels = if name == process::BUILD_INFO.0 { "`version`" } else { "" };
+        row(&mut out, &name, kind.name(Format::OpenMetrics), labels, &help);
     }
     out
 }

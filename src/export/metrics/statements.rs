@@ -143,10 +143,7 @@ const METRICS: &[Metric] = &[
 fn each<V: Value>(server: &ServerSnapshot, out: &mut Rows, value: fn(&Counters) -> V) {
     for shown in &server.statements.shown {
         let queryid = shown.queryid.to_string();
-        out.row(
-            &[&shown.datname, &shown.usename, &queryid],
-            value(&shown.series),
-        );
+        out.row(&[&shown.datname, &shown.usename, &queryid], value(&shown.series));
     }
     for (datname, counters) in &server.statements.other {
         out.row(&[datname, OTHER, OTHER], value(counters));

@@ -9,11 +9,7 @@ use crate::state::Connection;
 use crate::track::statements::{Shown, View};
 
 fn server(name: &str) -> ServerSnapshot {
-    let counters = Counters {
-        calls: 3,
-        exec_seconds: 0.25,
-        ..Counters::default()
-    };
+    let counters = Counters { calls: 3, exec_seconds: 0.25, ..Counters::default() };
     let shown = Shown {
         datname: "we\"ird\\\n".into(),
         usename: "odoo".into(),
@@ -38,9 +34,7 @@ fn server(name: &str) -> ServerSnapshot {
 }
 
 fn page(servers: Vec<ServerSnapshot>, format: Format) -> String {
-    Exposition::default()
-        .next(&Snapshot { servers })
-        .page(format)
+    Exposition::default().next(&Snapshot { servers }).page(format)
 }
 
 #[test]
@@ -76,9 +70,7 @@ fn openmetrics_names_families_without_their_suffix_and_ends() {
 
 #[test]
 fn what_has_not_changed_is_not_rendered_again() {
-    let first = Snapshot {
-        servers: vec![server("a"), server("b")],
-    };
+    let first = Snapshot { servers: vec![server("a"), server("b")] };
     let rendered = Exposition::default().next(&first);
     let mut second = first.clone();
     second.servers[0].connection = Arc::default();
@@ -91,10 +83,7 @@ fn what_has_not_changed_is_not_rendered_again() {
         .collect();
     assert_eq!(same, [false, true, true, true]);
     assert!(
-        blocks(&rendered, 1)
-            .iter()
-            .zip(blocks(&next, 1).iter())
-            .all(|(a, b)| Arc::ptr_eq(a, b))
+        blocks(&rendered, 1).iter().zip(blocks(&next, 1).iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     );
 }
 
@@ -102,35 +91,16 @@ fn what_has_not_changed_is_not_rendered_again() {
 fn every_metric_is_declared_once_and_named_by_the_conventions() {
     let mut names = HashSet::new();
     for metric in all() {
-        assert!(
-            names.insert(metric.name),
-            "{} is declared twice",
-            metric.name
-        );
+        assert!(names.insert(metric.name), "{} is declared twice", metric.name);
         assert_eq!(
             metric.kind == Kind::Counter,
             metric.name.ends_with("_total"),
             "{}",
             metric.name
         );
-        assert_eq!(
-            metric.kind == Kind::Info,
-            metric.name.ends_with("_info"),
-            "{}",
-            metric.name
-        );
-        assert!(
-            metric.help.ends_with('.'),
-            "{}: {}",
-            metric.name,
-            metric.help
-        );
-        assert!(
-            !metric.help.contains(['\n', '\\', '|']),
-            "{}: {}",
-            metric.name,
-            metric.help
-        );
+        assert_eq!(metric.kind == Kind::Info, metric.name.ends_with("_info"), "{}", metric.name);
+        assert!(metric.help.ends_with('.'), "{}: {}", metric.name, metric.help);
+        assert!(!metric.help.contains(['\n', '\\', '|']), "{}: {}", metric.name, metric.help);
     }
 }
 
@@ -142,8 +112,5 @@ fn docs_metrics_md_is_what_the_declarations_say() {
         std::fs::write(&path, &expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == expected,
-        "docs/metrics.md is stale: UPDATE_DOCS=1 cargo test --lib docs"
-    );
+    assert!(found == expected, "docs/metrics.md is stale: UPDATE_DOCS=1 cargo test --lib docs");
 }

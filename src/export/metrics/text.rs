@@ -71,17 +71,7 @@ pub(super) fn write_header(out: &mut String, format: Format, name: &str, help: &
         (Format::OpenMetrics, Kind::Info) => name.strip_suffix("_info").unwrap_or(name),
         _ => name,
     };
-    out.extend([
-        "# HELP ",
-        family,
-        " ",
-        help,
-        "\n# TYPE ",
-        family,
-        " ",
-        kind.name(format),
-        "\n",
-    ]);
+    out.extend(["# HELP ", family, " ", help, "\n# TYPE ", family, " ", kind.name(format), "\n"]);
 }
 
 /// The sample lines of one metric of one server.
@@ -98,12 +88,7 @@ impl Rows {
         let mut escaped = String::from("server=\"");
         escape(&mut escaped, server);
         escaped.push('"');
-        Self {
-            out: String::new(),
-            name,
-            server: escaped,
-            labels,
-        }
+        Self { out: String::new(), name, server: escaped, labels }
     }
 
     pub(super) fn finish(mut self) -> String {

@@ -48,18 +48,10 @@ impl Growth {
         let before = std::mem::take(&mut self.entries);
         let mut growths = Vec::with_capacity(sample.statements.len());
         for statement in &sample.statements {
-            let Key {
-                userid,
-                dbid,
-                queryid,
-                ..
-            } = statement.key;
-            let entry = Entry {
-                since: statement.since,
-                counters: statement.counters,
-            };
+            let Key { userid, dbid, queryid, .. } = statement.key;
+            let entry = Entry { since: statement.since, counters: statement.counters };
             if queryid.is_none() {
-                self.add_hidden(statement.key, entry);
+                self.add_hidden(statement.key, &statement.counters);
                 continue;
             }
             let growth = match before.get(&statement.key) {
@@ -106,11 +98,7 @@ impl Growth {
 
     fn count(&mut self, sample: &Sample, relation: Relation) {
         self.counts.tracked = u64::try_from(sample.statements.len()).unwrap_or(u64::MAX);
-        let hidden = sample
-            .statements
-            .iter()
-            .filter(|s| s.key.queryid.is_none())
-            .count();
+        let hidden = sample.statements.iter().filter(|s| s.key.queryid.is_none()).count();
         self.counts.hidden = u64::try_from(hidden).unwrap_or(u64::MAX);
         self.counts.resets += u64::from(relation == Relation::Reset);
         self.counts.rebased += u64::from(self.begun && relation == Relation::Base);
@@ -124,14 +112,12 @@ impl Growth {
         }
     }
 
-    fn add_hidden(&mut self, key: Key, entry: Entry) {
+    fn add_hidden(&mut self, key: Key, counters: &Counters) {
         self.entries
             .entry(key)
-            .and_modify(|sum| sum.counters.add(&entry.counters))
-            .or_insert(Entry {
-                since: None,
-                ..entry
-            });
+            .or_insert(Entry { since: None, counters: Counters::default() })
+            .counters
+            .add(counters);
     }
 
     /// A sum that went back has lost an entry: its growth cannot be told and is not guessed.

@@ -85,21 +85,12 @@ impl Statements {
         let first = self.last.is_none();
         for (key, growth) in self.growth.read(sample) {
             let unit = key.queryid.map(|queryid| {
-                let text_key = TextKey {
-                    userid: key.userid,
-                    dbid: key.dbid,
-                    queryid,
-                };
-                self.units
-                    .entry(text_key)
-                    .or_insert_with(|| Unit::new(at.elapsed))
+                let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
+                self.units.entry(text_key).or_insert_with(|| Unit::new(at.elapsed))
             });
             let charged = unit.is_some_and(|unit| unit.charge(&growth, at.elapsed));
             if !charged {
-                self.other
-                    .entry(names.datname(key.dbid))
-                    .or_default()
-                    .add(&growth);
+                self.other.entry(names.datname(key.dbid)).or_default().add(&growth);
             }
         }
         if first {
@@ -112,11 +103,8 @@ impl Statements {
 
     /// Folds texts in.
     pub fn apply_texts(&mut self, sample: &texts::Sample) {
-        let found: HashMap<&TextKey, &str> = sample
-            .texts
-            .iter()
-            .map(|(key, text)| (key, text.as_str()))
-            .collect();
+        let found: HashMap<&TextKey, &str> =
+            sample.texts.iter().map(|(key, text)| (key, text.as_str())).collect();
         for key in &sample.asked {
             if let Some(unit) = self.units.get_mut(key) {
                 unit.learn(found.get(key).copied());
@@ -146,11 +134,7 @@ impl Statements {
         for statement in &sample.statements {
             let key = statement.key;
             let Some(queryid) = key.queryid else { continue };
-            let text_key = TextKey {
-                userid: key.userid,
-                dbid: key.dbid,
-                queryid,
-            };
+            let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
             if let Some(unit) = self.units.get_mut(&text_key) {
                 unit.weigh(&statement.counters, PAST);
             }
@@ -158,11 +142,8 @@ impl Statements {
     }
 
     fn choose(&mut self, at: Moment, names: &Names) {
-        let mut order: Vec<(TextKey, &mut Unit)> = self
-            .units
-            .iter_mut()
-            .map(|(key, unit)| (*key, unit))
-            .collect();
+        let mut order: Vec<(TextKey, &mut Unit)> =
+            self.units.iter_mut().map(|(key, unit)| (*key, unit)).collect();
         // A fixed order: equal weights must not shuffle from sample to sample.
         order.sort_unstable_by_key(|(key, _)| *key);
         let mut labels = HashSet::new();
@@ -170,17 +151,8 @@ impl Statements {
             .iter_mut()
             .map(|(key, unit)| {
                 let shown = unit.display == Display::Single;
-                let free = unit
-                    .name(*key, names)
-                    .is_some_and(|l| labels.insert((l, key.queryid)));
-                (
-                    if free {
-                        unit.score()
-                    } else {
-                        top::Score::default()
-                    },
-                    shown,
-                )
+                let free = unit.name(*key, names).is_some_and(|l| labels.insert((l, key.queryid)));
+                (if free { unit.score() } else { top::Score::default() }, shown)
             })
             .collect();
         let mut single = vec![false; order.len()];

@@ -14,10 +14,7 @@ fn seconds(seconds: u64) -> SystemTime {
 }
 
 fn at(elapsed: u64) -> Moment {
-    Moment {
-        wall: seconds(1_000_000 + elapsed),
-        elapsed: Duration::from_secs(elapsed),
-    }
+    Moment { wall: seconds(1_000_000 + elapsed), elapsed: Duration::from_secs(elapsed) }
 }
 
 fn names() -> Names {
@@ -48,41 +45,21 @@ fn names() -> Names {
 }
 
 fn key(queryid: i64) -> Key {
-    Key {
-        userid: 10,
-        dbid: 1,
-        queryid: Some(queryid),
-        toplevel: true,
-    }
+    Key { userid: 10, dbid: 1, queryid: Some(queryid), toplevel: true }
 }
 
 fn entry(key: Key, calls: u64) -> Statement {
-    let counters = Counters {
-        calls,
-        exec_seconds: calls as f64,
-        ..Counters::default()
-    };
-    Statement {
-        key,
-        since: None,
-        counters,
-    }
+    let counters = Counters { calls, exec_seconds: calls as f64, ..Counters::default() };
+    Statement { key, since: None, counters }
 }
 
 fn info(reset: u64, read_at: u64, dealloc: u64) -> Info {
-    Info {
-        dealloc,
-        stats_reset: Some(seconds(reset)),
-        read_at: seconds(read_at),
-    }
+    Info { dealloc, stats_reset: Some(seconds(reset)), read_at: seconds(read_at) }
 }
 
 fn sample(read_at: u64, entries: &[(i64, u64)]) -> Sample {
     Sample {
-        statements: entries
-            .iter()
-            .map(|&(queryid, calls)| entry(key(queryid), calls))
-            .collect(),
+        statements: entries.iter().map(|&(queryid, calls)| entry(key(queryid), calls)).collect(),
         info: Some(info(1, read_at, 0)),
     }
 }
@@ -94,10 +71,7 @@ struct Fold {
 
 impl Fold {
     fn new(top: usize) -> Self {
-        Self {
-            tracker: Statements::new(top),
-            names: names(),
-        }
+        Self { tracker: Statements::new(top), names: names() }
     }
 
     fn apply(&mut self, elapsed: u64, sample: &Sample) -> View {
@@ -107,17 +81,8 @@ impl Fold {
 }
 
 fn calls(view: &View) -> BTreeMap<String, u64> {
-    let shown = view
-        .shown
-        .iter()
-        .map(|s| (s.queryid.to_string(), s.series.calls));
-    shown
-        .chain(
-            view.other
-                .iter()
-                .map(|(db, c)| (format!("other {db}"), c.calls)),
-        )
-        .collect()
+    let shown = view.shown.iter().map(|s| (s.queryid.to_string(), s.series.calls));
+    shown.chain(view.other.iter().map(|(db, c)| (format!("other {db}"), c.calls))).collect()
 }
 
 fn sum(view: &View) -> u64 {
@@ -139,11 +104,7 @@ fn growth_and_new_entries_are_counted_in_full() {
     let view = fold.apply(10, &sample(20, &[(1, 103), (2, 7)]));
     assert_eq!(sum(&view), 10);
     assert_eq!(calls(&view)["1"], 3);
-    assert_eq!(
-        calls(&view)["other erp"],
-        7,
-        "a series enters the top at zero"
-    );
+    assert_eq!(calls(&view)["other erp"], 7, "a series enters the top at zero");
 }
 
 #[test]
@@ -179,58 +140,23 @@ fn stats_since_tells_a_reset_that_counters_do_not_show() {
 #[test]
 fn a_reset_of_all_counts_what_came_after_it() {
     let mut fold = Fold::new(5);
-    fold.apply(
-        0,
-        &Sample {
-            info: Some(info(1, 100, 3)),
-            ..sample(0, &[(1, 10), (2, 10)])
-        },
-    );
-    let after = Sample {
-        info: Some(info(105, 110, 2)),
-        ..sample(0, &[(1, 12), (3, 1)])
-    };
+    fold.apply(0, &Sample { info: Some(info(1, 100, 3)), ..sample(0, &[(1, 10), (2, 10)]) });
+    let after = Sample { info: Some(info(105, 110, 2)), ..sample(0, &[(1, 12), (3, 1)]) };
     let view = fold.apply(10, &after);
-    assert_eq!(
-        (sum(&view), view.counts.resets, view.counts.deallocated),
-        (13, 1, 2)
-    );
+    assert_eq!((sum(&view), view.counts.resets, view.counts.deallocated), (13, 1, 2));
 }
 
 #[test]
 fn counters_of_another_server_are_a_new_base_and_not_growth() {
     let mut fold = Fold::new(5);
-    fold.apply(
-        0,
-        &Sample {
-            info: Some(info(50, 100, 0)),
-            ..sample(0, &[(1, 10)])
-        },
-    );
-    let view = fold.apply(
-        10,
-        &Sample {
-            info: Some(info(40, 110, 9)),
-            ..sample(0, &[(1, 9_000)])
-        },
-    );
-    assert_eq!(
-        (sum(&view), view.counts.rebased, view.counts.resets),
-        (0, 1, 0)
-    );
+    fold.apply(0, &Sample { info: Some(info(50, 100, 0)), ..sample(0, &[(1, 10)]) });
+    let view = fold.apply(10, &Sample { info: Some(info(40, 110, 9)), ..sample(0, &[(1, 9_000)]) });
+    assert_eq!((sum(&view), view.counts.rebased, view.counts.resets), (0, 1, 0));
 }
 
 #[test]
 fn toplevel_and_nested_entries_of_a_statement_are_one_series() {
-    let nested = |calls| {
-        entry(
-            Key {
-                toplevel: false,
-                ..key(1)
-            },
-            calls,
-        )
-    };
+    let nested = |calls| entry(Key { toplevel: false, ..key(1) }, calls);
     let mut fold = Fold::new(5);
     let mut first = sample(10, &[(1, 1)]);
     first.statements.push(nested(1));
@@ -245,18 +171,7 @@ fn toplevel_and_nested_entries_of_a_statement_are_one_series() {
 #[test]
 fn hidden_entries_are_summed_in_other_and_becoming_visible_adds_nothing() {
     let hidden = |calls: &[u64]| Sample {
-        statements: calls
-            .iter()
-            .map(|&n| {
-                entry(
-                    Key {
-                        queryid: None,
-                        ..key(0)
-                    },
-                    n,
-                )
-            })
-            .collect(),
+        statements: calls.iter().map(|&n| entry(Key { queryid: None, ..key(0) }, n)).collect(),
         info: Some(info(1, 10, 0)),
     };
     let mut fold = Fold::new(5);
@@ -275,15 +190,9 @@ fn hidden_entries_are_summed_in_other_and_becoming_visible_adds_nothing() {
 fn a_series_that_leaves_lingers_unchanged_and_goes_on_when_it_comes_back() {
     let mut fold = Fold::new(1);
     fold.apply(0, &sample(1, &[(1, 100), (2, 1)]));
-    assert_eq!(
-        calls(&fold.apply(10, &sample(2, &[(1, 110), (2, 1)])))["1"],
-        10
-    );
+    assert_eq!(calls(&fold.apply(10, &sample(2, &[(1, 110), (2, 1)])))["1"], 10);
     let view = fold.apply(20, &sample(3, &[(1, 110), (2, 1_001)]));
-    assert_eq!(
-        view.shown.iter().map(|s| s.leaving).collect::<Vec<_>>(),
-        [true, false]
-    );
+    assert_eq!(view.shown.iter().map(|s| s.leaving).collect::<Vec<_>>(), [true, false]);
     let view = fold.apply(30, &sample(4, &[(1, 115), (2, 2_001)]));
     assert_eq!(calls(&view)["1"], 10, "unchanged while it lingers");
     assert_eq!(calls(&view)["other erp"], 1_000 + 5);
@@ -298,16 +207,11 @@ fn a_series_that_leaves_lingers_unchanged_and_goes_on_when_it_comes_back() {
 #[test]
 fn names_that_are_not_known_are_never_shown_singly() {
     let mut fold = Fold::new(5);
-    let strange = |calls| Sample {
-        statements: vec![entry(Key { dbid: 99, ..key(1) }, calls)],
-        info: None,
-    };
+    let strange =
+        |calls| Sample { statements: vec![entry(Key { dbid: 99, ..key(1) }, calls)], info: None };
     fold.apply(0, &strange(1));
     let view = fold.apply(10, &strange(3));
-    assert_eq!(
-        calls(&view),
-        BTreeMap::from([("other unknown".to_owned(), 2)])
-    );
+    assert_eq!(calls(&view), BTreeMap::from([("other unknown".to_owned(), 2)]));
 }
 
 #[test]
@@ -320,22 +224,13 @@ fn texts_are_wanted_until_known_or_not_found_three_times() {
         asked: view.wanted.clone(),
     };
     fold.tracker.apply_texts(&answer);
-    assert_eq!(
-        fold.tracker.view().shown[0].query.as_deref(),
-        Some("select ?")
-    );
-    let nothing = texts::Sample {
-        asked: view.wanted,
-        texts: vec![],
-    };
+    assert_eq!(fold.tracker.view().shown[0].query.as_deref(), Some("select ?"));
+    let nothing = texts::Sample { asked: view.wanted, texts: vec![] };
     fold.tracker.apply_texts(&nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 1);
     fold.tracker.apply_texts(&nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 0);
-    assert!(
-        fold.tracker.view().shown[0].query.is_some(),
-        "a known text is kept"
-    );
+    assert!(fold.tracker.view().shown[0].query.is_some(), "a known text is kept");
 }
 
 /// A server as the property test plays it.
@@ -380,21 +275,12 @@ impl Played {
             self.seen += calls - self.sampled.get(queryid).unwrap_or(&0);
         }
         self.sampled = self.entries.clone();
-        let taken = Sample {
-            info: Some(info(self.reset, self.now, 0)),
-            ..sample(0, &entries)
-        };
+        let taken = Sample { info: Some(info(self.reset, self.now, 0)), ..sample(0, &entries) };
         let view = fold.apply(self.now, &taken);
         prop_assert!(view.shown.len() <= 2 * fold.tracker.top);
         for (name, value) in calls(&view) {
             let before = self.series.insert(name.clone(), value).unwrap_or(0);
-            prop_assert!(
-                value >= before,
-                "{} went back from {} to {}",
-                name,
-                before,
-                value
-            );
+            prop_assert!(value >= before, "{} went back from {} to {}", name, before, value);
         }
         Ok(())
     }

@@ -65,21 +65,10 @@ impl View {
         shown.sort_unstable_by(|a, b| {
             (&a.datname, a.queryid, &a.usename).cmp(&(&b.datname, b.queryid, &b.usename))
         });
-        let mut wanted: Vec<TextKey> = units
-            .iter()
-            .filter(|(_, unit)| unit.wants_text())
-            .map(|(key, _)| *key)
-            .collect();
+        let mut wanted: Vec<TextKey> =
+            units.iter().filter(|(_, unit)| unit.wants_text()).map(|(key, _)| *key).collect();
         wanted.sort_unstable();
-        let other = other
-            .iter()
-            .map(|(datname, sum)| (Arc::clone(datname), *sum))
-            .collect();
-        Self {
-            shown,
-            other,
-            counts,
-            wanted,
-        }
+        let other = other.iter().map(|(datname, sum)| (Arc::clone(datname), *sum)).collect();
+        Self { shown, other, counts, wanted }
     }
 }
