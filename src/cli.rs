@@ -233,7 +233,7 @@ fn start_log(log: &config::Log) -> anyhow::Result<()> {
         .with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => {
-            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
         }
         LogFormat::Json => builder.json().init(),
     }

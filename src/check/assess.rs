@@ -208,12 +208,13 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
                 error,
             );
         }
-        Err(error @ StatStatementsMissing::Unreadable { datname, .. }) => {
+        Err(error @ StatStatementsMissing::Unreadable { datname, schema, .. }) => {
+            let (schema, role) = (quoted(schema), quoted(&server.user));
             return missing(
                 vec![
                     format!("\\connect {}", quoted(datname)),
-                    format!("grant pg_monitor to {};", quoted(&server.user)),
-                    format!("alter extension {NAME} update;"),
+                    format!("grant usage on schema {schema} to {role};"),
+                    format!("grant execute on all functions in schema {schema} to {role};"),
                 ],
                 error,
             );

@@ -65,7 +65,16 @@ pub enum ConnectError {
         /// Why.
         source: PasswordError,
     },
-    /// Password wrong or none given.
+    /// The server asks for a password and we have none.
+    #[error(
+        "cannot connect to {target}: the server asks for a password and none is given; set \
+         password_file or password_env"
+    )]
+    NoPassword {
+        /// To what.
+        target: Target,
+    },
+    /// Password wrong.
     #[error(
         "cannot connect to {target}: the server does not accept the password; check password_file, password_env or the role's password"
     )]
@@ -164,7 +173,7 @@ impl ConnectError {
             Self::Unreachable { .. } => "unreachable",
             Self::TimedOut { .. } => "timeout",
             Self::Password { .. } => "password_source",
-            Self::WrongPassword { .. } => "password",
+            Self::NoPassword { .. } | Self::WrongPassword { .. } => "password",
             Self::NotAllowed { .. } => "not_allowed",
             Self::NoDatabase { .. } => "database",
             Self::NoSlot { .. } => "slots",
@@ -209,7 +218,7 @@ pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> Connec
             ConnectError::HostNotFound { target }
         }
         Some(_) => ConnectError::Unreachable { target, reason },
-        None if text.contains("password") => ConnectError::WrongPassword { target },
+        None if reason.contains("password missing") => ConnectError::NoPassword { target },
         None => ConnectError::Other { target, message: format!("{text}: {reason}") },
     }
 }

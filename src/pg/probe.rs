@@ -73,10 +73,15 @@ pub enum StatStatementsMissing {
     )]
     NotCreated(String),
     /// It is there, but reading it fails.
-    #[error("pg_stat_statements cannot be read in database {datname:?}: {message}")]
+    #[error(
+        "pg_stat_statements cannot be read in schema {schema:?} of database {datname:?}: {message}; \
+         see `erpscope check`"
+    )]
     Unreadable {
         /// Database it was created in.
         datname: String,
+        /// Schema it was created in.
+        schema: String,
         /// The server's words.
         message: String,
     },
@@ -233,7 +238,7 @@ async fn statements_in(
         Err(error) => {
             let message =
                 error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
-            Err(StatStatementsMissing::Unreadable { datname, message })
+            Err(StatStatementsMissing::Unreadable { datname, schema, message })
         }
     }))
 }

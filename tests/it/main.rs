@@ -1,1 +1,18 @@
-//! Everything that needs a real PostgreSQL, in one binary.
+//! Everything that needs a real PostgreSQL, in one binary. Each test has a server of its own.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod connect;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod statements;

@@ -13,8 +13,9 @@ use crate::track::budget::Budget;
 
 /// How often it looks whether the connection still stands and whether texts are wanted.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often a server that lacks something is probed again.
-const PROBE_AGAIN: Duration = Duration::from_secs(30);
+/// When a server that lacks something is first probed again, and the longest wait between probes:
+/// each looks into every database.
+const PROBE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
 /// What the network may add to the server's own statement_timeout.
 const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
@@ -97,14 +98,16 @@ impl Sampling {
         messages: &mut Messages,
         backoff: &mut Backoff,
     ) -> ControlFlow<(), Ended> {
-        let mut probe_at = watch.clock.now().elapsed + PROBE_AGAIN;
+        let mut probe_wait = PROBE_AGAIN.0;
+        let mut probe_at = watch.clock.now().elapsed + probe_wait;
         loop {
             let now = watch.clock.now().elapsed;
             if self.session.is_closed() {
                 return ControlFlow::Continue(Ended::Lost("the connection was closed".to_owned()));
             }
             if !self.lacking.is_empty() && now >= probe_at {
-                probe_at = now + PROBE_AGAIN;
+                probe_wait = (probe_wait * 2).min(PROBE_AGAIN.1);
+                probe_at = now + probe_wait;
                 if self.has_changed(watch).await {
                     return ControlFlow::Continue(Ended::Changed);
                 }

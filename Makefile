@@ -1,0 +1,42 @@
+# Each target does all of its own set-up on a machine that has git, cargo and make.
+
+.PHONY: help demo test lint bench test-matrix deny
+
+help:
+	@echo "make demo         a throw-away PostgreSQL, a made-up ERP under load, and the agent"
+	@echo "                  (ARGS=\"--seconds 60\" ends by itself; see erpscope demo --help)"
+	@echo "make test         all tests, on a real PostgreSQL"
+	@echo "make lint         format, clippy, documentation, shell scripts"
+	@echo "make bench        what the agent costs, with figures"
+	@echo "make test-matrix  the integration tests on PostgreSQL 13 to 18 (VERSIONS=\"15 18\" for some)"
+	@echo "make deny         licences and advisories of the dependencies (needs cargo-deny)"
+
+demo:
+	@deploy/install-deps.sh run
+	cargo build --release --locked --quiet
+	@target/release/erpscope demo $(ARGS)
+
+test:
+	@deploy/install-deps.sh test
+	cargo test --locked
+
+lint:
+	@deploy/install-deps.sh run
+	@cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt"; exit 1; }
+	@cargo clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy"; exit 1; }
+	cargo fmt --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	for script in deploy/*.sh .ci/run; do bash -n $$script || exit 1; done
+
+bench:
+	@deploy/install-deps.sh bench
+	cargo bench --locked --bench $(or $(BENCH),cost) -- $(ARGS)
+
+test-matrix:
+	@deploy/install-deps.sh matrix
+	deploy/pg-matrix.sh
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check

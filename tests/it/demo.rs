@@ -1,0 +1,121 @@
+//! The demo: reproducible, alive, and gone when it ends.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use erpscope::demo::{Load, Stage, StageOptions};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::rig::session;
+
+fn options(seed: u64) -> StageOptions {
+    StageOptions { pg_bin: None, seed, scale: 0.01 }
+}
+
+/// A hash of all rows of every table.
+async fn checksums(stage: &Stage) -> Vec<(String, String)> {
+    let client = session(&stage.cluster.url("distro")).await;
+    let tables = client
+        .query("select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1", &[])
+        .await
+        .unwrap();
+    let mut sums = Vec::new();
+    for table in tables {
+        let name: String = table.get(0);
+        let sql = format!(
+            "select count(*)::text || ' ' || coalesce(sum(hashtext(t::text)::bigint), 0)::text from {name} t"
+        );
+        sums.push((name, client.query_one(&sql, &[]).await.unwrap().get(0)));
+    }
+    sums
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_rows_and_another_seed_others() {
+    let first = checksums(&Stage::set(&options(7), |_| {}).await.unwrap()).await;
+    let second = checksums(&Stage::set(&options(7), |_| {}).await.unwrap()).await;
+    let other = checksums(&Stage::set(&options(8), |_| {}).await.unwrap()).await;
+    assert!(first.len() >= 40, "{} tables", first.len());
+    assert!(first.iter().all(|(name, sum)| !sum.starts_with("0 ") || name == "none"), "{first:?}");
+    assert_eq!(first, second);
+    assert_ne!(first, other);
+}
+
+#[tokio::test]
+async fn every_worker_works_and_the_server_complains_of_nothing() {
+    let stage = Stage::set(&options(1), |_| {}).await.unwrap();
+    let load = Load::start(&stage, 1).await.unwrap();
+    let client = session(&stage.cluster.url("distro")).await;
+    let sql = "select coalesce(sum(calls), 0)::bigint from pg_stat_statements where query like '%date_trunc%' or query like 'update price_item%'";
+    for _ in 0..1_200 {
+        // The rarest turns are the report's and the price change's.
+        if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let tallies = load.stop().await;
+    for name in [
+        "distro-sales",
+        "distro-purchase",
+        "distro-stock",
+        "distro-accounting",
+        "distro-search",
+        "distro-jobs",
+    ] {
+        assert!(tallies[name].turns > 3, "{name}: {tallies:?}");
+    }
+    assert_eq!(tallies.len(), 9);
+    let errors: Vec<String> =
+        stage.cluster.log().lines().filter(|l| l.contains("ERROR")).map(str::to_owned).collect();
+    let unexpected =
+        errors.iter().filter(|l| !l.contains("could not serialize") && !l.contains("deadlock"));
+    assert_eq!(unexpected.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+fn demo(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));
+    command.args(["demo", "--listen", "127.0.0.1:0"]).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn left_behind(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// A folder for temporary files into which the server's account can look, too.
+fn temporary() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap()
+}
+
+#[test]
+fn it_ends_by_itself_and_leaves_nothing_behind() {
+    let folder = temporary();
+    let output = demo(&["--seconds", "12", "--scale", "0.01"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{words}");
+    for part in ["http://127.0.0.1:", "statements/s", "distro-sales", "is removed"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn ctrl_c_while_it_loads_leaves_nothing_behind() {
+    use std::io::{BufRead, BufReader};
+    let folder = temporary();
+    let mut child = demo(&["--scale", "1"]).env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("loading the ERP's data")));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.iter().any(|line| line.contains("interrupted")), "{rest:?}");
+    assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
+}

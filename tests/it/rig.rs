@@ -1,0 +1,147 @@
+//! What the tests stand on: a server, an agent that watches it, and waiting for something to be.
+
+use std::time::Duration;
+
+use erpscope::agent::Agent;
+use erpscope::config::{
+    Config, Database, Log, LogFormat, Password, Server, Statements, Tls, TlsMode,
+};
+use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::state::{ServerSnapshot, Snapshot};
+use tokio_postgres::{Client, NoTls};
+
+/// A cluster with the agent's role and pg_stat_statements in database `postgres`.
+pub async fn cluster(options: &Options) -> Cluster {
+    let cluster = Cluster::start(options).await.unwrap();
+    let admin = admin(&cluster).await;
+    admin
+        .batch_execute("create role erpscope login; grant pg_monitor to erpscope; create extension pg_stat_statements")
+        .await
+        .unwrap();
+    cluster
+}
+
+/// A superuser's session in database `postgres`.
+pub async fn admin(cluster: &Cluster) -> Client {
+    session(&cluster.url("postgres")).await
+}
+
+pub async fn session(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// How to reach a cluster as `erpscope`.
+pub fn server(cluster: &Cluster) -> Server {
+    Server {
+        name: "erp".into(),
+        host: "127.0.0.1".into(),
+        port: cluster.port(),
+        user: "erpscope".into(),
+        dbname: "postgres".into(),
+        password: Password::None,
+        tls: Tls { mode: TlsMode::Prefer, root_cert: None, client: None },
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(5),
+        lock_timeout: Duration::from_millis(100),
+    }
+}
+
+/// An agent's config that samples every second.
+pub fn config(servers: Vec<Server>) -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        log: Log { level: "info".into(), format: LogFormat::Text },
+        budget: 1.0,
+        statements: Statements {
+            interval: Duration::from_secs(1),
+            texts_interval: Duration::from_secs(1),
+            top: 200,
+            text_chars: 1_000,
+        },
+        database: Database { interval: Duration::from_secs(1), top: 100 },
+        servers,
+    }
+}
+
+/// A running agent and how to ask it.
+pub struct Rig {
+    pub agent: Agent,
+}
+
+impl Rig {
+    pub fn start(config: Config) -> Self {
+        Self { agent: Agent::start(config).unwrap() }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.agent.board().load().snapshot.clone()
+    }
+
+    /// The only server.
+    pub fn server(&self) -> Option<ServerSnapshot> {
+        self.snapshot().servers.first().cloned()
+    }
+
+    /// Waits until the only server is as wanted.
+    pub async fn until(
+        &self,
+        what: &str,
+        wanted: impl Fn(&ServerSnapshot) -> bool,
+    ) -> ServerSnapshot {
+        let mut last = None;
+        for _ in 0..600 {
+            last = self.server();
+            if let Some(server) = last.as_ref().filter(|server| wanted(server)) {
+                return server.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not within 30 s: {what}\n{last:#?}");
+    }
+
+    pub async fn until_up(&self) -> ServerSnapshot {
+        self.until("up", ServerSnapshot::is_up).await
+    }
+
+    /// Waits for so many more samples of statements that were begun after this call.
+    pub async fn samples(&self, more: u64) -> ServerSnapshot {
+        let now = self.server().as_ref().map_or(0, runs);
+        self.until("more samples", |server| runs(server) >= now + more + 1).await
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        get(&format!("http://{}{path}", self.agent.address())).await
+    }
+
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.1
+    }
+}
+
+fn runs(server: &ServerSnapshot) -> u64 {
+    use erpscope::sample::{Outcome, Sampler};
+    let record = server.samplers.records.get(&Sampler::Statements);
+    record.and_then(|record| record.runs.get(&Outcome::Ok)).copied().unwrap_or(0)
+}
+
+pub async fn get(url: &str) -> (u16, String) {
+    let answer = reqwest::get(url).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// The value of one series in exposition text; its labels must all be given, in order.
+pub fn value(metrics: &str, series: &str) -> Option<f64> {
+    metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// The sum over all series of a metric whose labels contain `part`.
+pub fn sum(metrics: &str, name: &str, part: &str) -> f64 {
+    metrics
+        .lines()
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')))
+        .filter(|line| line.contains(part))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
+}
