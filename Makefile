@@ -18,7 +18,7 @@ demo:
 
 test:
 	@deploy/install-deps.sh test
-	cargo test --locked
+	RUST_TEST_THREADS=6 cargo test --locked
 
 lint:
 	@deploy/install-deps.sh run

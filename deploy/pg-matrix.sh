@@ -37,7 +37,7 @@ summary=()
 for major in ${VERSIONS:-13 14 15 16 17 18}; do
   fetch "$major"
   began=$SECONDS
-  if ERPSCOPE_PG_BIN=$store/pg$major/bin cargo test --locked --quiet --test it -- --skip house; then
+  if ERPSCOPE_PG_BIN=$store/pg$major/bin RUST_TEST_THREADS=6 cargo test --locked --quiet --test it -- --skip house; then
     summary+=("PostgreSQL $major: passed in $((SECONDS - began)) s")
   else
     summary+=("PostgreSQL $major: FAILED")

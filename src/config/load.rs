@@ -148,7 +148,8 @@ impl Loading<'_> {
     fn take_variables(&self, table: &mut Table, section: &'static Section) {
         for key in section.keys {
             let variable = section.variable(key.name);
-            if let Some(text) = self.sources.env.get(&variable) {
+            // An empty variable is how compose files and units say that it is not set.
+            if let Some(text) = self.sources.env.get(&variable).filter(|text| !text.is_empty()) {
                 table.set(key.name, text, &variable);
             }
         }
@@ -258,7 +259,10 @@ impl Loading<'_> {
 }
 
 fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {
-    let valid = tracing_subscriber::EnvFilter::builder().parse(level).is_ok();
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // A bare word would be taken for the name of a module, and nothing be logged.
+    let valid = LEVELS.contains(&level)
+        || level.contains('=') && tracing_subscriber::EnvFilter::builder().parse(level).is_ok();
     if !valid {
         let place = log.given("level").map_or("the default", |given| &given.place);
         let problem = format!(

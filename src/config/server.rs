@@ -1,5 +1,6 @@
 //! One `[[server]]`: from url, service and parts to a [`Server`].
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -53,18 +54,22 @@ fn take_url(table: &mut Table, faults: &mut Faults) -> bool {
         }
     };
     for (name, value) in parts {
-        match table.given(name) {
-            // The environment and flags may replace a part of the url in the file.
-            Some(part) if part.place.starts_with("ERPSCOPE_") => {}
-            Some(part) => faults.add(
-                part.place.clone(),
-                table.key(name),
-                "is given by `url`, too: write it in one of the two",
-            ),
-            None => table.set_quietly(name, &value, &given.place),
+        let part = table.given(name).map(|part| part.place.clone());
+        match part.map(|place| (rank(&place).cmp(&rank(&given.place)), place)) {
+            Some((Ordering::Greater, _)) => {}
+            Some((Ordering::Equal, place)) => {
+                let problem = "is given by `url`, too: write it in one of the two";
+                faults.add(place, table.key(name), problem);
+            }
+            Some((Ordering::Less, _)) | None => table.set_quietly(name, &value, &given.place),
         }
     }
     true
+}
+
+/// Flags outrank variables, variables outrank the file: also the parts of a URL.
+fn rank(place: &str) -> u8 {
+    if place.starts_with("--") { 2 } else { u8::from(place.starts_with("ERPSCOPE_")) }
 }
 
 fn take_service(table: &mut Table, env: &BTreeMap<String, String>, faults: &mut Faults) -> bool {

@@ -161,6 +161,20 @@ fn a_part_that_is_given_twice_is_an_error() {
 }
 
 #[test]
+fn a_stronger_url_replaces_the_parts_of_the_file_and_an_empty_variable_is_none() {
+    let env = [("ERPSCOPE_SERVER_URL", "postgres://u2@h2/d2"), ("ERPSCOPE_LISTEN", "")];
+    let text = "[[server]]\nhost = 'h1'\nport = 7\nuser = 'u1'\n";
+    let server = load_text(text, &env).unwrap().config.servers.remove(0);
+    assert_eq!((server.host.as_str(), server.port, server.user.as_str()), ("h2", 7, "u2"));
+}
+
+#[test]
+fn a_word_that_is_no_level_is_a_fault() {
+    let error = load_text("log.level = 'inof'\n[[server]]\n", &[]).unwrap_err().to_string();
+    assert!(error.contains(":1: log.level: \"inof\" is no level"), "{error}");
+}
+
+#[test]
 fn services_give_what_the_config_does_not() {
     let services = file(
         "[other]\nhost=no\n[erp]\n# comment\nhost=db2\nport=6001\nuser=watch\nsslcompression=0\n",

@@ -72,7 +72,7 @@ async fn connect_unbounded(
     let session = Session { client, driver, datname: datname.to_owned() };
     let row = session
         .client
-        .query_one("select current_setting('transaction_read_only') = 'on'", &[])
+        .query_one(include_str!("verify.sql"), &[])
         .await
         .map_err(|error| classify(target, &error))?;
     match row.try_get(0) {

@@ -108,7 +108,7 @@ impl Rig {
     /// Waits for so many more samples of statements that were begun after this call.
     pub async fn samples(&self, more: u64) -> ServerSnapshot {
         let now = self.server().as_ref().map_or(0, runs);
-        self.until("more samples", |server| runs(server) >= now + more + 1).await
+        self.until("more samples", |server| runs(server) > now + more).await
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {

@@ -204,8 +204,11 @@ async fn a_reset_while_running_is_counted_and_nothing_goes_back() {
 
 #[tokio::test]
 async fn a_text_of_600_kb_and_odd_bytes_are_no_trouble() {
-    let cluster =
-        cluster(&Options { encoding: Some("SQL_ASCII".into()), ..Options::default() }).await;
+    let cluster = cluster(
+        &Options { encoding: Some("SQL_ASCII".into()), ..Options::default() }
+            .set("pg_stat_statements.track", "all"),
+    )
+    .await;
     let client = admin(&cluster).await;
     client.batch_execute("create database \"we\"\"ird\nnäme\"").await.unwrap();
     client.batch_execute("create role \"rö\"\"le\n\" superuser login").await.unwrap();
@@ -222,18 +225,21 @@ async fn a_text_of_600_kb_and_odd_bytes_are_no_trouble() {
     let rig = Rig::start(config(vec![server(&cluster)]));
     rig.samples(1).await;
     let huge = format!("select {}", vec!["1"; 200_000].join("+ "));
-    // Bytes that are no UTF-8 get in by way of an escape inside dynamic SQL.
-    let invalid = "do $$ begin execute convert_from('\\x73656c656374203120617320ff22'::bytea, 'SQL_ASCII'); exception when others then null; end $$";
-    let identifier =
-        "do $$ begin execute 'select 1 as \"' || encode('\\xff'::bytea, 'escape') || '\"'; end $$";
+    // Bytes that are no UTF-8 get in by way of dynamic SQL, counted with track = all.
+    let invalid = |sql: &str| {
+        let text = sql.replace("BYTE", "\u{ff}");
+        let hex: Vec<String> = text.chars().map(|c| format!("{:02x}", c as u32)).collect();
+        let hex = hex.concat();
+        format!("do $$ begin execute convert_from('\\x{hex}'::bytea, 'SQL_ASCII'); end $$")
+    };
+    client.simple_query(&invalid("create role \"rBYTE\"")).await.unwrap();
     for _ in 0..3 {
         let _too_deep = client.simple_query(&huge).await;
         weird
             .simple_query("select \"näme\\\" from (select 1 as \"näme\\\") as \"quo\"\"te\"")
             .await
             .unwrap();
-        weird.simple_query(invalid).await.unwrap();
-        weird.simple_query(identifier).await.unwrap();
+        weird.simple_query(&invalid("select 1 as \"columnBYTE\"")).await.unwrap();
     }
     let server = rig.samples(4).await;
     let records = &server.samplers.records;
@@ -241,6 +247,13 @@ async fn a_text_of_600_kb_and_odd_bytes_are_no_trouble() {
     assert!(server.statements.shown.iter().any(|s| &*s.datname == "we\"ird\nnäme"));
     let metrics = rig.metrics().await;
     assert!(metrics.contains("datname=\"we\\\"ird\\nnäme\",usename=\"rö\\\"le\\n\""));
+    rig.until("the text with the odd byte", |s| {
+        s.statements
+            .shown
+            .iter()
+            .any(|s| s.query.as_deref().is_some_and(|q| q.contains("\"column\u{fffd}\"")))
+    })
+    .await;
     let longest = server
         .statements
         .shown

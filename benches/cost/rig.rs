@@ -1,0 +1,228 @@
+//! The server that is watched, and processes whose time and memory are counted.
+
+use std::io::Write;
+use std::ops::Sub;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use erpscope::config::{Password, Server, Tls, TlsMode};
+use erpscope::demo::cluster::{Cluster, Options};
+use tokio_postgres::{Client, NoTls};
+
+/// A server as a middling ERP's, with its connections.
+pub struct Bench {
+    cluster: Cluster,
+    admin: Client,
+    _sessions: Vec<Client>,
+}
+
+impl Bench {
+    pub async fn start() -> Self {
+        let options = Options::default()
+            .set("pg_stat_statements.max", "10000")
+            .set("max_connections", "150")
+            .set("autovacuum", "off");
+        let cluster = Cluster::start(&options).await.unwrap();
+        let admin = session(&cluster).await;
+        admin
+            .batch_execute("create role erpscope login; grant pg_monitor to erpscope")
+            .await
+            .unwrap();
+        for from in (0..1_200).step_by(100) {
+            let tables: Vec<String> = (from..from + 100)
+                .map(|i| format!("create table t{i} (id int primary key, a int unique, b int); create index on t{i} (b)"))
+                .collect();
+            admin.batch_execute(&tables.join(";")).await.unwrap();
+        }
+        admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+        for from in (0..6_000).step_by(500) {
+            let all: Vec<String> = (from..from + 500).map(statement).collect();
+            admin.simple_query(&all.join(";")).await.unwrap();
+        }
+        let mut sessions = Vec::new();
+        for _ in 0..100 {
+            sessions.push(session(&cluster).await);
+        }
+        Self { cluster, admin, _sessions: sessions }
+    }
+
+    pub async fn machine(&self) -> String {
+        let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let models: Vec<&str> = cpuinfo
+            .lines()
+            .filter_map(|l| l.strip_prefix("model name")?.split_once(": ").map(|(_, m)| m))
+            .collect();
+        let version: String = self
+            .admin
+            .query_one("select current_setting('server_version')", &[])
+            .await
+            .unwrap()
+            .get(0);
+        format!(
+            "{} x {}, PostgreSQL {version}",
+            models.len(),
+            models.first().unwrap_or(&"unknown processor")
+        )
+    }
+
+    pub fn port(&self) -> u16 {
+        self.cluster.port()
+    }
+
+    pub fn server(&self) -> Server {
+        Server {
+            name: "bench".into(),
+            host: "127.0.0.1".into(),
+            port: self.cluster.port(),
+            user: "erpscope".into(),
+            dbname: "postgres".into(),
+            password: Password::None,
+            tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_millis(100),
+        }
+    }
+
+    /// Process ids of the server's processes for a client.
+    pub async fn backends(&self, application_name: &str) -> Vec<i32> {
+        let sql = "select pid from pg_stat_activity where application_name = $1";
+        self.admin
+            .query(sql, &[&application_name])
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
+    }
+}
+
+async fn session(cluster: &Cluster) -> Client {
+    let (client, connection) =
+        tokio_postgres::connect(&cluster.url("postgres"), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Statements of different shapes; every second one has 2 kB of text.
+fn statement(i: usize) -> String {
+    let shape: String = (0..13).map(|bit| if i >> bit & 1 == 1 { "+1" } else { "-1" }).collect();
+    if i % 2 == 1 {
+        return format!("select 1{shape}");
+    }
+    let columns: Vec<String> = (0..80).map(|c| format!("{c} as some_column_{i}_{c}")).collect();
+    format!("select 1{shape}, {}", columns.join(", "))
+}
+
+/// Processor time of a process, user and system.
+#[derive(Clone, Copy)]
+pub struct Cpu(u64);
+
+impl Cpu {
+    /// All threads of a process.
+    pub fn of(pid: i32) -> Self {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process has ended");
+        let nanoseconds = tasks.filter_map(|task| {
+            let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Self(nanoseconds.sum())
+    }
+
+    pub fn sum(pids: &[i32]) -> Self {
+        Self(pids.iter().map(|pid| Self::of(*pid).0).sum())
+    }
+}
+
+impl Sub for Cpu {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A process of ours; killed when dropped.
+pub struct Child {
+    process: std::process::Child,
+    url: String,
+    client: reqwest::Client,
+    _config: Option<tempfile::NamedTempFile>,
+}
+
+impl Child {
+    pub fn agent(bench: &Bench, lines: &[&str]) -> Self {
+        let port = free_port();
+        let mut config = tempfile::NamedTempFile::new().unwrap();
+        let server = format!(
+            "[[server]]\nhost = '127.0.0.1'\nport = {}\nsslmode = 'disable'\n",
+            bench.port()
+        );
+        write!(config, "listen = '127.0.0.1:{port}'\n{}\n{server}", lines.join("\n")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));
+        command.args(["run", "--log-level", "warn", "--config"]).arg(config.path());
+        Self::start(command, port, Some(config))
+    }
+
+    pub fn start(mut command: Command, port: u16, config: Option<tempfile::NamedTempFile>) -> Self {
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        Self { process, url, client: reqwest::Client::new(), _config: config }
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.process.id()).unwrap()
+    }
+
+    pub async fn scrape(&self) -> String {
+        self.client.get(&self.url).send().await.unwrap().text().await.unwrap()
+    }
+
+    pub async fn until_up(&self) {
+        for _ in 0..300 {
+            if let Ok(answer) = self.client.get(&self.url).send().await
+                && answer.text().await.is_ok_and(|text| {
+                    text.contains("erpscope_statements_tracked{") || text.contains("pg_up 1")
+                })
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub fn rss_mib(&self) -> f64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: f64 = line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0.0);
+        kib / 1_024.0
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn median(values: &mut [f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+pub fn quantile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+    let at = ((values.len() - 1) as f64 * q).round() as usize;
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
