@@ -97,9 +97,9 @@ async fn scrape(bench: &Bench) {
     let mut times = Vec::with_capacity(SCRAPES);
     let mut bytes = 0;
     for _ in 0..SCRAPES {
-        let began = Instant::now();
-        bytes = agent.scrape().await.len();
-        times.push(began.elapsed().as_secs_f64() * 1e3);
+        let (took, size) = agent.timed_scrape();
+        bytes = size;
+        times.push(took.as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     println!(

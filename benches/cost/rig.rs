@@ -1,9 +1,10 @@
 //! The server that is watched, and processes whose time and memory are counted.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::ops::Sub;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use erpscope::config::{Password, Server, Tls, TlsMode};
 use erpscope::demo::cluster::{Cluster, Options};
@@ -35,6 +36,7 @@ impl Bench {
             admin.batch_execute(&tables.join(";")).await.unwrap();
         }
         admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+        admin.simple_query("select pg_stat_statements_reset()").await.unwrap();
         for from in (0..6_000).step_by(500) {
             let all: Vec<String> = (from..from + 500).map(statement).collect();
             admin.simple_query(&all.join(";")).await.unwrap();
@@ -181,6 +183,23 @@ impl Child {
 
     pub async fn scrape(&self) -> String {
         self.client.get(&self.url).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// A scrape that looks at nothing, as a scraper in another process would: how long until the
+    /// last byte was there.
+    pub fn timed_scrape(&self) -> (Duration, usize) {
+        let address = self.url.trim_start_matches("http://").trim_end_matches("/metrics");
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let mut buffer = vec![0; 1 << 18];
+        let (began, mut bytes) = (Instant::now(), 0);
+        socket
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        while let Ok(n @ 1..) = socket.read(&mut buffer) {
+            bytes += n;
+        }
+        (began.elapsed(), bytes)
     }
 
     pub async fn until_up(&self) {

@@ -1,11 +1,16 @@
 //! Route -> picture.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::{Router, http};
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::json;
 
 use super::Board;
@@ -31,8 +36,14 @@ async fn index(State(board): State<Board>) -> Html<String> {
 async fn metrics(State(board): State<Board>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
-    let page = board.load().exposition.page(format);
-    ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
+    let pieces = board.load().exposition.pieces(format);
+    let length: usize = pieces.iter().map(Bytes::len).sum();
+    let headers = [
+        (header::CONTENT_TYPE, format.content_type()),
+        (header::CONTENT_LENGTH, &length.to_string()),
+    ];
+    let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+    (headers, body).into_response()
 }
 
 async fn healthz() -> &'static str {

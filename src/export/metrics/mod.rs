@@ -11,9 +11,10 @@ mod text;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 pub use reference::reference;
 pub use text::{Format, Kind};
-use text::{Rows, write_header};
+use text::{Rows, header};
 
 use crate::state::{ServerSnapshot, Snapshot};
 
@@ -54,7 +55,7 @@ pub struct Exposition {
 #[derive(Clone)]
 struct Rendered {
     of: ServerSnapshot,
-    signals: [Arc<[String]>; SIGNALS.len()],
+    signals: [Arc<[Bytes]>; SIGNALS.len()],
 }
 
 impl Exposition {
@@ -72,26 +73,24 @@ impl Exposition {
         Self { servers }
     }
 
-    /// The whole answer to a scrape: the servers' metrics, then those of this process.
+    /// The whole answer to a scrape: the servers' metrics, then those of this process. The
+    /// pieces are shared, not copied.
     #[must_use]
-    pub fn page(&self, format: Format) -> String {
-        let blocks = self.servers.iter().flat_map(|s| s.signals.iter().flat_map(|b| b.iter()));
-        let size: usize = blocks.map(String::len).sum();
-        let mut out = String::with_capacity(size + 32_768);
+    pub fn pieces(&self, format: Format) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
         for (index, signal) in SIGNALS.iter().enumerate() {
             for (position, metric) in signal.metrics.iter().enumerate() {
-                write_header(&mut out, format, metric.name, metric.help, metric.kind);
-                for server in &self.servers {
-                    let block = server.signals.get(index).and_then(|b| b.get(position));
-                    out.push_str(block.map_or("", String::as_str));
-                }
+                pieces.push(header(format, metric.name, metric.help, metric.kind).into());
+                let blocks =
+                    self.servers.iter().filter_map(|s| s.signals.get(index)?.get(position));
+                pieces.extend(blocks.filter(|block| !block.is_empty()).cloned());
             }
         }
-        process::write(&mut out, format);
+        pieces.push(process::text(format).into());
         if format == Format::OpenMetrics {
-            out.push_str("# EOF\n");
+            pieces.push(Bytes::from_static(b"# EOF\n"));
         }
-        out
+        pieces
     }
 }
 
@@ -110,14 +109,14 @@ impl Rendered {
     }
 }
 
-fn render(signal: &Signal, server: &ServerSnapshot) -> Arc<[String]> {
+fn render(signal: &Signal, server: &ServerSnapshot) -> Arc<[Bytes]> {
     signal
         .metrics
         .iter()
         .map(|metric| {
             let mut rows = Rows::new(metric.name, &server.name, metric.labels);
             (metric.rows)(server, &mut rows);
-            rows.finish()
+            Bytes::from(rows.finish())
         })
         .collect()
 }

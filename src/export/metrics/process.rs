@@ -6,7 +6,7 @@ use prometheus::Registry;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::Kind;
-use super::text::{Format, Value, escape, write_header};
+use super::text::{Format, Value, escape, header};
 
 pub(super) const BUILD_INFO: (&str, &str) = ("erpscope_build_info", "Version of the agent.");
 
@@ -31,26 +31,27 @@ pub(super) fn families() -> Vec<(String, Kind, String)> {
     all
 }
 
-/// Appends them.
-pub(super) fn write(out: &mut String, format: Format) {
+/// All of them.
+pub(super) fn text(format: Format) -> String {
     let (name, help) = BUILD_INFO;
-    write_header(out, format, name, help, Kind::Info);
+    let mut out = header(format, name, help, Kind::Info);
     out.extend([name, "{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"]);
     for family in REGISTRY.gather() {
         let kind = kind(&family);
         let mut help = String::new();
         escape(&mut help, family.help());
-        write_header(out, format, family.name(), &help, kind);
+        out.push_str(&header(format, family.name(), &help, kind));
         for metric in family.get_metric() {
             out.extend([family.name(), " "]);
             let value = match kind {
                 Kind::Counter => metric.get_counter().get_value(),
                 _ => metric.get_gauge().get_value(),
             };
-            value.write(out);
+            value.write(&mut out);
             out.push('\n');
         }
     }
+    out
 }
 
 fn kind(family: &MetricFamily) -> Kind {

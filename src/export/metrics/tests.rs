@@ -34,7 +34,8 @@ fn server(name: &str) -> ServerSnapshot {
 }
 
 fn page(servers: Vec<ServerSnapshot>, format: Format) -> String {
-    Exposition::default().next(&Snapshot { servers }).page(format)
+    let pieces = Exposition::default().next(&Snapshot { servers }).pieces(format);
+    String::from_utf8(pieces.concat()).unwrap()
 }
 
 #[test]

@@ -64,14 +64,14 @@ impl Kind {
     }
 }
 
-/// Writes `# HELP` and `# TYPE`.
-pub(super) fn write_header(out: &mut String, format: Format, name: &str, help: &str, kind: Kind) {
+/// `# HELP` and `# TYPE`.
+pub(super) fn header(format: Format, name: &str, help: &str, kind: Kind) -> String {
     let family = match (format, kind) {
         (Format::OpenMetrics, Kind::Counter) => name.strip_suffix("_total").unwrap_or(name),
         (Format::OpenMetrics, Kind::Info) => name.strip_suffix("_info").unwrap_or(name),
         _ => name,
     };
-    out.extend(["# HELP ", family, " ", help, "\n# TYPE ", family, " ", kind.name(format), "\n"]);
+    format!("# HELP {family} {help}\n# TYPE {family} {}\n", kind.name(format))
 }
 
 /// The sample lines of one metric of one server.
