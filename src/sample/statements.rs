@@ -167,8 +167,10 @@ pub(super) fn quote(name: &str) -> String {
 
 fn decode(row: &Row) -> Result<Statement, SampleError> {
     const MILLISECONDS: f64 = 1e-3;
-    let count = |column| row.try_get::<_, i64>(column).map(unsigned);
-    let seconds = |column| row.try_get::<_, f64>(column).map(|ms| ms * MILLISECONDS);
+    // What is zero was sent as null, which costs less.
+    let count = |column| row.try_get::<_, Option<i64>>(column).map(|n| n.map_or(0, unsigned));
+    let seconds =
+        |column| row.try_get::<_, Option<f64>>(column).map(|ms| ms.unwrap_or(0.0) * MILLISECONDS);
     Ok(Statement {
         key: Key {
             userid: row.try_get(0)?,
@@ -190,7 +192,7 @@ fn decode(row: &Row) -> Result<Statement, SampleError> {
             blocks_written: count(14)?,
             temp_read: count(15)?,
             temp_written: count(16)?,
-            wal_bytes: row.try_get::<_, Count>(17)?.0,
+            wal_bytes: row.try_get::<_, Option<Count>>(17)?.map_or(0, |count| count.0),
         },
     })
 }
