@@ -101,12 +101,12 @@ fn config(options: &DemoOptions, stage: &Stage) -> Config {
         log: Log { level: "warn".to_owned(), format: LogFormat::Text },
         budget: 0.01,
         statements: Statements {
-            interval: Duration::from_secs(5),
-            texts_interval: Duration::from_secs(10),
+            interval: Duration::from_secs(2),
+            texts_interval: Duration::from_secs(2),
             top: 200,
             text_chars: 1_000,
         },
-        database: Database { interval: Duration::from_secs(5), top: 100 },
+        database: Database { interval: Duration::from_secs(2), top: 100 },
         servers: vec![stage.server()],
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::stage::DATNAME;
+use crate::sample::Sampler;
 use crate::state::{ServerSnapshot, Snapshot};
 
 /// Compares snapshots and says what happened between.
@@ -12,12 +13,17 @@ pub(super) struct Summary {
     last: Option<Totals>,
 }
 
+/// A counter and when it was sampled, in seconds of the agent.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    count: u64,
+    at: f64,
+}
+
 #[derive(Clone, Debug)]
 struct Totals {
-    at: f64,
-    calls: u64,
-    commits: u64,
-    deadlocks: u64,
+    calls: Reading,
+    commits: Reading,
     statements: HashMap<i64, f64>,
 }
 
@@ -25,41 +31,51 @@ impl Summary {
     /// A line and the heaviest statements since the last time; `None` while there is nothing new.
     pub(super) fn next(&mut self, snapshot: &Snapshot, at: f64) -> Option<String> {
         let server = snapshot.servers.first()?;
-        let now = Totals::of(server, at);
-        let last = self.last.replace(now.clone())?;
-        if now.calls == last.calls {
-            self.last = Some(last);
+        let now = Totals::of(server)?;
+        let Some(last) = self.last.clone() else {
+            self.last = Some(now);
             return None;
-        }
-        let seconds = (now.at - last.at).max(1e-3);
-        let per_second = |now: u64, last: u64| now.saturating_sub(last) as f64 / seconds;
+        };
+        let (calls, commits) = (now.calls.rate(last.calls)?, now.commits.rate(last.commits)?);
+        let facts = server.databases.server.as_ref()?;
+        let deadlocks = server.databases.shown.get(DATNAME).map_or(0, |d| d.counters.deadlocks);
         let mut text = format!(
-            "{at:4.0} s  {:5.0} statements/s  {:4.0} commits/s  {} sessions  {} deadlocks  {} statements known",
-            per_second(now.calls, last.calls),
-            per_second(now.commits, last.commits),
-            server.databases.server.as_ref().map_or(0, |facts| facts.connections),
-            now.deadlocks,
-            server.statements.counts.tracked,
+            "{at:4.0} s  {calls:5.0} statements/s  {commits:4.0} commits/s  {} sessions  \
+             {deadlocks} deadlocks  {} statements known",
+            facts.connections, server.statements.counts.tracked,
         );
         for (share, query) in heaviest(server, &last, &now) {
             let _infallible = write!(text, "\n          {share:3.0} %  {query}");
         }
+        self.last = Some(now);
         Some(text)
     }
 }
 
+impl Reading {
+    fn of(server: &ServerSnapshot, sampler: Sampler, count: u64) -> Option<Self> {
+        let at = server.samplers.records.get(&sampler)?.last_success?.elapsed.as_secs_f64();
+        Some(Self { count, at })
+    }
+
+    /// Growth a second; `None` if there was no sample between.
+    fn rate(self, earlier: Self) -> Option<f64> {
+        let seconds = self.at - earlier.at;
+        (seconds > 0.0).then(|| self.count.saturating_sub(earlier.count) as f64 / seconds)
+    }
+}
+
 impl Totals {
-    fn of(server: &ServerSnapshot, at: f64) -> Self {
+    fn of(server: &ServerSnapshot) -> Option<Self> {
         let view = &server.statements;
-        let database = server.databases.shown.get(DATNAME);
-        Self {
-            at,
-            calls: view.shown.iter().map(|s| s.series.calls).sum::<u64>()
-                + view.other.iter().map(|(_, c)| c.calls).sum::<u64>(),
-            commits: database.map_or(0, |d| d.counters.commits),
-            deadlocks: database.map_or(0, |d| d.counters.deadlocks),
+        let calls = view.shown.iter().map(|s| s.series.calls).sum::<u64>()
+            + view.other.iter().map(|(_, c)| c.calls).sum::<u64>();
+        let commits = server.databases.shown.get(DATNAME)?.counters.commits;
+        Some(Self {
+            calls: Reading::of(server, Sampler::Statements, calls)?,
+            commits: Reading::of(server, Sampler::Database, commits)?,
             statements: view.shown.iter().map(|s| (s.queryid, s.total.exec_seconds)).collect(),
-        }
+        })
     }
 }
 

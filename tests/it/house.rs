@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("serve", &["export", "state"]),
     ("agent", &["config", "pg", "sample", "track", "state", "serve"]),
     ("check", &["config", "pg"]),
-    ("demo", &["config", "state", "agent"]),
+    ("demo", &["config", "sample", "state", "agent"]),
 ];
 
 /// Says which part may call what: clocks, tasks and sockets belong to few.
