@@ -1,7 +1,7 @@
 //! The thread that folds events into the state and publishes it.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
@@ -12,11 +12,14 @@ use crate::state::{Event, State};
 /// Its handle.
 pub(super) struct Fold {
     thread: JoinHandle<()>,
+    alive: Weak<()>,
 }
 
 impl Fold {
     /// Starts it; it ends when every sender of `queue` is gone and the queue is empty.
     pub(super) fn start(mut queue: mpsc::Receiver<Event>, board: Board) -> io::Result<Self> {
+        let token = Arc::new(());
+        let alive = Arc::downgrade(&token);
         let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || {
             let mut state = State::default();
             while let Some(event) = queue.blocking_recv() {
@@ -27,8 +30,15 @@ impl Fold {
                 }
                 publish(&state, &board);
             }
+            // Moved in here, it goes with the thread, also by a panic.
+            drop(token);
         })?;
-        Ok(Self { thread })
+        Ok(Self { thread, alive })
+    }
+
+    /// Points to something as long as the thread runs.
+    pub(super) fn alive(&self) -> Weak<()> {
+        Weak::clone(&self.alive)
     }
 
     /// Waits for its end.

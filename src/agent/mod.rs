@@ -62,9 +62,9 @@ impl Agent {
     /// are tried again and again; they are no reason not to start.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let board = Board::new(arc_swap::ArcSwap::from_pointee(Published::default()));
-        let http = serve::Server::start(config.listen, Arc::clone(&board))?;
         let (events, queue) = mpsc::channel(QUEUE);
         let fold = Fold::start(queue, Arc::clone(&board)).map_err(StartError::Thread)?;
+        let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let mut agent = Self {
             clock: Clock::start(),
             board,
@@ -99,7 +99,11 @@ impl Agent {
     /// When the new address cannot be listened on: then nothing has changed.
     pub async fn reload(&mut self, config: Config) -> Result<(), ServeError> {
         if config.listen != self.config.listen {
-            self.http = serve::Server::start(config.listen, Arc::clone(&self.board))?;
+            let (board, writer) = (Arc::clone(&self.board), self.fold.alive());
+            self.http = serve::Server::start(config.listen, board, writer)?;
+        }
+        if config.log != self.config.log {
+            tracing::warn!("[log] has changed: that takes effect at the next start");
         }
         let before = std::mem::replace(&mut self.config, config);
         let general = |c: &Config| (c.budget, c.statements.clone(), c.database.clone());

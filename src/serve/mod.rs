@@ -6,7 +6,7 @@ mod routes;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,6 +30,13 @@ pub struct Published {
 
 /// Where the latest [`Published`] is found.
 pub type Board = Arc<ArcSwap<Published>>;
+
+/// What the routes know: where the latest is, and whether anybody still writes it.
+#[derive(Clone)]
+struct Sources {
+    board: Board,
+    writer: Weak<()>,
+}
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +65,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `address` and serves what is on `board`.
-    pub fn start(address: SocketAddr, board: Board) -> Result<Self, ServeError> {
+    /// Listens on `address` and serves what is on `board`. The writer of the board holds what
+    /// `writer` points to: when that is gone, `/healthz` says so.
+    pub fn start(address: SocketAddr, board: Board, writer: Weak<()>) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { address, source };
         let listener = TcpListener::bind(address).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
@@ -69,9 +77,10 @@ impl Server {
             .build()
             .map_err(ServeError::Start)?;
         let (stop, stopped) = oneshot::channel();
+        let sources = Sources { board, writer };
         let thread = std::thread::Builder::new()
             .name("serve".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, board, stopped)))
+            .spawn(move || runtime.block_on(serve(listener, sources, stopped)))
             .map_err(ServeError::Start)?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
@@ -94,7 +103,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, board: Board, stopped: oneshot::Receiver<()>) {
+async fn serve(listener: TcpListener, sources: Sources, stopped: oneshot::Receiver<()>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -107,7 +116,7 @@ async fn serve(listener: TcpListener, board: Board, stopped: oneshot::Receiver<(
         let _dropped_or_told = stopped.await;
         drop(drain);
     };
-    let server = axum::serve(listener, routes::router(board)).with_graceful_shutdown(graceful);
+    let server = axum::serve(listener, routes::router(sources)).with_graceful_shutdown(graceful);
     let deadline = async {
         let _dropped = draining.await;
         tokio::time::sleep(DRAIN).await;

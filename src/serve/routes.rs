@@ -13,12 +13,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
 
-use super::Board;
+use super::Sources;
 use crate::export::json::{StatementsQuery, health, statements};
 use crate::export::metrics::Format;
 use crate::export::page::page;
 
-pub(super) fn router(board: Board) -> Router {
+pub(super) fn router(sources: Sources) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics))
@@ -26,17 +26,17 @@ pub(super) fn router(board: Board) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/v1/statements", get(api_statements))
         .fallback(missing)
-        .with_state(board)
+        .with_state(sources)
 }
 
-async fn index(State(board): State<Board>) -> Html<String> {
-    Html(page(&board.load().snapshot))
+async fn index(State(sources): State<Sources>) -> Html<String> {
+    Html(page(&sources.board.load().snapshot))
 }
 
-async fn metrics(State(board): State<Board>, headers: HeaderMap) -> Response {
+async fn metrics(State(sources): State<Sources>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
-    let pieces = board.load().exposition.pieces(format);
+    let pieces = sources.board.load().exposition.pieces(format);
     let length: usize = pieces.iter().map(Bytes::len).sum();
     let headers = [
         (header::CONTENT_TYPE, format.content_type()),
@@ -46,25 +46,33 @@ async fn metrics(State(board): State<Board>, headers: HeaderMap) -> Response {
     (headers, body).into_response()
 }
 
-async fn healthz() -> &'static str {
-    "ok\n"
+/// Alive while the state is still written; a server that is down is no reason to restart the agent.
+async fn healthz(State(sources): State<Sources>) -> (StatusCode, &'static str) {
+    if sources.writer.strong_count() > 0 {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the thread that keeps the state has ended: restart erpscope\n",
+        )
+    }
 }
 
-async fn readyz(State(board): State<Board>) -> Response {
-    let health = health(&board.load().snapshot);
+async fn readyz(State(sources): State<Sources>) -> Response {
+    let health = health(&sources.board.load().snapshot);
     let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
 }
 
 async fn api_statements(
-    State(board): State<Board>,
+    State(sources): State<Sources>,
     query: Result<Query<StatementsQuery>, QueryRejection>,
 ) -> Response {
     let query = match query {
         Ok(Query(query)) => query,
         Err(rejection) => return refuse(&rejection.body_text()),
     };
-    match statements(&board.load().snapshot, &query) {
+    match statements(&sources.board.load().snapshot, &query) {
         Ok(page) => Json(page).into_response(),
         Err(error) => refuse(&error.to_string()),
     }

@@ -322,6 +322,16 @@ async fn reload_adds_removes_and_keeps_servers() {
 }
 
 #[tokio::test]
+async fn when_nobody_writes_the_state_any_more_healthz_says_so() {
+    let nobody = std::sync::Weak::new();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let http =
+        erpscope::serve::Server::start(address, erpscope::serve::Board::default(), nobody).unwrap();
+    let (status, words) = crate::rig::get(&format!("http://{}/healthz", http.address())).await;
+    assert!(status == 503 && words.contains("restart erpscope"), "{status} {words}");
+}
+
+#[tokio::test]
 async fn guards_hold_in_every_session_of_ours() {
     let cluster = cluster(&Options::default()).await;
     let watched = Server { password: Password::Inline(Secret::new("unused")), ..server(&cluster) };

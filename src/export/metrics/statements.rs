@@ -113,6 +113,13 @@ const METRICS: &[Metric] = &[
         rows: |server, out| out.row(&[], server.statements.shown.len() as f64),
     },
     Metric {
+        name: "erpscope_statements_shown_max",
+        help: "Statements that can have series of their own: twice `top`, which leaves room for those that just left it.",
+        kind: Kind::Gauge,
+        labels: &[],
+        rows: |server, out| out.row(&[], server.statements.limit as f64),
+    },
+    Metric {
         name: "erpscope_statements_hidden",
         help: "Entries in the last sample that the agent's role may not see: grant it pg_monitor.",
         kind: Kind::Gauge,

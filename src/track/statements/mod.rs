@@ -115,7 +115,7 @@ impl Statements {
     /// What is true now.
     #[must_use]
     pub fn view(&self) -> View {
-        View::of(&self.units, &self.other, self.growth.counts())
+        View::of(&self.units, &self.other, self.growth.counts(), self.top)
     }
 
     fn fade(&mut self, at: Moment) {

@@ -30,6 +30,8 @@ pub struct Shown {
 /// An immutable picture of a server's statements.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
+    /// At most so many are shown singly: those at the top, and as many that just left it.
+    pub limit: usize,
     /// Shown singly, ordered by database, queryid and role.
     pub shown: Vec<Shown>,
     /// The rest, by database.
@@ -45,6 +47,7 @@ impl View {
         units: &HashMap<TextKey, Unit>,
         other: &BTreeMap<Arc<str>, Counters>,
         counts: Counts,
+        top: usize,
     ) -> Self {
         let mut shown: Vec<Shown> = units
             .iter()
@@ -69,6 +72,6 @@ impl View {
             units.iter().filter(|(_, unit)| unit.wants_text()).map(|(key, _)| *key).collect();
         wanted.sort_unstable();
         let other = other.iter().map(|(datname, sum)| (Arc::clone(datname), *sum)).collect();
-        Self { shown, other, counts, wanted }
+        Self { limit: top.saturating_mul(2), shown, other, counts, wanted }
     }
 }
