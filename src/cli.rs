@@ -50,8 +50,9 @@ enum Command {
         /// Major version to print it for, when the server cannot be asked yet.
         #[arg(long, value_parser = clap::value_parser!(u32).range(13..))]
         pg_version: Option<u32>,
-        #[arg(long, help = "Role of the agent; default that of the config's first server")]
-        role: Option<String>,
+        /// Role of the agent.
+        #[arg(long, default_value = "erpscope")]
+        role: String,
     },
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
     Demo(DemoArgs),
@@ -184,11 +185,7 @@ fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode
 }
 
 /// For the version and settings of the first server of the config, if it can be asked.
-fn run_setup(
-    args: &ConfigArgs,
-    pg_version: Option<u32>,
-    role: Option<String>,
-) -> anyhow::Result<ExitCode> {
+fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow::Result<ExitCode> {
     let server = args.load().ok().and_then(|loaded| loaded.config.servers.into_iter().next());
     let found = match (&server, pg_version) {
         (Some(server), None) => runtime()?.block_on(async { probe(server).await }),
@@ -200,9 +197,7 @@ fn run_setup(
             .and_then(|found| u32::try_from(found.version_num / 10_000).ok())
             .or(pg_version)
             .unwrap_or(15),
-        role: role
-            .or_else(|| server.as_ref().map(|server| server.user.clone()))
-            .unwrap_or_else(|| "erpscope".to_owned()),
+        role,
         datname: server.map_or_else(|| "postgres".to_owned(), |server| server.dbname),
         preloaded: found
             .and_then(|found| found.settings.get("shared_preload_libraries").map(str::to_owned)),

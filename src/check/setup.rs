@@ -36,7 +36,7 @@ pub fn setup_sql(target: &Target) -> String {
          -- A role that may look at statistics and at nothing else.\n\
          select format('create role %I', '{literal}')\n\
          where not exists (select from pg_roles where rolname = '{literal}') \\gexec\n\
-         alter role {role} with login nosuperuser nocreatedb nocreaterole noreplication connection limit 10;\n\
+         alter role {role} login connection limit 10;\n\
          alter role {role} set default_transaction_read_only = on;\n\
          alter role {role} set statement_timeout = '10s';\n\
          alter role {role} set idle_in_transaction_session_timeout = '10s';\n\

@@ -85,7 +85,7 @@ impl Cluster {
         initdb
             .arg("--pgdata")
             .arg(&data)
-            .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync", "--no-instructions"])
+            .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync"])
             .args(["--encoding", encoding, "--locale", locale]);
         run("initdb", &mut initdb).await?;
         self.append("postgresql.conf", &self.settings(options))?;
