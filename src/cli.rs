@@ -1,6 +1,7 @@
 //! What can be asked for on the command line.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use erpscope::agent::{self, Agent};
-use erpscope::check::{Target, check, setup_sql};
+use erpscope::check::{Report, Target, check, setup_sql};
 use erpscope::config::{self, Config, ConfigErrors, Flags, Loaded, LogFormat, Server, Sources};
 use erpscope::demo::{self, DemoOptions};
 use erpscope::pg;
@@ -126,6 +127,14 @@ pub fn complain(error: &anyhow::Error) {
     eprintln!("erpscope: {error:#}");
 }
 
+/// A line on standard output. A reader that has gone, as in `| head`, is no fault.
+fn answer(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 impl ConfigArgs {
     fn load(&self) -> Result<Loaded, ConfigErrors> {
         let usual = || USUAL_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
@@ -146,9 +155,9 @@ impl ConfigArgs {
 fn check_config(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings } = args.load()?;
     for warning in warnings {
-        println!("warning: {warning}");
+        answer(&format!("warning: {warning}"))?;
     }
-    println!("the config is good: {} server(s)", config.servers.len());
+    answer(&format!("the config is good: {} server(s)", config.servers.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -176,11 +185,12 @@ fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode
         }
         reports
     });
+    let texts: Vec<String> = reports.iter().map(Report::text).collect();
     match format {
-        ReportFormat::Text => reports.iter().for_each(|report| print!("{}", report.text())),
-        ReportFormat::Json => println!("{}", serde_json::to_string_pretty(&reports)?),
+        ReportFormat::Text => answer(texts.join("\n").trim_end())?,
+        ReportFormat::Json => answer(&serde_json::to_string_pretty(&reports)?)?,
     }
-    let sufficient = reports.iter().all(erpscope::check::Report::is_sufficient);
+    let sufficient = reports.iter().all(Report::is_sufficient);
     Ok(if sufficient { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -202,7 +212,7 @@ fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow
         preloaded: found
             .and_then(|found| found.settings.get("shared_preload_libraries").map(str::to_owned)),
     };
-    print!("{}", setup_sql(&target));
+    answer(setup_sql(&target).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -221,7 +231,10 @@ fn run_demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         pg_bin: args.pg_bin.as_deref().map(Path::to_owned),
         listen: args.listen,
     };
-    runtime()?.block_on(demo::run(options, |line| println!("{line}")))?;
+    runtime()?.block_on(demo::run(options, |line| {
+        // Whoever reads may have gone; the demo ends as it was told all the same.
+        let _unread = answer(line);
+    }))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -230,10 +243,10 @@ fn start_log(log: &config::Log) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr);
     match log.format {
         LogFormat::Text => {
-            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+            builder.with_ansi(io::stderr().is_terminal()).init();
         }
         LogFormat::Json => builder.json().init(),
     }

@@ -1,7 +1,5 @@
 //! The command line: each command is one call. Exit status, standard output and anyhow live here.
 
-#![expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
-
 mod cli;
 
 use std::process::ExitCode;

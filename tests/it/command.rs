@@ -125,6 +125,14 @@ fn a_taken_port_ends_the_program_with_a_clear_message() {
     assert!(text(&output).contains(&format!("cannot listen on {listen}")), "{}", text(&output));
 }
 
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = erpscope(&["setup", "--pg-version", "15"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output));
+}
+
 #[tokio::test]
 async fn sighup_takes_up_a_good_config_and_keeps_the_old_one_for_a_bad_one() {
     let cluster = cluster(&Options::default()).await;
