@@ -51,7 +51,7 @@ impl Watch {
                     messages.connected(sampling.lacking());
                     self.send(What::Connected { lacking: sampling.lacking().to_vec() }).await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
-                        Ended::Changed => continue,
+                        Ended::Changed => {}
                         Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,
                     }
                 }

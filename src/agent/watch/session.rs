@@ -23,7 +23,7 @@ const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Why sampling over this connection ended.
 pub(super) enum Ended {
-    /// The server can now do more or less than before: begin anew at once.
+    /// The server can now do more or less than before: begin anew.
     Changed,
     /// The connection is gone; why.
     Lost(String),
@@ -121,7 +121,13 @@ impl Sampling {
                 continue;
             }
             match self.sample(sampler, watch, messages).await? {
-                Some(Outcome::Ok) => backoff.reset(),
+                // Only when all that can be sampled is: else a sampler that is missing something
+                // would make connection after connection.
+                Some(Outcome::Ok)
+                    if sampler == Sampler::Statements || self.statements.is_none() =>
+                {
+                    backoff.reset();
+                }
                 Some(Outcome::Closed) => {
                     let message = "the connection was closed by the server or the network";
                     return ControlFlow::Continue(Ended::Lost(message.to_owned()));
