@@ -32,15 +32,18 @@ pub struct DemoOptions {
     pub listen: SocketAddr,
 }
 
-/// Runs the demo; `say` gets its lines. It ends by itself or by SIGINT or SIGTERM, and in every
-/// case, errors included, leaves nothing behind.
+/// Runs the demo; `say` gets its lines. It ends by itself or by SIGINT, SIGTERM or SIGHUP (its
+/// terminal was closed), and in every case, errors included, leaves nothing behind.
 pub async fn run(options: DemoOptions, mut say: impl FnMut(&str)) -> Result<(), DemoError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(DemoError::Signals)?;
     tokio::select! {
         result = play(&options, &mut say) => result?,
         _ = interrupt.recv() => say("interrupted"),
         _ = terminate.recv() => say("told to stop"),
+        // Nobody is there to hear anything.
+        _ = hangup.recv() => return Ok(()),
     }
     say("the throw-away PostgreSQL is removed");
     Ok(())

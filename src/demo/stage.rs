@@ -169,8 +169,13 @@ async fn connect(
     user: &str,
     application_name: &str,
 ) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::Config::new()
-        .host("127.0.0.1")
+    let mut config = tokio_postgres::Config::new();
+    if user == SUPERUSER {
+        config.host_path(cluster.folder());
+    } else {
+        config.host("127.0.0.1");
+    }
+    let (client, connection) = config
         .port(cluster.port())
         .user(user)
         .dbname(datname)

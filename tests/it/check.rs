@@ -6,6 +6,12 @@ use erpscope::demo::cluster::{Cluster, Options};
 
 use crate::rig::{admin, server, session};
 
+/// How to reach a cluster as its superuser.
+fn as_superuser(cluster: &Cluster) -> Server {
+    let host = cluster.folder().to_str().unwrap().to_owned();
+    Server { host, user: "postgres".into(), ..server(cluster) }
+}
+
 fn status(report: &Report, capability: &str) -> Status {
     report
         .findings
@@ -139,7 +145,7 @@ async fn whatever_prevents_a_connection_is_a_finding_with_its_mend() {
     for (server, part) in [
         (server(&cluster), "\\password \"erpscope\""),
         (Server { user: "nologin".into(), ..server(&cluster) }, "alter role \"nologin\" login;"),
-        (Server { user: "postgres".into(), dbname: "none".into(), ..server(&cluster) }, "dbname"),
+        (Server { dbname: "none".into(), ..as_superuser(&cluster) }, "dbname"),
     ] {
         let report = check(&server).await;
         assert!(!report.is_sufficient());
@@ -156,7 +162,7 @@ async fn a_superuser_and_a_full_pg_stat_statements_are_degraded_and_the_report_i
     for i in 1..300 {
         client.simple_query(&format!("select {}", vec!["1"; i].join("+"))).await.unwrap();
     }
-    let report = check(&Server { user: "postgres".into(), ..server(&cluster) }).await;
+    let report = check(&as_superuser(&cluster)).await;
     assert!(report.is_sufficient());
     assert_eq!(status(&report, "pg_monitor"), Status::Degraded);
     assert_eq!(status(&report, "pg_stat_statements.max"), Status::Degraded);

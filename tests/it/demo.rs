@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use erpscope::demo::cluster::Binaries;
 use erpscope::demo::{Load, Stage, StageOptions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -104,6 +105,47 @@ fn it_ends_by_itself_and_leaves_nothing_behind() {
         assert!(words.contains(part), "{part} in {words}");
     }
     assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_terminal_that_is_closed_leaves_nothing_behind() {
+    use std::io::{BufRead, BufReader};
+    let folder = temporary();
+    let mut child =
+        demo(&["--scale", "0.01", "--no-load"]).env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("the ERP:")));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGHUP).unwrap();
+    let _status = child.wait().unwrap();
+    assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn programs_in_a_relative_folder_are_found() {
+    let initdb = Binaries::find(None).unwrap().program("initdb");
+    let bin = initdb.parent().unwrap();
+    let output = demo(&["--scale", "0.01", "--seconds", "1", "--no-load", "--pg-bin"])
+        .arg(bin.file_name().unwrap())
+        .current_dir(bin.parent().unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_temporary_folder_that_the_servers_account_may_not_enter_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let closed = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(closed).tempdir().unwrap();
+    let output =
+        demo(&["--scale", "0.01", "--seconds", "1"]).env("TMPDIR", folder.path()).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    let named = words.contains(&folder.path().display().to_string());
+    assert!(named && words.contains("TMPDIR"), "{words}");
 }
 
 #[test]

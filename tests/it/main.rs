@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod connect;

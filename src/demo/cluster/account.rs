@@ -1,7 +1,7 @@
 //! Whose processes the cluster's are.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, User};
 use tokio::process::Command;
@@ -33,6 +33,26 @@ impl Account {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }
         command
+    }
+
+    /// The first folder on the way to `path` that this account may not enter.
+    pub(super) fn barred_from(self, path: &Path) -> Option<PathBuf> {
+        let (uid, gid) = self.other?;
+        let enters = |folder: &Path| {
+            std::fs::metadata(folder).is_ok_and(|meta| {
+                let execute = if meta.uid() == uid.as_raw() {
+                    0o100
+                } else if meta.gid() == gid.as_raw() {
+                    0o010
+                } else {
+                    0o001
+                };
+                meta.mode() & execute != 0
+            })
+        };
+        let mut way: Vec<&Path> = path.ancestors().collect();
+        way.reverse();
+        way.into_iter().find(|folder| !enters(folder)).map(Path::to_owned)
     }
 
     /// Makes a file or folder this account's, and closes it to others.

@@ -23,7 +23,10 @@ impl Binaries {
             None => path().into_iter().chain(pg_config()).chain(versions()).collect(),
         };
         match candidates.iter().find(|folder| has_programs(folder)) {
-            Some(folder) => Ok(Self { folder: folder.clone() }),
+            // The programs are run from another folder than ours.
+            Some(folder) => {
+                Ok(Self { folder: std::path::absolute(folder).unwrap_or_else(|_| folder.clone()) })
+            }
             None => Err(ClusterError::NoBinaries { looked_in: candidates }),
         }
     }

@@ -31,6 +31,15 @@ pub enum ClusterError {
         /// Why.
         source: io::Error,
     },
+    /// A temporary folder to which the server's account has no way.
+    #[error(
+        "the account that PostgreSQL runs under may not enter {folder}; set TMPDIR to a folder \
+         that everyone may enter, such as /tmp"
+    )]
+    Barred {
+        /// Where its way ends.
+        folder: PathBuf,
+    },
     /// No port.
     #[error("no free port on 127.0.0.1: {0}")]
     Port(#[source] io::Error),

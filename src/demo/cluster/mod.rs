@@ -5,9 +5,11 @@ mod binaries;
 mod error;
 mod process;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tempfile::TempDir;
 
 use self::account::Account;
@@ -22,7 +24,7 @@ pub struct Options {
     pub pg_bin: Option<PathBuf>,
     /// Lines for postgresql.conf, on top of the cluster's own.
     pub settings: Vec<(String, String)>,
-    /// Lines for pg_hba.conf, before the one that trusts everyone on this machine.
+    /// Lines for pg_hba.conf, before the one that trusts everyone but the superuser on this machine.
     pub hba: Vec<String>,
     /// Encoding of the databases (default `UTF8`).
     pub encoding: Option<String>,
@@ -70,14 +72,16 @@ impl Cluster {
             .tempdir()
             .map_err(|source| ClusterError::Folder { path: std::env::temp_dir(), source })?;
         account.own(folder.path())?;
-        let port = free_port()?;
-        let mut cluster = Self { postmaster: None, binaries, account, port, folder };
+        if let Some(barred) = account.barred_from(folder.path()) {
+            return Err(ClusterError::Barred { folder: barred });
+        }
+        let mut cluster = Self { postmaster: None, binaries, account, port: 0, folder };
         cluster.make(options).await?;
         cluster.start_again().await?;
         Ok(cluster)
     }
 
-    async fn make(&self, options: &Options) -> Result<(), ClusterError> {
+    async fn make(&mut self, options: &Options) -> Result<(), ClusterError> {
         let data = self.data();
         let encoding = options.encoding.as_deref().unwrap_or("UTF8");
         let locale = if encoding == "UTF8" { "C.UTF-8" } else { "C" };
@@ -88,9 +92,13 @@ impl Cluster {
             .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync"])
             .args(["--encoding", encoding, "--locale", locale]);
         run("initdb", &mut initdb).await?;
+        // Chosen late: the shorter the time until it is used, the less likely is a collision.
+        self.port = free_port()?;
         self.append("postgresql.conf", &self.settings(options))?;
+        // A superuser can run programs as the server's account, so the superuser comes in by the
+        // socket alone, which lies in a folder closed to others.
         let hba = format!(
-            "{}\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n",
+            "host all {SUPERUSER} all reject\n{}\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n",
             options.hba.join("\n")
         );
         self.write(&data.join("pg_hba.conf"), &hba)
@@ -176,10 +184,13 @@ impl Cluster {
         command
     }
 
-    /// A URL to connect to as superuser, without a password.
+    /// A URL to connect to as superuser, by the socket: it works for the server's account, for
+    /// whoever started it, and for root.
     #[must_use]
     pub fn url(&self, datname: &str) -> String {
-        format!("postgres://{SUPERUSER}@127.0.0.1:{}/{datname}", self.port)
+        let folder = self.folder.path().as_os_str().as_bytes();
+        let host = percent_encode(folder, NON_ALPHANUMERIC);
+        format!("postgres://{SUPERUSER}@{host}:{}/{datname}", self.port)
     }
 
     /// Its port on 127.0.0.1.
@@ -215,6 +226,13 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // Before its folder goes.
         self.postmaster = None;
+        // A process that was killed a moment ago may have made a file while the folder was emptied.
+        for _ in 0..100 {
+            if std::fs::remove_dir_all(self.folder.path()).is_ok() || !self.folder.path().exists() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -5,21 +5,23 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::ClusterError;
 
-/// Runs a program to its end; an error holds the end of its output.
+/// Runs a program to its end; an error holds the end of its output. If this is given up, the
+/// program is killed with everything that it has started.
 pub(super) async fn run(program: &str, command: &mut Command) -> Result<(), ClusterError> {
-    let output = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|source| ClusterError::Run { program: program.to_owned(), source })?;
+    let failed = |source| ClusterError::Run { program: program.to_owned(), source };
+    // A group of its own: Ctrl-C in the terminal is ours to handle.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let child = command.kill_on_drop(true).spawn().map_err(failed)?;
+    let mut group = Group { leader: pid(&child) };
+    let output = child.wait_with_output().await.map_err(failed)?;
+    group.leader = None;
     if output.status.success() {
         return Ok(());
     }
@@ -30,10 +32,31 @@ pub(super) async fn run(program: &str, command: &mut Command) -> Result<(), Clus
     })
 }
 
+/// A program and all that it has started; dropping it kills them.
+struct Group {
+    leader: Option<Pid>,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            let _gone = killpg(leader, Signal::SIGKILL);
+        }
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw)
+}
+
+/// How long an immediate shutdown may take: after five seconds PostgreSQL kills those of its
+/// processes that do not end (SIGKILL_CHILDREN_AFTER_SECS in postmaster.c).
+const IMMEDIATE: Duration = Duration::from_secs(8);
+
 /// A running server; dropping it stops it in immediate mode and waits for its end.
 pub(super) struct Postmaster {
     child: Child,
-    pid: Pid,
+    pid: Option<Pid>,
 }
 
 impl Postmaster {
@@ -44,8 +67,8 @@ impl Postmaster {
         // A group of its own: Ctrl-C in the terminal is ours to handle.
         command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
         let child = command.spawn().map_err(failed)?;
-        let raw = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or(0);
-        Ok(Self { child, pid: Pid::from_raw(raw) })
+        let pid = pid(&child);
+        Ok(Self { child, pid })
     }
 
     pub(super) async fn wait_until_ready(
@@ -85,9 +108,9 @@ impl Postmaster {
     }
 
     fn signal(&self, signal: Signal) {
-        if self.pid.as_raw() > 0 {
+        if let Some(pid) = self.pid {
             // It may have ended by itself.
-            let _gone = kill(self.pid, signal);
+            let _gone = kill(pid, signal);
         }
     }
 }
@@ -98,8 +121,8 @@ impl Drop for Postmaster {
             return;
         }
         self.signal(Signal::SIGQUIT);
-        // At most two seconds: long enough for an immediate shutdown.
-        for _ in 0..200 {
+        let deadline = Instant::now() + IMMEDIATE;
+        while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
