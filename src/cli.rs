@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -12,6 +13,8 @@ use erpscope::agent::{self, Agent};
 use erpscope::check::{Report, Target, check, setup_sql};
 use erpscope::config::{self, Config, ConfigErrors, Flags, Loaded, LogFormat, Server, Sources};
 use erpscope::demo::{self, DemoOptions};
+use erpscope::export::locks::Locks;
+use erpscope::locks::Asking;
 use erpscope::pg;
 
 /// Where the config is looked for when none is named.
@@ -54,6 +57,18 @@ enum Command {
         /// Role of the agent.
         #[arg(long, default_value = "erpscope")]
         role: String,
+    },
+    /// Draw who waits for whom now, under each root blocker its victims; needs no running agent.
+    Locks {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Ask again every so many seconds, until Ctrl-C.
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+              value_parser = clap::value_parser!(u64).range(1..=3600))]
+        watch: Option<u64>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
     },
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
     Demo(DemoArgs),
@@ -117,6 +132,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run { config, .. } => run_agent(&config),
         Command::Check { config, format } => run_check(&config, format),
         Command::Setup { config, pg_version, role } => run_setup(&config, pg_version, role),
+        Command::Locks { config, watch, format } => run_locks(&config, watch, format),
         Command::Demo(args) => run_demo(&args),
     }
 }
@@ -192,6 +208,38 @@ fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode
     }
     let sufficient = reports.iter().all(Report::is_sufficient);
     Ok(if sufficient { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Of every server of the config; with `watch` the screen is drawn anew each time.
+fn run_locks(
+    args: &ConfigArgs,
+    watch: Option<u64>,
+    format: ReportFormat,
+) -> anyhow::Result<ExitCode> {
+    let config = args.load()?.config;
+    runtime()?.block_on(async {
+        let mut servers = Vec::new();
+        for server in &config.servers {
+            servers.push(Asking::begin(server).await?);
+        }
+        loop {
+            let mut all = Vec::new();
+            for server in &servers {
+                all.push(server.ask().await?);
+            }
+            let text = match format {
+                ReportFormat::Text => all.iter().map(Locks::text).collect::<Vec<_>>().join("\n\n"),
+                ReportFormat::Json => serde_json::to_string(&all)?,
+            };
+            match (watch, format) {
+                // Home, and clear to the end of the screen.
+                (Some(_), ReportFormat::Text) => answer(&format!("\x1b[H\x1b[2J{text}"))?,
+                _ => answer(&text)?,
+            }
+            let Some(seconds) = watch else { return Ok(ExitCode::SUCCESS) };
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+    })
 }
 
 /// For the version and settings of the first server of the config, if it can be asked.

@@ -14,4 +14,5 @@ pub mod export;
 pub mod serve;
 pub mod agent;
 pub mod check;
+pub mod locks;
 pub mod demo;

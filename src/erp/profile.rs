@@ -69,6 +69,11 @@ impl Profile {
         &self.name
     }
 
+    /// Tables that only this ERP has; all of them are there where it is.
+    pub fn telling_tables(&self) -> impl Iterator<Item = &str> {
+        self.recognised_by.iter().map(String::as_str)
+    }
+
     /// Whether the tables that only this ERP has are all there.
     pub(super) fn is_recognised_by(&self, tables: &BTreeSet<&str>) -> bool {
         !self.recognised_by.is_empty()

@@ -6,6 +6,7 @@
 pub mod database;
 mod decode;
 mod error;
+pub mod locks;
 mod normalise;
 pub mod statements;
 pub mod texts;

@@ -7,6 +7,7 @@
 pub mod budget;
 mod cumulative;
 pub mod databases;
+pub mod forest;
 pub mod histogram;
 pub mod names;
 pub mod samplers;

@@ -1,0 +1,106 @@
+//! `erpscope locks`: asks one server who waits for whom, now, without a running agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::config::Server;
+use crate::erp::{self, Erp};
+use crate::export::locks::{Locks, Relations};
+use crate::pg::{self, ConnectError, Session};
+use crate::sample::SampleError;
+use crate::sample::locks::{self, Sample};
+
+/// Databases in which names of relations are looked up: one more connection each, one at a time.
+const MOST_DATABASES: usize = 5;
+
+/// Why it cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum LocksError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A query failed.
+    #[error("cannot ask `{server}` who waits for whom: {source}")]
+    Sample {
+        /// Which server.
+        server: String,
+        /// Why.
+        source: SampleError,
+    },
+}
+
+/// One connection, to ask as often as wanted.
+pub struct Asking {
+    server: Server,
+    session: Session,
+    version_num: i32,
+    erp: Erp,
+}
+
+impl Asking {
+    /// Connects, and recognises the ERP by its tables.
+    pub async fn begin(server: &Server) -> Result<Self, LocksError> {
+        let session = pg::connect(server, &server.dbname).await?;
+        let failed = |source: tokio_postgres::Error| LocksError::Sample {
+            server: server.name.clone(),
+            source: source.into(),
+        };
+        let client = session.client();
+        let row = client
+            .query_one("select current_setting('server_version_num')::int", &[])
+            .await
+            .map_err(failed)?;
+        let version_num = row.try_get(0).map_err(failed)?;
+        let erp = recognise(&session).await.map_err(failed)?;
+        Ok(Self { server: server.clone(), session, version_num, erp })
+    }
+
+    /// Who waits for whom now.
+    pub async fn ask(&self) -> Result<Locks, LocksError> {
+        let failed = |source| LocksError::Sample { server: self.server.name.clone(), source };
+        let sample = locks::read(self.session.client(), self.version_num).await.map_err(failed)?;
+        let relations = self.relations(&sample).await.map_err(failed)?;
+        Ok(Locks::of(&self.server.name, &sample, &relations, &self.erp))
+    }
+
+    /// Names of what is waited for. Where a database cannot be entered, oids must do.
+    async fn relations(&self, sample: &Sample) -> Result<Relations, SampleError> {
+        let mut wanted: BTreeMap<(u32, &str), BTreeSet<u32>> = BTreeMap::new();
+        for wait in &sample.waits {
+            let datname = sample.sessions.get(&wait.pid).map(|session| session.datname.as_str());
+            if let (Some(dbid), Some(oid), Some(datname)) = (wait.database, wait.relation, datname)
+            {
+                wanted.entry((dbid, datname)).or_default().insert(oid);
+            }
+        }
+        let mut relations = Relations::new();
+        for ((dbid, datname), oids) in wanted.into_iter().take(MOST_DATABASES) {
+            let oids: Vec<u32> = oids.into_iter().collect();
+            let other = if datname == self.session.datname() {
+                None
+            } else {
+                match pg::connect(&self.server, datname).await {
+                    Ok(other) => Some(other),
+                    Err(_) => continue,
+                }
+            };
+            let client = other.as_ref().unwrap_or(&self.session).client();
+            let names = locks::relations(client, &oids).await?;
+            relations.extend(names.into_iter().map(|(oid, name)| ((dbid, oid), name)));
+        }
+        Ok(relations)
+    }
+}
+
+/// The profile of the ERP whose telling tables are in the session's database, then `generic`.
+async fn recognise(session: &Session) -> Result<Erp, tokio_postgres::Error> {
+    let Ok(profiles) = erp::built_in() else { return Ok(Erp::new(Vec::new())) };
+    let telling: Vec<&str> = profiles.iter().flat_map(|p| p.telling_tables()).collect();
+    let sql = "select distinct relname::text from pg_class where relkind in ('r', 'p') and relname = any($1)";
+    let rows = session.client().query(sql, &[&telling]).await?;
+    let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let tables: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+    let recognised = erp::recognise(profiles, &tables);
+    let generic = profiles.iter().find(|profile| profile.name() == "generic");
+    Ok(Erp::new(recognised.into_iter().chain(generic).map(Arc::clone).collect()))
+}

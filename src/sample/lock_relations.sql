@@ -1,0 +1,6 @@
+-- every: on demand (erpscope locks); scope: database; needs: nothing
+-- cost: catalog look-ups by oid; locks: access share on pg_class and pg_namespace
+select c.oid, n.nspname, c.relname
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.oid = any($1)
