@@ -19,4 +19,6 @@ mod locks;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod statements;
