@@ -52,7 +52,6 @@ impl Growth {
         for (key, now) in &self.entries {
             let growth = match (relation, before.get(key)) {
                 (Relation::Base, _) => Counters::default(),
-                (Relation::Reset, _) => now.counters,
                 (Relation::Continues, Some(last)) if last.continues(now) => {
                     now.counters.since(&last.counters)
                 }
@@ -68,7 +67,7 @@ impl Growth {
                 {
                     Counters::default()
                 }
-                (Relation::Continues, None) => now.counters,
+                (Relation::Reset, _) | (Relation::Continues, None) => now.counters,
             };
             growths.push((*key, growth));
         }

@@ -19,6 +19,11 @@ fn at(elapsed: u64) -> Moment {
 
 fn names() -> Names {
     let mut names = Names::new(10);
+    names.learn(&facts());
+    names
+}
+
+fn facts() -> Facts {
     let databases = [(1, "erp"), (2, "shop")].map(|(dbid, datname)| Database {
         dbid,
         datname: datname.into(),
@@ -27,7 +32,7 @@ fn names() -> Names {
         connections: 0,
         counters: crate::sample::database::Counters::default(),
     });
-    names.learn(&Facts {
+    Facts {
         server: Server {
             version: String::new(),
             version_num: 150_000,
@@ -40,8 +45,7 @@ fn names() -> Names {
         },
         databases: databases.into(),
         roles: vec![(10, "odoo".into()), (11, "bi".into())],
-    });
-    names
+    }
 }
 
 fn key(queryid: i64) -> Key {
@@ -262,6 +266,48 @@ fn texts_are_wanted_until_known_or_not_found_three_times() {
     fold.tracker.apply_texts(&nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 0);
     assert!(fold.tracker.view().shown[0].query.is_some(), "a known text is kept");
+}
+
+/// The same facts with other roles.
+fn rename(fold: &mut Fold, roles: &[(u32, &str)]) {
+    let mut facts = facts();
+    facts.roles = roles.iter().map(|(oid, name)| (*oid, (*name).to_owned())).collect();
+    fold.names.learn(&facts);
+}
+
+fn of(userid: u32, calls: u64) -> Statement {
+    entry(Key { userid, ..key(1) }, calls)
+}
+
+fn run(fold: &mut Fold, elapsed: u64, statements: Vec<Statement>) -> View {
+    fold.apply(elapsed, &Sample { statements, info: Some(info(1, 10, 0)) })
+}
+
+#[test]
+fn a_role_made_anew_goes_on_with_the_series_of_its_name() {
+    let mut fold = Fold::new(5);
+    run(&mut fold, 0, vec![of(10, 100)]);
+    run(&mut fold, 10, vec![of(10, 103)]);
+    rename(&mut fold, &[(12, "odoo"), (11, "bi")]);
+    // The dropped role's entry is still there, and always will be.
+    run(&mut fold, 20, vec![of(10, 103), of(12, 50)]);
+    let view = run(&mut fold, 30, vec![of(10, 103), of(12, 57)]);
+    assert_eq!(calls(&view), BTreeMap::from([("1".into(), 10), ("other erp".into(), 50)]));
+    assert!(!view.shown[0].leaving);
+}
+
+#[test]
+fn no_two_series_are_ever_alike() {
+    let mut fold = Fold::new(5);
+    run(&mut fold, 0, vec![of(11, 100)]);
+    run(&mut fold, 10, vec![of(11, 103)]);
+    rename(&mut fold, &[(10, "bi"), (11, "bi_old")]);
+    for round in 2..5 {
+        let view = run(&mut fold, round * 10, vec![of(11, 103), of(10, round * 10)]);
+        assert_eq!(view.shown.len(), 1, "{view:?}");
+        assert!(view.shown[0].series.calls >= 3, "{view:?}");
+        assert_eq!(sum(&view), 3 + round * 10);
+    }
 }
 
 /// A server as the property test plays it.
