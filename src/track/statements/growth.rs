@@ -11,6 +11,7 @@ use crate::track::cumulative::Cumulative;
 #[derive(Debug, Default)]
 pub(super) struct Growth {
     begun: bool,
+    elsewhere: bool,
     entries: HashMap<Key, Entry>,
     info: Option<Info>,
     counts: Counts,
@@ -71,7 +72,7 @@ impl Growth {
             };
             growths.push((*key, growth));
         }
-        self.begun = true;
+        (self.begun, self.elsewhere) = (true, false);
         growths
     }
 
@@ -79,8 +80,13 @@ impl Growth {
         self.counts
     }
 
+    /// The next sample is known to be another server's.
+    pub(super) fn rebase(&mut self) {
+        self.elsewhere = true;
+    }
+
     fn relation(&self, info: Option<Info>) -> Relation {
-        if !self.begun {
+        if !self.begun || self.elsewhere {
             return Relation::Base;
         }
         match (self.info, info) {

@@ -80,6 +80,11 @@ impl Statements {
         self.top = top;
     }
 
+    /// The next sample is another server's (a fail-over): only a new base.
+    pub fn rebase(&mut self) {
+        self.growth.rebase();
+    }
+
     /// Folds one sample of counters in.
     pub fn apply(&mut self, at: Moment, sample: &Sample, names: &Names) {
         self.fade(at);

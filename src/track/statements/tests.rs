@@ -33,6 +33,7 @@ fn facts() -> Facts {
         counters: crate::sample::database::Counters::default(),
     });
     Facts {
+        read_at: seconds(0),
         server: Server {
             version: String::new(),
             version_num: 150_000,
