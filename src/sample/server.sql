@@ -8,4 +8,5 @@ select
   current_setting('max_connections')::int,
   current_setting('superuser_reserved_connections')::int,
   coalesce(current_setting('pg_stat_statements.max', true)::int, 0),
-  (select count(*) from pg_catalog.pg_stat_get_activity(null) a where a.datid is not null)
+  (select count(*) from pg_catalog.pg_stat_get_activity(null) a where a.datid is not null),
+  clock_timestamp()

@@ -67,7 +67,9 @@ impl Server {
         match sampled {
             Sampled::Database(sample) => {
                 self.names.learn(&sample);
-                self.databases.apply(&sample, &self.names);
+                if self.databases.apply(&sample, &self.names) {
+                    self.statements.rebase();
+                }
                 self.databases_view = Arc::new(Databases {
                     server: Some(sample.server),
                     shown: self.databases.shown().clone(),

@@ -74,6 +74,12 @@ impl Names {
         }
     }
 
+    /// Whether a database has a label of its own.
+    #[must_use]
+    pub fn is_single(&self, dbid: u32) -> bool {
+        self.databases.contains_key(&dbid)
+    }
+
     /// The label of a role.
     #[must_use]
     pub fn usename(&self, userid: u32) -> Arc<str> {
