@@ -13,8 +13,7 @@ use erpscope::agent::{self, Agent};
 use erpscope::check::{Report, Target, check, setup_sql};
 use erpscope::config::{self, Config, ConfigErrors, Flags, Loaded, LogFormat, Server, Sources};
 use erpscope::demo::{self, DemoOptions};
-use erpscope::export::locks::Locks;
-use erpscope::locks::Asking;
+use erpscope::locks::{Answer, Watching};
 use erpscope::pg;
 
 /// Where the config is looked for when none is named.
@@ -216,27 +215,25 @@ fn run_locks(
     watch: Option<u64>,
     format: ReportFormat,
 ) -> anyhow::Result<ExitCode> {
-    let config = args.load()?.config;
+    let mut watching = Watching::new(args.load()?.config.servers);
     runtime()?.block_on(async {
-        let mut servers = Vec::new();
-        for server in &config.servers {
-            servers.push(Asking::begin(server).await?);
-        }
         loop {
-            let mut all = Vec::new();
-            for server in &servers {
-                all.push(server.ask().await?);
-            }
+            let answers = watching.look().await;
             let text = match format {
-                ReportFormat::Text => all.iter().map(Locks::text).collect::<Vec<_>>().join("\n\n"),
-                ReportFormat::Json => serde_json::to_string(&all)?,
+                ReportFormat::Text => {
+                    answers.iter().map(Answer::text).collect::<Vec<_>>().join("\n\n")
+                }
+                ReportFormat::Json => serde_json::to_string(&answers)?,
             };
             match (watch, format) {
                 // Home, and clear to the end of the screen.
                 (Some(_), ReportFormat::Text) => answer(&format!("\x1b[H\x1b[2J{text}"))?,
                 _ => answer(&text)?,
             }
-            let Some(seconds) = watch else { return Ok(ExitCode::SUCCESS) };
+            let Some(seconds) = watch else {
+                let told = answers.iter().all(Answer::is_seen);
+                return Ok(if told { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            };
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
     })

@@ -252,6 +252,27 @@ async fn a_message_is_written_once_and_not_once_a_try() {
 }
 
 #[tokio::test]
+async fn locks_of_one_server_are_told_when_another_is_down() {
+    let cluster = cluster(&Options::default()).await;
+    let config = file(&format!(
+        "[[server]]\nname = 'good'\nhost = '127.0.0.1'\nport = {}\n[[server]]\nname = 'down'\nhost = '127.0.0.1'\nport = 1\n",
+        cluster.port()
+    ));
+    let config = config.path().to_str().unwrap().to_owned();
+    let output = erpscope(&["locks", "--config", &config]).output().unwrap();
+    let words = text(&output);
+    assert!(!output.status.success());
+    assert!(
+        words.contains("good: nobody waits for a lock") && words.contains("down: cannot connect"),
+        "{words}"
+    );
+    let output = erpscope(&["locks", "--format", "json", "--config", &config]).output().unwrap();
+    let answers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers[0]["victims"], 0);
+    assert!(answers[1]["error"].as_str().unwrap().contains("cannot connect"));
+}
+
+#[tokio::test]
 async fn check_and_setup_answer_on_standard_output_with_an_exit_status() {
     let cluster = Cluster::start(&Options::default()).await.unwrap();
     let url = cluster.url("postgres");
