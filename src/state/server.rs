@@ -66,7 +66,7 @@ impl Server {
     fn fold(&mut self, at: Moment, sampled: Sampled) {
         match sampled {
             Sampled::Database(sample) => {
-                self.names.learn(&sample);
+                self.names.learn(&sample, at.elapsed);
                 if self.databases.apply(&sample, &self.names) {
                     self.statements.rebase();
                 }

@@ -70,6 +70,8 @@ impl Databases {
             shown.counters.add(&seen.counters.since(&from));
             last.insert(seen.dbid, (seen.stats_reset, seen.counters));
         }
+        let labels = names.labels();
+        self.shown.retain(|label, _| labels.contains(&**label));
         self.last = last;
         self.last_server = Some(now);
         elsewhere
@@ -126,7 +128,7 @@ mod tests {
     fn fold(samples: &[Sample], max: usize) -> Databases {
         let (mut names, mut databases) = (Names::new(max), Databases::default());
         for sample in samples {
-            names.learn(sample);
+            names.learn(sample, std::time::Duration::ZERO);
             databases.apply(sample, &names);
         }
         databases

@@ -102,6 +102,8 @@ impl Statements {
         if first {
             self.weigh_history(sample);
         }
+        let labels = names.labels();
+        self.other.retain(|label, _| labels.contains(&**label));
         self.choose(at, names);
         self.forget(at);
         self.last = Some(at);

@@ -19,7 +19,7 @@ fn at(elapsed: u64) -> Moment {
 
 fn names() -> Names {
     let mut names = Names::new(10);
-    names.learn(&facts());
+    names.learn(&facts(), Duration::ZERO);
     names
 }
 
@@ -273,7 +273,7 @@ fn texts_are_wanted_until_known_or_not_found_three_times() {
 fn rename(fold: &mut Fold, roles: &[(u32, &str)]) {
     let mut facts = facts();
     facts.roles = roles.iter().map(|(oid, name)| (*oid, (*name).to_owned())).collect();
-    fold.names.learn(&facts);
+    fold.names.learn(&facts, Duration::ZERO);
 }
 
 fn of(userid: u32, calls: u64) -> Statement {
