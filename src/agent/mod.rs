@@ -99,7 +99,7 @@ impl Agent {
     /// When the new address cannot be listened on: then nothing has changed.
     pub async fn reload(&mut self, config: Config) -> Result<(), ServeError> {
         if config.listen != self.config.listen {
-            self.http = serve::Server::start(config.listen, Arc::clone(&self.board))?;
+            self.http.move_to(config.listen, &self.board)?;
         }
         let before = std::mem::replace(&mut self.config, config);
         let general = |c: &Config| (c.budget, c.statements.clone(), c.database.clone());

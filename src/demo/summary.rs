@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::stage::DATNAME;
 use crate::state::{ServerSnapshot, Snapshot};
@@ -12,13 +13,16 @@ pub(super) struct Summary {
     last: Option<Totals>,
 }
 
+/// Role and queryid; the agent sees the statements of several roles, and its own.
+type Key = (Arc<str>, i64);
+
 #[derive(Clone, Debug)]
 struct Totals {
     at: f64,
     calls: u64,
     commits: u64,
     deadlocks: u64,
-    statements: HashMap<i64, f64>,
+    statements: HashMap<Key, f64>,
 }
 
 impl Summary {
@@ -41,7 +45,7 @@ impl Summary {
             now.deadlocks,
             server.statements.counts.tracked,
         );
-        for (share, query) in heaviest(server, &last, &now) {
+        for (share, query) in heaviest(server, &last) {
             let _infallible = write!(text, "\n          {share:3.0} %  {query}");
         }
         Some(text)
@@ -58,18 +62,25 @@ impl Totals {
                 + view.other.iter().map(|(_, c)| c.calls).sum::<u64>(),
             commits: database.map_or(0, |d| d.counters.commits),
             deadlocks: database.map_or(0, |d| d.counters.deadlocks),
-            statements: view.shown.iter().map(|s| (s.queryid, s.total.exec_seconds)).collect(),
+            statements: view
+                .shown
+                .iter()
+                .map(|s| ((Arc::clone(&s.usename), s.queryid), s.total.exec_seconds))
+                .collect(),
         }
     }
 }
 
 /// The three statements with most time since `last`, with their share of it.
-fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, String)> {
-    let mut grown: Vec<(f64, i64)> = now
+fn heaviest(server: &ServerSnapshot, last: &Totals) -> Vec<(f64, String)> {
+    let mut grown: Vec<_> = server
         .statements
+        .shown
         .iter()
-        .map(|(queryid, seconds)| {
-            (seconds - last.statements.get(queryid).unwrap_or(&0.0), *queryid)
+        .map(|shown| {
+            let key = (Arc::clone(&shown.usename), shown.queryid);
+            let before = last.statements.get(&key).unwrap_or(&0.0);
+            (shown.total.exec_seconds - before, shown)
         })
         .collect();
     let all: f64 = grown.iter().map(|(seconds, _)| seconds).sum();
@@ -78,10 +89,51 @@ fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, S
         .into_iter()
         .take(3)
         .filter(|(seconds, _)| *seconds > 0.0)
-        .map(|(seconds, queryid)| {
-            let shown = server.statements.shown.iter().find(|s| s.queryid == queryid);
-            let query = shown.and_then(|s| s.query.as_deref()).unwrap_or("(text not read yet)");
+        .map(|(seconds, shown)| {
+            let query = shown.query.as_deref().unwrap_or("(text not read yet)");
             (100.0 * seconds / all, query.chars().take(100).collect())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::statements::Counters;
+    use crate::state::{Connection, Databases};
+    use crate::track::statements::{Shown, View};
+
+    fn snapshot(statements: &[(&str, i64, u64, f64)]) -> Snapshot {
+        let shown = statements.iter().map(|&(usename, queryid, calls, exec_seconds)| {
+            let counters = Counters { calls, exec_seconds, ..Counters::default() };
+            Shown {
+                datname: DATNAME.into(),
+                usename: usename.into(),
+                queryid,
+                query: Some(format!("{queryid} of {usename}").into()),
+                series: counters,
+                total: counters,
+                leaving: false,
+            }
+        });
+        let server = ServerSnapshot {
+            name: "demo".into(),
+            connection: Arc::new(Connection::Starting),
+            statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
+            databases: Arc::new(Databases::default()),
+            samplers: Arc::default(),
+            spending: None,
+        };
+        Snapshot { servers: vec![server] }
+    }
+
+    #[test]
+    fn the_same_statement_of_two_roles_is_two() {
+        let mut summary = Summary::default();
+        let first = [("erp", 1, 9, 10.0), ("erp", 2, 9, 1.0), ("postgres", 1, 9, 5.0)];
+        assert_eq!(summary.next(&snapshot(&first), 0.0), None);
+        let text =
+            summary.next(&snapshot(&[("erp", 1, 20, 13.0), ("erp", 2, 20, 2.0)]), 5.0).unwrap();
+        assert!(text.contains("75 %  1 of erp") && text.contains("25 %  2 of erp"), "{text}");
+    }
 }

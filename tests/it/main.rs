@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod statements;
