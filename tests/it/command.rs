@@ -163,6 +163,30 @@ async fn sighup_takes_up_a_good_config_and_keeps_the_old_one_for_a_bad_one() {
 }
 
 #[tokio::test]
+async fn sighup_takes_up_the_level_of_the_log_and_tells_warnings() {
+    let cluster = cluster(&Options::default()).await;
+    let port = free_port();
+    let with = |level: &str, name: &str, password: &str| {
+        format!(
+            "listen = '127.0.0.1:{port}'\nlog.level = '{level}'\n[[server]]\nname = '{name}'\nhost = '127.0.0.1'\nport = {}\n{password}",
+            cluster.port()
+        )
+    };
+    let config = file(&with("warn", "before", ""));
+    let running = Running::start(config.path(), port);
+    running.until("up", |m| m.contains("erpscope_up{server=\"before\"} 1")).await;
+    let absent = "password_file = '/nowhere/password'\n";
+    std::fs::write(config.path(), with("info", "after", absent)).unwrap();
+    running.signal(Signal::SIGHUP);
+    running.until("reloaded", |m| m.contains("reason=\"password_source\"")).await;
+    let written = running.stop();
+    for part in ["the config was reloaded", "it is looked for at each connection"] {
+        assert!(written.contains(part), "{part} in {written}");
+    }
+    assert!(!written.contains("serving"), "said before the level was changed: {written}");
+}
+
+#[tokio::test]
 async fn no_secret_is_ever_written() {
     const SECRETS: [&str; 4] = ["hunter2-file", "hunter2-url", "hunter2-right", "hunter2-literal"];
     let cluster = cluster(
