@@ -111,3 +111,50 @@ fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, S
 fn key(shown: &Shown) -> Key {
     (Arc::clone(&shown.usename), shown.queryid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::statements::Counters;
+    use crate::state::{Connection, Databases};
+    use crate::track::statements::{Shown, View};
+
+    fn server(statements: &[(&str, i64, f64)]) -> ServerSnapshot {
+        let shown = statements.iter().map(|&(usename, queryid, exec_seconds)| Shown {
+            datname: DATNAME.into(),
+            usename: usename.into(),
+            queryid,
+            query: Some(format!("{queryid} of {usename}").into()),
+            series: Counters::default(),
+            total: Counters { exec_seconds, ..Counters::default() },
+            leaving: false,
+        });
+        ServerSnapshot {
+            name: "demo".into(),
+            connection: Arc::new(Connection::Starting),
+            statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
+            databases: Arc::new(Databases::default()),
+            samplers: Arc::default(),
+            spending: None,
+        }
+    }
+
+    #[test]
+    fn the_same_statement_of_two_roles_is_two() {
+        let totals = |statements: &[(&str, i64, f64)]| Totals {
+            calls: Reading { count: 0, at: 0.0 },
+            commits: Reading { count: 0, at: 0.0 },
+            statements: statements
+                .iter()
+                .map(|&(usename, queryid, seconds)| ((usename.into(), queryid), seconds))
+                .collect(),
+        };
+        let last = [("erp", 1, 10.0), ("erp", 2, 1.0), ("postgres", 1, 5.0)];
+        let now = [("erp", 1, 13.0), ("erp", 2, 2.0), ("postgres", 1, 5.0)];
+        let said: Vec<String> = heaviest(&server(&now), &totals(&last), &totals(&now))
+            .iter()
+            .map(|(share, query)| format!("{share:.0} % {query}"))
+            .collect();
+        assert_eq!(said, ["75 % 1 of erp", "25 % 2 of erp"]);
+    }
+}
