@@ -30,12 +30,17 @@ case $purpose in
   *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, bench" >&2; exit 2 ;;
 esac
 
-hypopg_there() { [ -z "$server" ] || [ -e "$("$server/pg_config" --sharedir 2>/dev/null)/extension/hypopg.control" ]; }
-
-if [ ${#missing[@]} -eq 0 ] && hypopg_there; then exit 0; fi
+# HypoPG is optional: wanted where there is a package of it for this server.
+hypopg_package() {
+  local version
+  version=$(sed -n 's#^/usr/lib/postgresql/\([0-9]*\)/bin$#\1#p' <<<"$server")
+  [ -n "$version" ] && [ ! -e "/usr/share/postgresql/$version/extension/hypopg.control" ] || return 0
+  apt-cache show "postgresql-$version-hypopg" >/dev/null 2>&1 && echo "postgresql-$version-hypopg"
+  return 0
+}
 
 if ! have apt-get; then
-  [ ${#missing[@]} -eq 0 ] && exit 0 # HypoPG is optional
+  [ ${#missing[@]} -eq 0 ] && exit 0
   echo "install-deps.sh: missing here: ${missing[*]}" >&2
   echo "This script installs on Debian and Ubuntu only. Elsewhere install:" >&2
   echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus nodejs-npm wrk" >&2
@@ -45,41 +50,67 @@ if ! have apt-get; then
   exit 1
 fi
 
+hypopg=$(hypopg_package)
+if [ ${#missing[@]} -eq 0 ] && [ -z "$hypopg" ]; then exit 0; fi
+echo "missing here: ${missing[*]:-} $hypopg" >&2
+
 if [ "$(id -u)" -eq 0 ]; then as_root=(env)
-elif have sudo; then as_root=(sudo)
+elif have sudo && sudo true; then as_root=(sudo)
 else
-  echo "install-deps.sh: missing here: ${missing[*]:-hypopg}; needs root to install it: run '$0 $purpose' as root once" >&2
+  echo "install-deps.sh: installing needs root; as root, run once: $(realpath "$0") $purpose" >&2
   [ ${#missing[@]} -eq 0 ] && exit 0
   exit 1
 fi
 
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2; }
+# Waits for another apt, such as the upgrades of a machine that has just started.
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" >&2
+}
 
-# Debian starts every server that it installs. Here servers are only started by demo and tests.
+# Debian starts every server that it installs, now and at each boot, and makes PostgreSQL a cluster.
+# Here demo and tests alone start servers. The first two of what prevents it are undone at the end.
 policy=/usr/sbin/policy-rc.d
+clusters=/etc/postgresql-common/createcluster.conf
+aside=
+undo() {
+  [ -z "$aside" ] || "${as_root[@]}" rm -f "$policy"
+  [ ! -e "$clusters.erpscope" ] || "${as_root[@]}" mv "$clusters.erpscope" "$clusters"
+}
+trap undo EXIT
 if [ ! -e $policy ]; then
-  trap '"${as_root[@]}" rm -f $policy' EXIT
+  aside=yes
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
   "${as_root[@]}" chmod 755 $policy
 fi
 
-echo "installing: ${missing[*]:-} hypopg (if packaged)" >&2
-apt update
-packages=()
+install() { apt install --no-install-recommends -y "$@"; }
+
+# A service that comes with a program which is wanted alone.
+install_idle() {
+  install "$1"
+  ! have systemctl || "${as_root[@]}" systemctl --quiet disable "$1" >&2
+}
+
+install_postgresql() {
+  install postgresql-common
+  "${as_root[@]}" cp -p $clusters $clusters.erpscope
+  echo 'create_main_cluster = false' | "${as_root[@]}" tee -a $clusters >/dev/null
+  install postgresql postgresql-contrib
+}
+
+apt update || echo "install-deps.sh: apt-get update failed; going on with the lists that are there" >&2
 for name in "${missing[@]}"; do
   case $name in
-    cc) packages+=(gcc libc6-dev) ;;
-    postgresql) packages+=(postgresql postgresql-contrib) ;;
-    promtool) packages+=(prometheus) ;;
-    npm) packages+=(npm nodejs) ;;
-    postgres_exporter) packages+=(prometheus-postgres-exporter) ;;
-    *) packages+=("$name") ;;
+    cc) install gcc libc6-dev ;;
+    postgresql) install_postgresql ;;
+    promtool) install_idle prometheus ;;
+    npm) install npm nodejs ;;
+    postgres_exporter) install_idle prometheus-postgres-exporter ;;
+    *) install "$name" ;;
   esac
 done
-[ ${#packages[@]} -eq 0 ] || apt install --no-install-recommends -y "${packages[@]}"
 
 server=$(server_bin)
-version=$(basename "$(dirname "$server")")
-if ! hypopg_there; then
-  apt install --no-install-recommends -y "postgresql-$version-hypopg" || echo "HypoPG is not packaged for PostgreSQL $version: going on without" >&2
-fi
+hypopg=$(hypopg_package)
+[ -z "$hypopg" ] || install "$hypopg" || echo "going on without HypoPG" >&2

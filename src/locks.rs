@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::config::Server;
 use crate::erp::{self, Erp};
 use crate::export::locks::{Locks, Relations};
@@ -27,6 +29,74 @@ pub enum LocksError {
         /// Why.
         source: SampleError,
     },
+}
+
+/// Of one server: who waits for whom, or why it cannot be told.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Who waits for whom.
+    Seen(Locks),
+    /// Why it cannot be told.
+    Failed {
+        /// Which server.
+        server: String,
+        /// What, where, what to do.
+        error: String,
+    },
+}
+
+impl Answer {
+    /// For the terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Seen(locks) => locks.text(),
+            Self::Failed { server, error } => format!("{server}: {error}"),
+        }
+    }
+
+    /// Whether it could be told.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        matches!(self, Self::Seen(_))
+    }
+}
+
+/// Several servers, to be looked at as often as wanted; one that fails leaves the others alone
+/// and is connected to anew the next time.
+pub struct Watching {
+    servers: Vec<(Server, Option<Asking>)>,
+}
+
+impl Watching {
+    /// Nothing is connected yet.
+    #[must_use]
+    pub fn new(servers: Vec<Server>) -> Self {
+        Self { servers: servers.into_iter().map(|server| (server, None)).collect() }
+    }
+
+    /// Who waits for whom now, in the order of the servers.
+    pub async fn look(&mut self) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(self.servers.len());
+        for (server, asking) in &mut self.servers {
+            answers.push(match look(server, asking).await {
+                Ok(locks) => Answer::Seen(locks),
+                Err(error) => {
+                    *asking = None;
+                    Answer::Failed { server: server.name.clone(), error: error.to_string() }
+                }
+            });
+        }
+        answers
+    }
+}
+
+async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<Locks, LocksError> {
+    if let Some(asking) = asking {
+        return asking.ask().await;
+    }
+    asking.insert(Asking::begin(server).await?).ask().await
 }
 
 /// One connection, to ask as often as wanted.

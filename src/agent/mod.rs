@@ -99,11 +99,7 @@ impl Agent {
     /// When the new address cannot be listened on: then nothing has changed.
     pub async fn reload(&mut self, config: Config) -> Result<(), ServeError> {
         if config.listen != self.config.listen {
-            let (board, writer) = (Arc::clone(&self.board), self.fold.alive());
-            self.http = serve::Server::start(config.listen, board, writer)?;
-        }
-        if config.log != self.config.log {
-            tracing::warn!("[log] has changed: that takes effect at the next start");
+            self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
         let before = std::mem::replace(&mut self.config, config);
         let general = |c: &Config| (c.budget, c.statements.clone(), c.database.clone());

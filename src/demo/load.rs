@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::stage::{DemoError, Stage};
+use super::stage::{DemoError, Door, Stage};
 use super::worker::{Kind, Work};
+
+/// How long a worker waits that cannot get a session again.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 /// What one kind of worker has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,14 +33,18 @@ impl Load {
     /// Starts every worker; what each does is reproducible by the seed.
     pub async fn start(stage: &Stage, seed: u64) -> Result<Self, DemoError> {
         let (stop, stopped) = watch::channel(false);
+        let door = stage.door();
         let mut workers = JoinSet::new();
         for (index, kind) in (0_u64..).zip(Kind::ALL) {
-            let (application_name, sessions, pause) = kind.profile();
+            let (application_name, sessions, _) = kind.profile();
             for session in 0..sessions {
-                let client = stage.session(application_name).await?;
+                let client = door
+                    .enter(application_name)
+                    .await
+                    .map_err(|source| DemoError::Erp { step: "session", source })?;
                 let dice = seed.wrapping_mul(10_000).wrapping_add(index * 100 + session);
                 let work = Work::new(client, dice, stage.sizes);
-                workers.spawn(keep_working(kind, work, pause, stopped.clone()));
+                workers.spawn(keep_working(kind, work, door, stopped.clone()));
             }
         }
         Ok(Self { stop, workers })
@@ -61,15 +68,27 @@ impl Load {
 async fn keep_working(
     kind: Kind,
     mut work: Work,
-    pause: Duration,
+    door: Door,
     mut stopped: watch::Receiver<bool>,
 ) -> (Kind, Tally) {
+    let (application_name, _, pause) = kind.profile();
     let mut tally = Tally::default();
+    let mut inside = true;
     loop {
+        work.next_turn();
         let wait = work.pause(pause);
-        tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => return (kind, tally),
-            () = tokio::time::sleep(wait) => {}
+        if ends_within(wait, &mut stopped).await {
+            return (kind, tally);
+        }
+        while !inside {
+            match door.enter(application_name).await {
+                Ok(client) => {
+                    work.go_on_with(client);
+                    inside = true;
+                }
+                Err(_) if ends_within(COME_BACK, &mut stopped).await => return (kind, tally),
+                Err(_) => {}
+            }
         }
         let began = Instant::now();
         match kind.turn(&mut work).await {
@@ -80,10 +99,13 @@ async fn keep_working(
             Err(error) => {
                 tracing::debug!(?kind, %error, "a turn failed");
                 tally.failures += 1;
-                if !work.roll_back().await {
-                    return (kind, tally);
-                }
+                inside = work.roll_back().await;
             }
         }
     }
+}
+
+/// Waits; true if it was told to stop meanwhile.
+async fn ends_within(wait: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
+    tokio::time::timeout(wait, stopped.wait_for(|stop| *stop)).await.is_ok()
 }

@@ -61,7 +61,12 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
     say(&format!("[{:4.1} s] ready", began.elapsed().as_secs_f64()));
     say(&format!("\n  the agent:  http://{}/", agent.address()));
     say(&format!("  metrics:    http://{}/metrics", agent.address()));
-    say(&format!("  the ERP:    {}\n", stage.cluster.url(super::DATNAME)));
+    say(&format!("  the ERP:    {}", stage.cluster.url(super::DATNAME)));
+    say(&format!(
+        "  who blocks whom:  erpscope locks --watch --url postgres://erpscope@127.0.0.1:{}/{}\n",
+        stage.cluster.port(),
+        super::DATNAME,
+    ));
     let load = if options.load { Some(Load::start(&stage, options.seed).await?) } else { None };
     watch(options, &agent, say).await;
     if let Some(load) = load {

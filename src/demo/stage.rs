@@ -102,17 +102,14 @@ impl Stage {
         let cluster = Cluster::start(&settings).await?;
         let sizes = Sizes::at(options.scale);
         let erp = |step| move |source| DemoError::Erp { step, source };
-        let admin = connect(&cluster, "postgres", SUPERUSER, "distro-setup")
-            .await
-            .map_err(erp("connect"))?;
+        let admin = administer(&cluster, "postgres").await.map_err(erp("connect"))?;
         admin
             .batch_execute(&format!("create database {DATNAME}"))
             .await
             .map_err(erp("database"))?;
-        let client =
-            connect(&cluster, DATNAME, SUPERUSER, "distro-setup").await.map_err(erp("connect"))?;
+        let client = administer(&cluster, DATNAME).await.map_err(erp("connect"))?;
         progress("loading the ERP's data");
-        let schema = include_str!("sql/schema.sql").replace("{seed}", &options.seed.to_string());
+        let schema = include_str!("sql/schema.sql").replace("{seed}", &salted(options.seed));
         client.batch_execute(&schema).await.map_err(erp("tables"))?;
         for insert in data(sizes).split(";\n") {
             client.batch_execute(insert).await.map_err(erp("data"))?;
@@ -145,12 +142,33 @@ impl Stage {
         }
     }
 
-    /// A session of the ERP.
-    pub async fn session(&self, application_name: &str) -> Result<Client, DemoError> {
-        connect(&self.cluster, DATNAME, "erp", application_name)
-            .await
-            .map_err(|source| DemoError::Erp { step: "session", source })
+    /// How the ERP's sessions come in.
+    pub(super) fn door(&self) -> Door {
+        Door { port: self.cluster.port() }
     }
+}
+
+/// The ERP's way in, for workers, who come back when their session was ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Door {
+    port: u16,
+}
+
+impl Door {
+    /// A session of the ERP.
+    pub(super) async fn enter(
+        self,
+        application_name: &str,
+    ) -> Result<Client, tokio_postgres::Error> {
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(self.port).user("erp").dbname(DATNAME);
+        connect(config.application_name(application_name)).await
+    }
+}
+
+/// The seed as a bigint of SQL, whose lowest bits are free for a salt.
+fn salted(seed: u64) -> String {
+    seed.wrapping_mul(1 << 7).cast_signed().to_string()
 }
 
 fn data(sizes: Sizes) -> String {
@@ -163,25 +181,14 @@ fn data(sizes: Sizes) -> String {
         .replace("{messages}", &sizes.messages.to_string())
 }
 
-async fn connect(
-    cluster: &Cluster,
-    datname: &str,
-    user: &str,
-    application_name: &str,
-) -> Result<Client, tokio_postgres::Error> {
+async fn administer(cluster: &Cluster, datname: &str) -> Result<Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
-    if user == SUPERUSER {
-        config.host_path(cluster.folder());
-    } else {
-        config.host("127.0.0.1");
-    }
-    let (client, connection) = config
-        .port(cluster.port())
-        .user(user)
-        .dbname(datname)
-        .application_name(application_name)
-        .connect(NoTls)
-        .await?;
+    config.host_path(cluster.folder()).port(cluster.port()).user(SUPERUSER).dbname(datname);
+    connect(config.application_name("distro-setup")).await
+}
+
+async fn connect(config: &tokio_postgres::Config) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = config.connect(NoTls).await?;
     // It ends with its client.
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -189,4 +196,32 @@ async fn connect(
         }
     });
     Ok(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_the_largest_scale_no_product_of_two_numbers_leaves_the_integers() {
+        let sql = data(Sizes::at(100.0));
+        let mut products = 0;
+        for (at, _) in sql.match_indices(" * ") {
+            let left: String = sql[..at].chars().rev().take_while(char::is_ascii_digit).collect();
+            let right: String = sql[at + 3..].chars().take_while(char::is_ascii_digit).collect();
+            let left = left.chars().rev().collect::<String>().parse::<i64>();
+            if let (Ok(left), Ok(right)) = (left, right.parse::<i64>()) {
+                products += 1;
+                assert!(left * right <= i64::from(i32::MAX), "{left} * {right}");
+            }
+        }
+        assert!(products > 10, "{products}");
+    }
+
+    #[test]
+    fn neighbouring_seeds_share_no_salted_number() {
+        let salted = |seed| salted(seed).parse::<i64>().unwrap();
+        assert_eq!(salted(3) - salted(2), 128);
+        assert_eq!(salted(u64::MAX), -128);
+    }
 }

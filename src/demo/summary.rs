@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::stage::DATNAME;
 use crate::sample::Sampler;
 use crate::state::{ServerSnapshot, Snapshot};
+use crate::track::statements::Shown;
 
 /// Compares snapshots and says what happened between.
 #[derive(Debug, Default)]
@@ -20,11 +22,14 @@ struct Reading {
     at: f64,
 }
 
+/// Role and queryid: the agent sees the statements of several roles, its own among them.
+type Key = (Arc<str>, i64);
+
 #[derive(Clone, Debug)]
 struct Totals {
     calls: Reading,
     commits: Reading,
-    statements: HashMap<i64, f64>,
+    statements: HashMap<Key, f64>,
 }
 
 impl Summary {
@@ -74,18 +79,20 @@ impl Totals {
         Some(Self {
             calls: Reading::of(server, Sampler::Statements, calls)?,
             commits: Reading::of(server, Sampler::Database, commits)?,
-            statements: view.shown.iter().map(|s| (s.queryid, s.total.exec_seconds)).collect(),
+            statements: view.shown.iter().map(|s| (key(s), s.total.exec_seconds)).collect(),
         })
     }
 }
 
 /// The three statements with most time since `last`, with their share of it.
 fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, String)> {
-    let mut grown: Vec<(f64, i64)> = now
+    let mut grown: Vec<(f64, &Shown)> = server
         .statements
+        .shown
         .iter()
-        .map(|(queryid, seconds)| {
-            (seconds - last.statements.get(queryid).unwrap_or(&0.0), *queryid)
+        .map(|shown| {
+            let seconds = |totals: &Totals| *totals.statements.get(&key(shown)).unwrap_or(&0.0);
+            (seconds(now) - seconds(last), shown)
         })
         .collect();
     let all: f64 = grown.iter().map(|(seconds, _)| seconds).sum();
@@ -94,10 +101,60 @@ fn heaviest(server: &ServerSnapshot, last: &Totals, now: &Totals) -> Vec<(f64, S
         .into_iter()
         .take(3)
         .filter(|(seconds, _)| *seconds > 0.0)
-        .map(|(seconds, queryid)| {
-            let shown = server.statements.shown.iter().find(|s| s.queryid == queryid);
-            let query = shown.and_then(|s| s.query.as_deref()).unwrap_or("(text not read yet)");
+        .map(|(seconds, shown)| {
+            let query = shown.query.as_deref().unwrap_or("(text not read yet)");
             (100.0 * seconds / all, query.chars().take(100).collect())
         })
         .collect()
+}
+
+fn key(shown: &Shown) -> Key {
+    (Arc::clone(&shown.usename), shown.queryid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::statements::Counters;
+    use crate::state::{Connection, Databases};
+    use crate::track::statements::{Shown, View};
+
+    fn server(statements: &[(&str, i64, f64)]) -> ServerSnapshot {
+        let shown = statements.iter().map(|&(usename, queryid, exec_seconds)| Shown {
+            datname: DATNAME.into(),
+            usename: usename.into(),
+            queryid,
+            query: Some(format!("{queryid} of {usename}").into()),
+            series: Counters::default(),
+            total: Counters { exec_seconds, ..Counters::default() },
+            leaving: false,
+        });
+        ServerSnapshot {
+            name: "demo".into(),
+            connection: Arc::new(Connection::Starting),
+            statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
+            databases: Arc::new(Databases::default()),
+            samplers: Arc::default(),
+            spending: None,
+        }
+    }
+
+    #[test]
+    fn the_same_statement_of_two_roles_is_two() {
+        let totals = |statements: &[(&str, i64, f64)]| Totals {
+            calls: Reading { count: 0, at: 0.0 },
+            commits: Reading { count: 0, at: 0.0 },
+            statements: statements
+                .iter()
+                .map(|&(usename, queryid, seconds)| ((usename.into(), queryid), seconds))
+                .collect(),
+        };
+        let last = [("erp", 1, 10.0), ("erp", 2, 1.0), ("postgres", 1, 5.0)];
+        let now = [("erp", 1, 13.0), ("erp", 2, 2.0), ("postgres", 1, 5.0)];
+        let said: Vec<String> = heaviest(&server(&now), &totals(&last), &totals(&now))
+            .iter()
+            .map(|(share, query)| format!("{share:.0} % {query}"))
+            .collect();
+        assert_eq!(said, ["75 % 1 of erp", "25 % 2 of erp"]);
+    }
 }

@@ -89,6 +89,8 @@ pub struct Server {
 /// One sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
+    /// When it was read, by the server's clock.
+    pub read_at: SystemTime,
     /// The server.
     pub server: Server,
     /// Its databases, in the order of their oids.
@@ -123,14 +125,15 @@ impl Reader {
 
     /// Reads them.
     pub async fn read(&self, client: &Client) -> Result<Sample, SampleError> {
-        let server = decode_server(&client.query_one(&self.server, &[]).await?)?;
+        let row = client.query_one(&self.server, &[]).await?;
+        let (server, read_at) = (decode_server(&row)?, row.try_get(8)?);
         let rows = client.query(&self.databases, &[]).await?;
         let databases = rows.iter().map(decode_database).collect::<Result<_, _>>()?;
         let mut roles = Vec::new();
         for row in client.query(&self.roles, &[]).await? {
             roles.push((row.try_get(0)?, row.try_get::<_, Lossy>(1)?.0));
         }
-        Ok(Sample { server, databases, roles })
+        Ok(Sample { read_at, server, databases, roles })
     }
 }
 

@@ -13,4 +13,5 @@ select
     select count(*)
     from pg_catalog.pg_stat_get_activity(null) a
     where a.datid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
-  )
+  ),
+  clock_timestamp()

@@ -85,6 +85,42 @@ impl Server {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
+    /// Listens on another address instead; on an error it is where it was.
+    pub fn move_to(
+        &mut self,
+        address: SocketAddr,
+        board: &Board,
+        writer: &Weak<()>,
+    ) -> Result<(), ServeError> {
+        let start = |address| Self::start(address, Arc::clone(board), Weak::clone(writer));
+        match start(address) {
+            Ok(there) => *self = there,
+            // The port may be taken by ourselves: `0.0.0.0` and `127.0.0.1` exclude each other.
+            Err(_) if address.port() == self.address.port() => {
+                self.stop();
+                let moved = start(address);
+                let back = || start(self.address);
+                let (there, result) = match moved {
+                    Ok(there) => (there, Ok(())),
+                    Err(error) => (back()?, Err(error)),
+                };
+                *self = there;
+                return result;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the HTTP thread had ended by a panic");
+        }
+    }
+
     /// The address listened on (with the port chosen, if it was 0).
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -94,12 +130,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the HTTP thread had ended by a panic");
-        }
+        self.stop();
     }
 }
 

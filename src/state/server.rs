@@ -66,8 +66,10 @@ impl Server {
     fn fold(&mut self, at: Moment, sampled: Sampled) {
         match sampled {
             Sampled::Database(sample) => {
-                self.names.learn(&sample);
-                self.databases.apply(&sample, &self.names);
+                self.names.learn(&sample, at.elapsed);
+                if self.databases.apply(&sample, &self.names) {
+                    self.statements.rebase();
+                }
                 self.databases_view = Arc::new(Databases {
                     server: Some(sample.server),
                     shown: self.databases.shown().clone(),

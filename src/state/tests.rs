@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::sample::{Moment, Outcome, Sampler, statements};
+use crate::sample::{Moment, Outcome, Sampler, database, statements};
 
 fn event(server: &str, what: What) -> Event {
     let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
@@ -67,4 +67,43 @@ fn adding_a_server_again_keeps_its_counters() {
     state.apply(event("a", ran(Ok(Sampled::Statements(statements::Sample::default())))));
     state.apply(event("a", added()));
     assert_eq!(state.snapshot().servers[0].samplers.records.len(), 1);
+}
+
+fn facts(started: u64) -> What {
+    let seconds = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let server = database::Server {
+        version: "13.23".into(),
+        version_num: 130_023,
+        start_time: seconds(started),
+        in_recovery: false,
+        max_connections: 100,
+        reserved_connections: 3,
+        statements_max: 5_000,
+        connections: 1,
+    };
+    ran(Ok(Sampled::Database(Box::new(database::Sample {
+        read_at: seconds(1_000),
+        server,
+        databases: vec![],
+        roles: vec![],
+    }))))
+}
+
+/// Before PostgreSQL 14 nothing in the statements themselves tells.
+#[test]
+fn after_a_fail_over_the_other_servers_statements_are_a_new_base() {
+    let statement = |calls| {
+        let key = statements::Key { userid: 10, dbid: 1, queryid: Some(1), toplevel: true };
+        let counters = statements::Counters { calls, ..statements::Counters::default() };
+        let statements = vec![statements::Statement { key, since: None, counters }];
+        ran(Ok(Sampled::Statements(statements::Sample { statements, info: None })))
+    };
+    let mut state = State::default();
+    state.apply(event("a", added()));
+    for what in [facts(10), statement(5), facts(10), statement(7), facts(500), statement(9_000)] {
+        state.apply(event("a", what));
+    }
+    let view = state.snapshot().servers[0].statements.clone();
+    assert_eq!(view.other.iter().map(|(_, counters)| counters.calls).sum::<u64>(), 2);
+    assert_eq!(view.counts.rebased, 1);
 }

@@ -12,7 +12,7 @@ const MAX_STRETCH: f64 = 60.0;
 
 /// What sampling one server costs, and how far intervals must be stretched to afford it.
 ///
-/// The demand is the sum over the samplers of mean cost divided by configured interval, in cores;
+/// The demand is the sum over the samplers of mean cost divided by interval, in cores;
 /// when it is above the budget, every interval is multiplied by demand / budget.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -33,13 +33,17 @@ impl Budget {
         Self { limit, samplers: BTreeMap::new() }
     }
 
-    /// Notes that a run took this long, for a sampler configured to run at this interval.
+    /// Notes that a run took this long, for a sampler that runs at this interval unless stretched.
     pub fn spent(&mut self, sampler: Sampler, interval: Duration, took: Duration) {
         let seconds = took.as_secs_f64();
-        self.samplers
-            .entry(sampler)
-            .and_modify(|cost| cost.mean_seconds += NEWEST * (seconds - cost.mean_seconds))
-            .or_insert(Cost { interval, mean_seconds: seconds });
+        let cost = self.samplers.entry(sampler).or_insert(Cost { interval, mean_seconds: seconds });
+        cost.interval = interval;
+        cost.mean_seconds += NEWEST * (seconds - cost.mean_seconds);
+    }
+
+    /// Notes that a sampler has nothing to ask for: what it cost before is no demand.
+    pub fn rests(&mut self, sampler: Sampler) {
+        self.samplers.remove(&sampler);
     }
 
     /// The budget in cores.
@@ -48,7 +52,7 @@ impl Budget {
         self.limit
     }
 
-    /// What the configured intervals would cost, in cores.
+    /// What sampling would cost without stretching, in cores.
     #[must_use]
     pub fn demand(&self) -> f64 {
         self.samplers.values().map(|c| c.mean_seconds / c.interval.as_secs_f64().max(1e-3)).sum()
@@ -84,5 +88,13 @@ mod tests {
             budget.spent(Sampler::Statements, interval, Duration::from_millis(8));
         }
         assert!((budget.stretch() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_sampler_that_runs_more_rarely_demands_less() {
+        let mut budget = Budget::new(0.01);
+        budget.spent(Sampler::Texts, Duration::from_secs(60), Duration::from_secs(2));
+        budget.spent(Sampler::Texts, Duration::from_secs(120), Duration::from_secs(2));
+        assert!((budget.demand() - 2.0 / 120.0).abs() < 1e-9);
     }
 }

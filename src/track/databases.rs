@@ -17,30 +17,46 @@ pub struct Database {
     pub connections: u32,
     /// Connections allowed by `datconnlimit`.
     pub connection_limit: Option<u32>,
-    /// Statistics resets seen.
+    /// Statistics resets seen, and fail-overs to another server's statistics.
     pub resets: u64,
 }
 
 /// The databases of one server, by label.
 #[derive(Debug, Default)]
 pub struct Databases {
-    begun: bool,
+    last_server: Option<Seen>,
     last: HashMap<u32, (Option<SystemTime>, Counters)>,
     shown: BTreeMap<Arc<str>, Database>,
 }
 
+/// When a server had started, and when that was read, both by its own clock.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    start_time: SystemTime,
+    read_at: SystemTime,
+}
+
 impl Databases {
-    /// Folds one sample in. `names` must have learnt from it.
-    pub fn apply(&mut self, sample: &Sample, names: &Names) {
+    /// Folds one sample in. `names` must have learnt from it. Returns whether it is another
+    /// server's than the sample before (a fail-over): then it is only a new base.
+    pub fn apply(&mut self, sample: &Sample, names: &Names) -> bool {
         for database in self.shown.values_mut() {
             database.connections = 0;
+            database.connection_limit = None;
         }
+        let now = Seen { start_time: sample.server.start_time, read_at: sample.read_at };
+        let begun = self.last_server.is_some();
+        let elsewhere = self.last_server.is_some_and(|last| last.is_another_than(now));
         let mut last = HashMap::with_capacity(sample.databases.len());
         for seen in &sample.databases {
             let shown = self.shown.entry(names.datname(seen.dbid)).or_default();
             shown.connections += seen.connections;
-            shown.connection_limit = seen.connection_limit;
+            shown.connection_limit = seen.connection_limit.filter(|_| names.is_single(seen.dbid));
             let from = match self.last.get(&seen.dbid) {
+                _ if elsewhere => {
+                    shown.resets += 1;
+                    seen.counters
+                }
                 Some((reset, before)) => {
                     let restarted = *reset != seen.stats_reset || !before.at_most(&seen.counters);
                     // Before PostgreSQL 15 the first activity in a database sets its reset time.
@@ -48,14 +64,17 @@ impl Databases {
                     if restarted { Counters::default() } else { *before }
                 }
                 // A database made since the last sample counts from zero.
-                None if self.begun => Counters::default(),
+                None if begun => Counters::default(),
                 None => seen.counters,
             };
             shown.counters.add(&seen.counters.since(&from));
             last.insert(seen.dbid, (seen.stats_reset, seen.counters));
         }
+        let labels = names.labels();
+        self.shown.retain(|label, _| labels.contains(&**label));
         self.last = last;
-        self.begun = true;
+        self.last_server = Some(now);
+        elsewhere
     }
 
     /// By label `datname`.
@@ -65,13 +84,21 @@ impl Databases {
     }
 }
 
+impl Seen {
+    /// A server that was restarted has started after it was last read.
+    fn is_another_than(self, now: Self) -> bool {
+        now.start_time != self.start_time && now.start_time <= self.read_at
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::database::{Database as Seen, Server};
+    use crate::sample::database::{Database as Row, Server};
 
     fn sample(databases: &[(u32, &str, Option<u64>, u64)]) -> Sample {
         Sample {
+            read_at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(100),
             server: Server {
                 version: "15.18".into(),
                 version_num: 150_018,
@@ -84,7 +111,7 @@ mod tests {
             },
             databases: databases
                 .iter()
-                .map(|&(dbid, name, reset, commits)| Seen {
+                .map(|&(dbid, name, reset, commits)| Row {
                     dbid,
                     datname: name.into(),
                     stats_reset: reset
@@ -101,7 +128,7 @@ mod tests {
     fn fold(samples: &[Sample], max: usize) -> Databases {
         let (mut names, mut databases) = (Names::new(max), Databases::default());
         for sample in samples {
-            names.learn(sample);
+            names.learn(sample, std::time::Duration::ZERO);
             databases.apply(sample, &names);
         }
         databases
@@ -135,5 +162,25 @@ mod tests {
         assert_eq!(databases.shown()["a"].counters.commits, 10);
         assert_eq!(databases.shown()["other"].counters.commits, 20);
         assert_eq!(databases.shown()["other"].connections, 4);
+    }
+
+    #[test]
+    fn the_counters_of_another_server_are_a_new_base_and_not_growth() {
+        let mut standby = sample(&[(5, "erp", Some(9), 80)]);
+        // It ran already when the first was last read: it is no restart.
+        standby.server.start_time += std::time::Duration::from_secs(50);
+        let mut later = standby.clone();
+        later.databases[0].counters.commits = 83;
+        let first = sample(&[(5, "erp", Some(1), 100)]);
+        let databases = fold(&[first, standby, later], 9);
+        assert_eq!(databases.shown()["erp"].counters.commits, 3);
+        assert_eq!(databases.shown()["erp"].resets, 1);
+    }
+
+    #[test]
+    fn other_has_no_limit_of_connections_of_its_own() {
+        let mut both = sample(&[(5, "a", None, 0), (6, "b", None, 0), (7, "c", None, 0)]);
+        both.databases[2].connection_limit = Some(3);
+        assert_eq!(fold(&[both], 1).shown()["other"].connection_limit, None);
     }
 }

@@ -163,6 +163,30 @@ async fn sighup_takes_up_a_good_config_and_keeps_the_old_one_for_a_bad_one() {
 }
 
 #[tokio::test]
+async fn sighup_takes_up_the_level_of_the_log_and_tells_warnings() {
+    let cluster = cluster(&Options::default()).await;
+    let port = free_port();
+    let with = |level: &str, name: &str, password: &str| {
+        format!(
+            "listen = '127.0.0.1:{port}'\nlog.level = '{level}'\n[[server]]\nname = '{name}'\nhost = '127.0.0.1'\nport = {}\n{password}",
+            cluster.port()
+        )
+    };
+    let config = file(&with("warn", "before", ""));
+    let running = Running::start(config.path(), port);
+    running.until("up", |m| m.contains("erpscope_up{server=\"before\"} 1")).await;
+    let absent = "password_file = '/nowhere/password'\n";
+    std::fs::write(config.path(), with("info", "after", absent)).unwrap();
+    running.signal(Signal::SIGHUP);
+    running.until("reloaded", |m| m.contains("reason=\"password_source\"")).await;
+    let written = running.stop();
+    for part in ["the config was reloaded", "it is looked for at each connection"] {
+        assert!(written.contains(part), "{part} in {written}");
+    }
+    assert!(!written.contains("serving"), "said before the level was changed: {written}");
+}
+
+#[tokio::test]
 async fn no_secret_is_ever_written() {
     const SECRETS: [&str; 4] = ["hunter2-file", "hunter2-url", "hunter2-right", "hunter2-literal"];
     let cluster = cluster(
@@ -249,6 +273,27 @@ async fn a_message_is_written_once_and_not_once_a_try() {
     assert!(cluster.log().matches("password authentication failed").count() >= 3);
     let written = running.stop();
     assert_eq!(written.matches("does not accept the password").count(), 1, "{written}");
+}
+
+#[tokio::test]
+async fn locks_of_one_server_are_told_when_another_is_down() {
+    let cluster = cluster(&Options::default()).await;
+    let config = file(&format!(
+        "[[server]]\nname = 'good'\nhost = '127.0.0.1'\nport = {}\n[[server]]\nname = 'down'\nhost = '127.0.0.1'\nport = 1\n",
+        cluster.port()
+    ));
+    let config = config.path().to_str().unwrap().to_owned();
+    let output = erpscope(&["locks", "--config", &config]).output().unwrap();
+    let words = text(&output);
+    assert!(!output.status.success());
+    assert!(
+        words.contains("good: nobody waits for a lock") && words.contains("down: cannot connect"),
+        "{words}"
+    );
+    let output = erpscope(&["locks", "--format", "json", "--config", &config]).output().unwrap();
+    let answers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers[0]["victims"], 0);
+    assert!(answers[1]["error"].as_str().unwrap().contains("cannot connect"));
 }
 
 #[tokio::test]

@@ -44,6 +44,63 @@ async fn the_same_seed_makes_the_same_rows_and_another_seed_others() {
 }
 
 #[tokio::test]
+async fn every_seed_makes_rows() {
+    for seed in [9_300_000_000_000_000, u64::MAX] {
+        if let Err(error) = Stage::set(&options(seed), |_| {}).await {
+            panic!("seed {seed}: {error}");
+        }
+    }
+}
+
+/// The sum of all moments of a table, whatever zone they are shown in.
+async fn moments(zone: &str) -> String {
+    use std::io::{BufRead, BufReader};
+    let mut child = demo(&["--scale", "0.01", "--no-load"]).env("TZ", zone).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines
+        .map(|line| line.split_once("the ERP:").map(|(_, url)| url.trim().to_owned()))
+        .find_map(|url| url)
+        .unwrap();
+    let client = session(&url).await;
+    let sql = "select sum(extract(epoch from created_at))::text from party_party";
+    let sum = client.query_one(sql, &[]).await.unwrap().get(0);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    assert!(child.wait().is_ok());
+    sum
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_rows_in_every_time_zone() {
+    assert_eq!(moments("UTC").await, moments("America/New_York").await);
+}
+
+#[tokio::test]
+async fn a_worker_whose_session_is_ended_comes_back() {
+    let stage = Stage::set(&options(1), |_| {}).await.unwrap();
+    let load = Load::start(&stage, 1).await.unwrap();
+    let client = session(&stage.cluster.url("distro")).await;
+    let others = "from pg_stat_activity where usename = 'erp'";
+    let count = format!("select count(*) {others}");
+    let before: i64 = client.query_one(&count, &[]).await.unwrap().get(0);
+    assert_eq!(before, 15);
+    client
+        .query(&format!("select pg_terminate_backend(pid) {others} and application_name in ('distro-stock', 'distro-jobs')"), &[])
+        .await
+        .unwrap();
+    let mut sessions = 0;
+    for _ in 0..600 {
+        sessions = client.query_one(&count, &[]).await.unwrap().get(0);
+        if sessions == before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let tallies = load.stop().await;
+    assert_eq!(sessions, before, "{tallies:?}");
+    assert_eq!(tallies["distro-stock"].failures + tallies["distro-jobs"].failures, 5);
+}
+
+#[tokio::test]
 async fn every_worker_works_and_the_server_complains_of_nothing() {
     let stage = Stage::set(&options(1), |_| {}).await.unwrap();
     let load = Load::start(&stage, 1).await.unwrap();

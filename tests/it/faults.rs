@@ -290,6 +290,43 @@ async fn texts_that_take_too_long_are_asked_for_more_rarely_and_counters_go_on()
 }
 
 #[tokio::test]
+async fn texts_that_nobody_asks_for_any_more_are_no_demand() {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create schema slow; alter extension pg_stat_statements set schema slow; \
+             alter view slow.pg_stat_statements rename to real_view; \
+             create view slow.pg_stat_statements as select userid, dbid, queryid, query from (select pg_sleep(0.5) offset 0) s, slow.real_view; \
+             grant usage on schema slow to erpscope; grant select on all tables in schema slow to erpscope",
+        )
+        .await
+        .unwrap();
+    let rig = Rig::start(config(vec![server(&cluster)]));
+    rig.until("texts cost much", |s| s.spending.is_some_and(|spent| spent.demand > 0.4)).await;
+    rig.until("all texts are known", |s| s.statements.wanted.is_empty()).await;
+    rig.until("and no demand", |s| s.spending.is_some_and(|spent| spent.demand < 0.3)).await;
+    rig.agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_can_open_the_same_port_wider_and_narrower() {
+    let mut rig = Rig::start(config(vec![]));
+    let port = rig.agent.address().port();
+    for listen in [[0, 0, 0, 0], [127, 0, 0, 1], [127, 0, 0, 2]] {
+        let wider = erpscope::config::Config { listen: (listen, port).into(), ..config(vec![]) };
+        rig.agent.reload(wider).await.unwrap();
+        assert_eq!(rig.agent.address(), (listen, port).into());
+        assert_eq!(rig.get("/healthz").await.0, 200);
+    }
+    let _taken = std::net::TcpListener::bind(("127.0.0.3", port)).unwrap();
+    let all = erpscope::config::Config { listen: ([0, 0, 0, 0], port).into(), ..config(vec![]) };
+    assert!(rig.agent.reload(all).await.is_err());
+    assert_eq!(rig.get("/healthz").await.0, 200, "where it was");
+    rig.agent.stop().await;
+}
+
+#[tokio::test]
 async fn reload_adds_removes_and_keeps_servers() {
     let first = cluster(&Options::default()).await;
     let second = cluster(&Options::default()).await;

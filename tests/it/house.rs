@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("agent", &["config", "pg", "sample", "track", "state", "serve"]),
     ("check", &["config", "pg"]),
     ("locks", &["config", "erp", "pg", "sample", "export"]),
-    ("demo", &["config", "sample", "state", "agent"]),
+    ("demo", &["config", "sample", "track", "state", "agent"]),
 ];
 
 /// Says which part may call what: clocks, tasks and sockets belong to few.

@@ -17,6 +17,8 @@ mod house;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sample;

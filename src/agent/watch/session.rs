@@ -107,10 +107,10 @@ impl Sampling {
             }
             if !self.lacking.is_empty() && now >= probe_at {
                 probe_wait = (probe_wait * 2).min(PROBE_AGAIN.1);
-                probe_at = now + probe_wait;
                 if self.has_changed(watch).await {
                     return ControlFlow::Continue(Ended::Changed);
                 }
+                probe_at = watch.clock.now().elapsed + probe_wait;
             }
             let Some((sampler, due)) = self.schedule.first() else {
                 tokio::time::sleep(LOOK).await;
@@ -150,6 +150,7 @@ impl Sampling {
         let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
+                self.budget.rests(sampler);
                 return ControlFlow::Continue(None);
             }
             Ok(Ok(Some(sample))) => Ok(sample),
@@ -210,22 +211,28 @@ impl Sampling {
         let interval = match sampler {
             Sampler::Database => watch.database.interval,
             Sampler::Statements => watch.statements.interval,
-            Sampler::Texts => watch.statements.texts_interval,
+            Sampler::Texts => self.texts_interval(watch, outcome),
         };
         self.budget.spent(sampler, interval, took);
         let mut wait = interval.mul_f64(self.budget.stretch());
         if sampler == Sampler::Texts {
-            self.texts_failed = if outcome == Outcome::Ok { 0 } else { self.texts_failed + 1 };
-            wait = wait.saturating_mul(1 << self.texts_failed.min(10));
             wait = wait.min(LONGEST_TEXTS_WAIT.max(interval));
         }
         self.schedule.plan(sampler, began + wait);
     }
 
+    fn texts_interval(&mut self, watch: &Watch, outcome: Outcome) -> Duration {
+        self.texts_failed = if outcome == Outcome::Ok { 0 } else { self.texts_failed + 1 };
+        let configured = watch.statements.texts_interval;
+        let rarer = configured.saturating_mul(1 << self.texts_failed.min(10));
+        rarer.min(LONGEST_TEXTS_WAIT.max(configured))
+    }
+
+    /// Silence counts as no change: the next sampler will find out what it means.
     async fn has_changed(&self, watch: &Watch) -> bool {
-        match pg::probe(&watch.server, &self.session).await {
+        match probe(watch, &self.session).await {
             Ok(found) => lacking(&found) != self.lacking,
-            Err(error) => {
+            Err((_, error)) => {
                 tracing::debug!(server = %watch.name, "cannot probe again: {error}");
                 false
             }
@@ -240,7 +247,7 @@ async fn connect(watch: &Watch) -> Result<(Session, Capabilities), (&'static str
         pg::connect(server, datname).await.map_err(|error| (error.kind(), error.to_string()))
     };
     let session = connect(&server.dbname).await?;
-    let found = pg::probe(server, &session).await.map_err(|error| ("probe", error.to_string()))?;
+    let found = probe(watch, &session).await?;
     match &found.statements {
         Ok(extension) if extension.datname != session.datname() => {
             let there = connect(&extension.datname).await?;
@@ -248,6 +255,21 @@ async fn connect(watch: &Watch) -> Result<(Session, Capabilities), (&'static str
         }
         _ => Ok((session, found)),
     }
+}
+
+/// Probes, but not for ever: a network that has gone silent does not say so.
+async fn probe(watch: &Watch, session: &Session) -> Result<Capabilities, (&'static str, String)> {
+    let server = &watch.server;
+    // It may look into some databases.
+    let limit = (server.connect_timeout + server.statement_timeout) * 4 + NETWORK;
+    let Ok(found) = tokio::time::timeout(limit, pg::probe(server, session)).await else {
+        let name = &server.name;
+        return Err((
+            "timeout",
+            format!("finding out what server `{name}` can took over {limit:?}"),
+        ));
+    };
+    found.map_err(|error| ("probe", error.to_string()))
 }
 
 /// What the probe missed, one line each, for people.

@@ -115,6 +115,8 @@ impl Cluster {
             ("shared_preload_libraries", "pg_stat_statements"),
             ("track_io_timing", "on"),
             ("log_lock_waits", "on"),
+            // Not the machine's, which initdb takes: a day must be as long everywhere.
+            ("timezone", "UTC"),
             ("fsync", "off"),
             ("synchronous_commit", "off"),
             ("full_page_writes", "off"),

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -39,8 +40,15 @@ struct Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(leader) = self.leader {
-            let _gone = killpg(leader, Signal::SIGKILL);
+        let Some(leader) = self.leader else { return };
+        let _gone = killpg(leader, Signal::SIGKILL);
+        // One that is dying can still make a file, so the group must be gone before its folder is.
+        for _ in 0..200 {
+            let _reaped = waitpid(leader, Some(WaitPidFlag::WNOHANG));
+            if killpg(leader, None).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }

@@ -41,7 +41,7 @@ insert into stock_quant select i, 1 + (i - 1) % {products}, 1 + (i - 1) / {produ
 insert into stock_move
 select i, 1 + pick_few(i, 34, {products}), 1 + pick(i, 35, 400), 1 + pick(i, 36, 400), 1 + pick(i, 37, 40),
   -- Nearly all are done; the few that are open are what everyone looks for.
-  case when i > {moves} * 98 / 100 then (array['assigned','waiting','draft'])[1 + pick(i, 38, 3)] else 'done' end,
+  case when i > {moves} / 100 * 98 then (array['assigned','waiting','draft'])[1 + pick(i, 38, 3)] else 'done' end,
   'SO' || pick(i, 39, {orders}), null, pick(i, 40, {shipments}) + 1,
   timestamptz '2025-01-01 00:00+00' + i * (interval '365 days' / {moves}), timestamptz '2025-01-01 06:00+00' + i * (interval '365 days' / {moves})
 from generate_series(1, {moves}) i;

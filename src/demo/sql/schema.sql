@@ -56,12 +56,13 @@ create table bank_statement (id int, account_id int not null, stated_on date not
 create table job_queue (id bigint, kind text not null, payload jsonb not null, state text not null, priority int not null, attempts int not null default 0, created_at timestamptz not null default now(), started_at timestamptz, done_at timestamptz);
 create table job_schedule (id int, name text not null, every interval not null, next_at timestamptz not null);
 
--- A whole number from 0 to below the limit, the same for the same row, salt and seed.
+-- A whole number from 0 to below the limit, the same for the same row, salt and seed. The seed leaves
+-- room for the salt in its lowest bits.
 create function pick(row_number bigint, salt bigint, below bigint) returns bigint
 language sql immutable parallel safe as
-$$ select abs(hashint8extended(row_number, salt + {seed}::bigint * 1000) % below) $$;
+$$ select abs(hashint8extended(row_number, salt # ({seed})) % below) $$;
 
 -- The same, but the low numbers come far more often: a few products and customers make most of the business.
 create function pick_few(row_number bigint, salt bigint, below bigint) returns bigint
 language sql immutable parallel safe as
-$$ select floor(below * power(abs(hashint8extended(row_number, salt + {seed}::bigint * 1000) % 1000003) / 1000003.0::float8, 3))::bigint $$;
+$$ select floor(below * power(abs(hashint8extended(row_number, salt # ({seed})) % 1000003) / 1000003.0::float8, 3))::bigint $$;

@@ -2,6 +2,7 @@
 //! give one to each service.
 
 mod accounting;
+mod dice;
 mod jobs;
 mod offender;
 mod purchase;

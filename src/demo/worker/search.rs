@@ -8,13 +8,11 @@ use super::Work;
 pub(super) async fn look_up(work: &mut Work) -> Result<(), Error> {
     match work.any(5) {
         1 | 2 => {
-            let name = format!(
-                "%{} {}%",
-                ["technik", "handel", "logistik"]
-                    .get(usize::from(work.any(3) == 1))
-                    .unwrap_or(&"bau"),
-                "g"
-            );
+            let name = match work.any(3) {
+                1 => "%technik g%",
+                2 => "%handel g%",
+                _ => "%logistik g%",
+            };
             work.rows("select id, code, name from party_party where name ilike $1 and active order by name limit 20", &[&name]).await?;
         }
         3 => {

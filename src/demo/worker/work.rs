@@ -6,19 +6,20 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::dice::Dice;
 use crate::demo::stage::Sizes;
 
 /// A session which prepares each statement once, and a random source of its own.
 pub(in crate::demo) struct Work {
     client: Client,
     prepared: HashMap<&'static str, Statement>,
-    dice: fastrand::Rng,
+    dice: Dice,
     pub(super) sizes: Sizes,
 }
 
 impl Work {
     pub(in crate::demo) fn new(client: Client, seed: u64, sizes: Sizes) -> Self {
-        Self { client, prepared: HashMap::new(), dice: fastrand::Rng::with_seed(seed), sizes }
+        Self { client, prepared: HashMap::new(), dice: Dice::new(seed), sizes }
     }
 
     pub(super) async fn rows(
@@ -67,19 +68,27 @@ impl Work {
 
     /// A number from 1 to `most`, all alike.
     pub(super) fn any(&mut self, most: i64) -> i32 {
-        i32::try_from(self.dice.i64(1..=most.max(1))).unwrap_or(1)
+        self.dice.any(most)
     }
 
     /// A number from 1 to `most`; the low ones come far more often.
     pub(super) fn usual(&mut self, most: i64) -> i32 {
-        let part = self.dice.f64().powi(3);
-        #[expect(clippy::cast_possible_truncation, reason = "below `most`")]
-        let pick = (part * most as f64) as i64;
-        i32::try_from(pick + 1).unwrap_or(1)
+        self.dice.usual(most)
     }
 
     /// From half to one and a half of `mean`.
     pub(in crate::demo) fn pause(&mut self, mean: Duration) -> Duration {
-        mean.mul_f64(0.5 + self.dice.f64())
+        self.dice.pause(mean)
+    }
+
+    /// Begins the next turn.
+    pub(in crate::demo) fn next_turn(&mut self) {
+        self.dice.next_turn();
+    }
+
+    /// Goes on with another session.
+    pub(in crate::demo) fn go_on_with(&mut self, client: Client) {
+        self.client = client;
+        self.prepared.clear();
     }
 }

@@ -184,7 +184,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_database_resets_total",
-        help: "Resets of a database's statistics that were seen.",
+        help: "Resets of a database's statistics that were seen, and fail-overs to another server's.",
         kind: Kind::Counter,
         labels: &["datname"],
         rows: |server, out| each(server, out, |d| d.resets),

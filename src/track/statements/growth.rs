@@ -11,15 +11,19 @@ use crate::track::cumulative::Cumulative;
 #[derive(Debug, Default)]
 pub(super) struct Growth {
     begun: bool,
+    elsewhere: bool,
     entries: HashMap<Key, Entry>,
     info: Option<Info>,
     counts: Counts,
 }
 
+/// One entry, or the sum of several that cannot be told apart: hidden ones have no queryid, and
+/// extensions before 1.9 do not tell nested from top-level ones.
 #[derive(Debug)]
 struct Entry {
     since: Option<SystemTime>,
     counters: Counters,
+    is_sum: bool,
 }
 
 /// How a sample relates to the one before it.
@@ -39,40 +43,36 @@ impl Growth {
     pub(super) fn read(&mut self, sample: &Sample) -> Vec<(Key, Counters)> {
         let relation = self.relation(sample.info);
         self.count(sample, relation);
-        let had_hidden: HashSet<(u32, u32)> = self
-            .entries
+        let before = std::mem::replace(&mut self.entries, entries(sample));
+        let had_hidden: HashSet<(u32, u32)> = before
             .keys()
             .filter(|key| key.queryid.is_none())
             .map(|key| (key.userid, key.dbid))
             .collect();
-        let before = std::mem::take(&mut self.entries);
-        let mut growths = Vec::with_capacity(sample.statements.len());
-        for statement in &sample.statements {
-            let Key { userid, dbid, queryid, .. } = statement.key;
-            let entry = Entry { since: statement.since, counters: statement.counters };
-            if queryid.is_none() {
-                self.add_hidden(statement.key, &statement.counters);
-                continue;
-            }
-            let growth = match before.get(&statement.key) {
-                _ if relation == Relation::Base => Counters::default(),
-                _ if relation == Relation::Reset => entry.counters,
-                Some(last) if last.continues(&entry) => entry.counters.since(&last.counters),
-                Some(_) => {
-                    self.counts.entry_resets += 1;
-                    entry.counters
+        let mut growths = Vec::with_capacity(self.entries.len());
+        for (key, now) in &self.entries {
+            let growth = match (relation, before.get(key)) {
+                (Relation::Base, _) => Counters::default(),
+                (Relation::Continues, Some(last)) if last.continues(now) => {
+                    now.counters.since(&last.counters)
                 }
-                // It may have been there, hidden: the role has just been allowed to see it.
-                None if had_hidden.contains(&(userid, dbid)) => Counters::default(),
-                None => entry.counters,
+                (Relation::Continues, Some(last)) => {
+                    self.counts.entry_resets += 1;
+                    // A sum that went back has lost a part: its growth cannot be told.
+                    if last.is_sum || now.is_sum { Counters::default() } else { now.counters }
+                }
+                // It may have been there in another guise: the role has just been allowed, or
+                // forbidden, to see it.
+                (Relation::Continues, None)
+                    if key.queryid.is_none() || had_hidden.contains(&(key.userid, key.dbid)) =>
+                {
+                    Counters::default()
+                }
+                (Relation::Reset, _) | (Relation::Continues, None) => now.counters,
             };
-            growths.push((statement.key, growth));
-            self.entries.insert(statement.key, entry);
+            growths.push((*key, growth));
         }
-        if relation == Relation::Continues {
-            growths.extend(self.hidden_growth(&before));
-        }
-        self.begun = true;
+        (self.begun, self.elsewhere) = (true, false);
         growths
     }
 
@@ -80,8 +80,13 @@ impl Growth {
         self.counts
     }
 
+    /// The next sample is known to be another server's.
+    pub(super) fn rebase(&mut self) {
+        self.elsewhere = true;
+    }
+
     fn relation(&self, info: Option<Info>) -> Relation {
-        if !self.begun {
+        if !self.begun || self.elsewhere {
             return Relation::Base;
         }
         match (self.info, info) {
@@ -111,27 +116,26 @@ impl Growth {
             self.info = Some(now);
         }
     }
+}
 
-    fn add_hidden(&mut self, key: Key, counters: &Counters) {
-        self.entries
-            .entry(key)
-            .or_insert(Entry { since: None, counters: Counters::default() })
-            .counters
-            .add(counters);
-    }
-
-    /// A sum that went back has lost an entry: its growth cannot be told and is not guessed.
-    fn hidden_growth(&self, before: &HashMap<Key, Entry>) -> Vec<(Key, Counters)> {
-        self.entries
-            .iter()
-            .filter(|(key, _)| key.queryid.is_none())
-            .filter_map(|(key, now)| {
-                let last = before.get(key)?;
-                let grown = last.counters.at_most(&now.counters);
-                grown.then(|| (*key, now.counters.since(&last.counters)))
+fn entries(sample: &Sample) -> HashMap<Key, Entry> {
+    let mut entries: HashMap<Key, Entry> = HashMap::with_capacity(sample.statements.len());
+    for statement in &sample.statements {
+        let hidden = statement.key.queryid.is_none();
+        entries
+            .entry(statement.key)
+            .and_modify(|entry| {
+                entry.counters.add(&statement.counters);
+                entry.is_sum = true;
+                entry.since = None;
             })
-            .collect()
+            .or_insert(Entry {
+                since: statement.since.filter(|_| !hidden),
+                counters: statement.counters,
+                is_sum: hidden,
+            });
     }
+    entries
 }
 
 impl Entry {

@@ -11,12 +11,13 @@ mod growth;
 mod unit;
 mod view;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::growth::Growth;
-use self::unit::{Display, Unit};
+use self::unit::{Display, Labels, Unit};
 pub use self::view::{Shown, View};
 use super::cumulative::Cumulative;
 use super::names::Names;
@@ -79,6 +80,11 @@ impl Statements {
         self.top = top;
     }
 
+    /// The next sample is another server's (a fail-over): only a new base.
+    pub fn rebase(&mut self) {
+        self.growth.rebase();
+    }
+
     /// Folds one sample of counters in.
     pub fn apply(&mut self, at: Moment, sample: &Sample, names: &Names) {
         self.fade(at);
@@ -96,6 +102,8 @@ impl Statements {
         if first {
             self.weigh_history(sample);
         }
+        let labels = names.labels();
+        self.other.retain(|label, _| labels.contains(&**label));
         self.choose(at, names);
         self.forget(at);
         self.last = Some(at);
@@ -146,13 +154,13 @@ impl Statements {
             self.units.iter_mut().map(|(key, unit)| (*key, unit)).collect();
         // A fixed order: equal weights must not shuffle from sample to sample.
         order.sort_unstable_by_key(|(key, _)| *key);
-        let mut labels = HashSet::new();
+        let holders = holders(&mut order, names);
         let items: Vec<(top::Score, bool)> = order
-            .iter_mut()
-            .map(|(key, unit)| {
-                let shown = unit.display == Display::Single;
-                let free = unit.name(*key, names).is_some_and(|l| labels.insert((l, key.queryid)));
-                (if free { unit.score() } else { top::Score::default() }, shown)
+            .iter()
+            .zip(holders)
+            .map(|((_, unit), holds)| {
+                let score = if holds { unit.score() } else { top::Score::default() };
+                (score, unit.display == Display::Single)
             })
             .collect();
         let mut single = vec![false; order.len()];
@@ -203,6 +211,39 @@ impl Statements {
             self.units.remove(&key);
         }
     }
+}
+
+/// Which units hold the series of their labels. Several have the same labels when a role or
+/// database was made anew, or took another's name: the one that runs most holds the series, and
+/// goes on with it where the one before left it.
+fn holders(order: &mut [(TextKey, &mut Unit)], names: &Names) -> Vec<bool> {
+    let mut best: HashMap<(Labels, i64), usize> = HashMap::with_capacity(order.len());
+    for index in 0..order.len() {
+        let (before, rest) = order.split_at_mut(index);
+        let Some((key, unit)) = rest.first_mut() else { continue };
+        let Some(labels) = unit.name(*key, names) else { continue };
+        match best.entry((labels, key.queryid)) {
+            Entry::Vacant(place) => {
+                place.insert(index);
+            }
+            Entry::Occupied(mut place) => {
+                let Some((_, holder)) = before.get_mut(*place.get()) else { continue };
+                if unit.claim() > holder.claim() {
+                    unit.inherit(holder);
+                    place.insert(index);
+                } else {
+                    holder.inherit(unit);
+                }
+            }
+        }
+    }
+    let mut holds = vec![false; order.len()];
+    for index in best.into_values() {
+        if let Some(holds) = holds.get_mut(index) {
+            *holds = true;
+        }
+    }
+    holds
 }
 
 #[cfg(test)]

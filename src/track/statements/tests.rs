@@ -19,6 +19,11 @@ fn at(elapsed: u64) -> Moment {
 
 fn names() -> Names {
     let mut names = Names::new(10);
+    names.learn(&facts(), Duration::ZERO);
+    names
+}
+
+fn facts() -> Facts {
     let databases = [(1, "erp"), (2, "shop")].map(|(dbid, datname)| Database {
         dbid,
         datname: datname.into(),
@@ -27,7 +32,8 @@ fn names() -> Names {
         connections: 0,
         counters: crate::sample::database::Counters::default(),
     });
-    names.learn(&Facts {
+    Facts {
+        read_at: seconds(0),
         server: Server {
             version: String::new(),
             version_num: 150_000,
@@ -40,8 +46,7 @@ fn names() -> Names {
         },
         databases: databases.into(),
         roles: vec![(10, "odoo".into()), (11, "bi".into())],
-    });
-    names
+    }
 }
 
 fn key(queryid: i64) -> Key {
@@ -187,6 +192,37 @@ fn hidden_entries_are_summed_in_other_and_becoming_visible_adds_nothing() {
 }
 
 #[test]
+fn what_hidden_entries_did_since_a_reset_is_counted() {
+    let hidden = |reset, read_at, calls| Sample {
+        statements: vec![entry(Key { queryid: None, ..key(0) }, calls)],
+        info: Some(info(reset, read_at, 0)),
+    };
+    let mut fold = Fold::new(5);
+    fold.apply(0, &hidden(1, 100, 40));
+    let view = fold.apply(10, &hidden(105, 110, 6));
+    assert_eq!((sum(&view), view.counts.resets), (6, 1));
+}
+
+/// An extension older than the server (pg_upgrade leaves it so) has no column `toplevel`: with
+/// `track = all` two of its rows can be alike in everything but their counters.
+#[test]
+fn entries_that_an_old_extension_does_not_tell_apart_are_summed() {
+    let rows = |calls: &[u64]| Sample {
+        statements: calls.iter().map(|&calls| entry(key(1), calls)).collect(),
+        info: Some(info(1, 10, 0)),
+    };
+    let mut fold = Fold::new(5);
+    fold.apply(0, &rows(&[100, 7]));
+    let view = fold.apply(10, &rows(&[101, 8]));
+    assert_eq!((sum(&view), view.counts.entry_resets), (2, 0));
+    let view = fold.apply(20, &rows(&[8, 101]));
+    assert_eq!((sum(&view), view.counts.entry_resets), (2, 0), "in whatever order");
+    let view = fold.apply(30, &rows(&[9]));
+    assert_eq!((sum(&view), view.counts.entry_resets), (2, 1), "one was evicted: not guessed");
+    assert_eq!(sum(&fold.apply(40, &rows(&[10, 2]))), 5);
+}
+
+#[test]
 fn a_series_that_leaves_lingers_unchanged_and_goes_on_when_it_comes_back() {
     let mut fold = Fold::new(1);
     fold.apply(0, &sample(1, &[(1, 100), (2, 1)]));
@@ -231,6 +267,48 @@ fn texts_are_wanted_until_known_or_not_found_three_times() {
     fold.tracker.apply_texts(&nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 0);
     assert!(fold.tracker.view().shown[0].query.is_some(), "a known text is kept");
+}
+
+/// The same facts with other roles.
+fn rename(fold: &mut Fold, roles: &[(u32, &str)]) {
+    let mut facts = facts();
+    facts.roles = roles.iter().map(|(oid, name)| (*oid, (*name).to_owned())).collect();
+    fold.names.learn(&facts, Duration::ZERO);
+}
+
+fn of(userid: u32, calls: u64) -> Statement {
+    entry(Key { userid, ..key(1) }, calls)
+}
+
+fn run(fold: &mut Fold, elapsed: u64, statements: Vec<Statement>) -> View {
+    fold.apply(elapsed, &Sample { statements, info: Some(info(1, 10, 0)) })
+}
+
+#[test]
+fn a_role_made_anew_goes_on_with_the_series_of_its_name() {
+    let mut fold = Fold::new(5);
+    run(&mut fold, 0, vec![of(10, 100)]);
+    run(&mut fold, 10, vec![of(10, 103)]);
+    rename(&mut fold, &[(12, "odoo"), (11, "bi")]);
+    // The dropped role's entry is still there, and always will be.
+    run(&mut fold, 20, vec![of(10, 103), of(12, 50)]);
+    let view = run(&mut fold, 30, vec![of(10, 103), of(12, 57)]);
+    assert_eq!(calls(&view), BTreeMap::from([("1".into(), 10), ("other erp".into(), 50)]));
+    assert!(!view.shown[0].leaving);
+}
+
+#[test]
+fn no_two_series_are_ever_alike() {
+    let mut fold = Fold::new(5);
+    run(&mut fold, 0, vec![of(11, 100)]);
+    run(&mut fold, 10, vec![of(11, 103)]);
+    rename(&mut fold, &[(10, "bi"), (11, "bi_old")]);
+    for round in 2..5 {
+        let view = run(&mut fold, round * 10, vec![of(11, 103), of(10, round * 10)]);
+        assert_eq!(view.shown.len(), 1, "{view:?}");
+        assert!(view.shown[0].series.calls >= 3, "{view:?}");
+        assert_eq!(sum(&view), 3 + round * 10);
+    }
 }
 
 /// A server as the property test plays it.

@@ -119,6 +119,22 @@ impl Unit {
         };
     }
 
+    /// Its claim to a series that others of the same labels want, too: how much it has run of
+    /// late; between equals, who holds it.
+    pub(super) fn claim(&self) -> (f64, bool) {
+        let [_, calls, ..] = self.score;
+        (calls, self.display != Display::Other || self.was_shown())
+    }
+
+    /// Goes on with the series of another that has the same labels.
+    pub(super) fn inherit(&mut self, other: &mut Self) {
+        self.series.add(&std::mem::take(&mut other.series));
+        let display = std::mem::replace(&mut other.display, Display::Other);
+        if self.display == Display::Other {
+            self.display = display;
+        }
+    }
+
     pub(super) fn was_shown(&self) -> bool {
         self.series != Counters::default()
     }
