@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::mend::{self, RESTART, connect_to, quoted};
 use super::report::{Finding, Status};
 use crate::config::{Server, TlsMode};
 use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, StatStatementsMissing};
@@ -12,10 +13,11 @@ pub(super) struct Usage {
     pub(super) connections: Option<i64>,
     pub(super) entries: Option<i64>,
     pub(super) dealloc: Option<i64>,
+    /// Why the counters cannot be read.
     pub(super) unreadable: Option<String>,
+    /// Whether the role may not read the texts.
+    pub(super) texts_hidden: bool,
 }
-
-const RESTART: &str = "-- then restart the server";
 
 fn finding(capability: &'static str, needed: bool, seen: impl Into<String>) -> Finding {
     Finding {
@@ -56,32 +58,8 @@ pub(super) fn assess_connection(server: &Server, result: Result<(), &ConnectErro
         Err(error) => finding("connection", true, error.to_string()).but(
             Status::Missing,
             "Nothing can be seen without a connection.",
-            connection_mend(server, error),
+            mend::connection(server, error),
         ),
-    }
-}
-
-fn connection_mend(server: &Server, error: &ConnectError) -> Vec<String> {
-    let role = quoted(&server.user);
-    match error.kind() {
-        "password" => {
-            vec![format!("\\password {role}   -- in psql, then put the same into password_file")]
-        }
-        "not_allowed" => vec![
-            format!("alter role {role} login;"),
-            format!(
-                "# in pg_hba.conf, then `select pg_reload_conf();`\nhost all {role} <address of the agent>/32 scram-sha-256"
-            ),
-        ],
-        "slots" => vec![
-            format!("alter role {role} connection limit 10;"),
-            format!("grant pg_use_reserved_connections to {role};   -- PostgreSQL 16 and later"),
-        ],
-        "database" => {
-            vec![format!("dbname = \"postgres\"   # in the config, instead of {:?}", server.dbname)]
-        }
-        "tls" => vec!["sslmode = \"prefer\"   # or mend the server's certificate".to_owned()],
-        _ => Vec::new(),
     }
 }
 
@@ -123,10 +101,14 @@ fn version(found: &Capabilities) -> Finding {
 fn tls(server: &Server, found: &Capabilities) -> Finding {
     let local = server.host.starts_with('/')
         || ["localhost", "127.0.0.1", "::1"].contains(&server.host.as_str());
-    match (found.tls, server.tls.mode) {
-        (true, TlsMode::VerifyFull | TlsMode::VerifyCa) => {
-            finding("tls", false, "encrypted, certificate checked")
-        }
+    // As in libpq: an authority to trust makes `require` the same as `verify-ca`.
+    let is_checked = match server.tls.mode {
+        TlsMode::VerifyFull | TlsMode::VerifyCa => true,
+        TlsMode::Require => server.tls.root_cert.is_some(),
+        TlsMode::Prefer | TlsMode::Disable => false,
+    };
+    match (found.tls, is_checked) {
+        (true, true) => finding("tls", false, "encrypted, certificate checked"),
         (true, _) if local => finding("tls", false, "encrypted"),
         (true, _) => finding("tls", false, "encrypted, but anyone may be at the other end").but(
             Status::Degraded,
@@ -165,7 +147,7 @@ fn role(server: &Server, found: &Capabilities) -> Finding {
         .but(
             Status::Missing,
             "Others' statements and sessions are hidden: who blocks whom cannot be told.",
-            [format!("grant pg_monitor to {role};")],
+            mend::monitor(found.version_num / 10_000, &role),
         )
 }
 
@@ -187,12 +169,16 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
             );
         }
         Err(error @ StatStatementsMissing::NotPreloaded) => {
-            let libraries = found.settings.get("shared_preload_libraries").unwrap_or_default();
+            let Some(libraries) = found.settings.get("shared_preload_libraries") else {
+                let mend = "-- which libraries must stay loaded is hidden from the role: mend \
+                            pg_monitor, then run `erpscope check` again";
+                return missing(vec![mend.to_owned()], error);
+            };
             let all =
                 if libraries.is_empty() { NAME.to_owned() } else { format!("{libraries}, {NAME}") };
             return missing(
                 vec![
-                    format!("alter system set shared_preload_libraries = {};", list(&all)),
+                    format!("alter system set shared_preload_libraries = {};", mend::list(&all)),
                     RESTART.to_owned(),
                     format!(
                         "create extension if not exists {NAME};   -- in database {:?}",
@@ -203,40 +189,30 @@ fn statements(server: &Server, found: &Capabilities, usage: &Usage) -> Vec<Findi
             );
         }
         Err(error @ StatStatementsMissing::NotCreated(datname)) => {
-            return missing(
-                vec![format!("\\connect {}", quoted(datname)), format!("create extension {NAME};")],
-                error,
-            );
+            return missing(vec![connect_to(datname), format!("create extension {NAME};")], error);
         }
         Err(error @ StatStatementsMissing::Unreadable { datname, schema, .. }) => {
-            let (schema, role) = (quoted(schema), quoted(&server.user));
-            return missing(
-                vec![
-                    format!("\\connect {}", quoted(datname)),
-                    format!("grant usage on schema {schema} to {role};"),
-                    format!("grant execute on all functions in schema {schema} to {role};"),
-                ],
-                error,
-            );
+            return missing(mend::grants(server, datname, schema, false), error);
         }
     };
     let seen = format!("version {} in database {:?}", extension.extversion, extension.datname);
-    let mut findings = vec![match &usage.unreadable {
-        Some(error) => finding(NAME, true, format!("{seen} cannot be read: {error}")).but(
-            Status::Missing,
-            WHY,
-            [],
-        ),
-        None if !extension.columns.contains("wal_bytes") => finding(NAME, true, seen).but(
-            Status::Degraded,
-            "It is older than the server: planning time and WAL are not counted.",
-            [
-                format!("\\connect {}", quoted(&extension.datname)),
-                format!("alter extension {NAME} update;"),
-            ],
-        ),
-        None => finding(NAME, true, seen),
-    }];
+    let grants = || mend::grants(server, &extension.datname, &extension.schema, extension.has_info);
+    let mut findings =
+        vec![match &usage.unreadable {
+            Some(error) => finding(NAME, true, format!("{seen} cannot be read: {error}")).but(
+                Status::Missing,
+                WHY,
+                grants(),
+            ),
+            None if usage.texts_hidden => finding(NAME, true, format!("{seen}, without texts"))
+                .but(Status::Degraded, "Statements show as numbers only.", grants()),
+            None if !extension.columns.contains("wal_bytes") => finding(NAME, true, seen).but(
+                Status::Degraded,
+                "It is older than the server: planning time and WAL are not counted.",
+                [connect_to(&extension.datname), format!("alter extension {NAME} update;")],
+            ),
+            None => finding(NAME, true, seen),
+        }];
     findings.extend(capacity(found, usage));
     findings.push(tracked(found));
     findings.extend(query_ids(found));
@@ -383,15 +359,41 @@ fn recovery(found: &Capabilities) -> Finding {
     finding("primary", false, "yes")
 }
 
-/// `a, b` as a list of quoted names, as `alter system` wants it.
-fn list(names: &str) -> String {
-    names
-        .split(',')
-        .map(|name| format!("'{}'", name.trim().replace('\'', "''")))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Password, Tls};
+    use crate::pg::Settings;
 
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    #[test]
+    fn require_with_an_authority_to_trust_is_checked_as_in_libpq() {
+        let found = Capabilities {
+            version_num: 150_000,
+            version: "15".into(),
+            in_recovery: false,
+            superuser: false,
+            reads_all_stats: true,
+            connection_limit: None,
+            tls: true,
+            statements: Err(StatStatementsMissing::NotInstalled),
+            hypopg: HypoPg::Absent,
+            settings: Settings::default(),
+        };
+        for (root_cert, expected) in [(None, Status::Degraded), (Some("ca.pem".into()), Status::Ok)]
+        {
+            let server = Server {
+                name: "erp".into(),
+                host: "db.example".into(),
+                port: 5432,
+                user: "erpscope".into(),
+                dbname: "erp".into(),
+                password: Password::None,
+                tls: Tls { mode: TlsMode::Require, root_cert, client: None },
+                connect_timeout: Duration::from_secs(1),
+                statement_timeout: Duration::from_secs(1),
+                lock_timeout: Duration::from_secs(1),
+            };
+            assert_eq!(tls(&server, &found).status, expected);
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! `erpscope check` and `erpscope setup`: what is missing for full sight, and what mends it.
 
 mod assess;
+mod mend;
 mod report;
 mod setup;
 
 use std::time::Duration;
 
 use crate::config::Server;
-use crate::pg::{self, Capabilities, Session};
+use crate::pg::{self, Capabilities, Session, StatStatements};
 
 use assess::{Usage, assess, assess_connection, assess_probe};
 pub use report::{Finding, Report, Status};
@@ -56,17 +57,27 @@ async fn usage(server: &Server, session: &Session, found: &Capabilities) -> Usag
         pg::connect(server, &extension.datname).await.ok()
     };
     let session = other.as_ref().unwrap_or(session);
-    let schema = extension.schema.replace('"', "\"\"");
-    let entries = format!("select count(*) from \"{schema}\".pg_stat_statements(false)");
-    match session.client().query_one(&entries, &[]).await {
-        Ok(row) => usage.entries = row.try_get(0).ok(),
-        Err(error) => usage.unreadable = Some(error.to_string()),
-    }
-    if extension.has_info {
-        let dealloc = format!("select dealloc from \"{schema}\".pg_stat_statements_info()");
-        if let Ok(row) = session.client().query_one(&dealloc, &[]).await {
-            usage.dealloc = row.try_get(0).ok();
-        }
+    if let Err(error) = read_as_the_agent_does(session, extension, &mut usage).await {
+        usage.unreadable = Some(pg::reason(&error));
     }
     usage
+}
+
+/// Texts are not read, which costs too much: only whether they may be.
+async fn read_as_the_agent_does(
+    session: &Session,
+    extension: &StatStatements,
+    usage: &mut Usage,
+) -> Result<(), tokio_postgres::Error> {
+    let client = session.client();
+    let name = format!("\"{}\".pg_stat_statements", extension.schema.replace('"', "\"\""));
+    let entries = format!("select count(*) from {name}(false)");
+    usage.entries = client.query_one(&entries, &[]).await?.try_get(0)?;
+    if extension.has_info {
+        let dealloc = format!("select dealloc from {name}_info()");
+        usage.dealloc = client.query_one(&dealloc, &[]).await?.try_get(0)?;
+    }
+    let may_read = "select has_table_privilege($1::text, 'select')";
+    usage.texts_hidden = !client.query_one(may_read, &[&name]).await?.try_get::<_, bool>(0)?;
+    Ok(())
 }

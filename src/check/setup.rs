@@ -1,6 +1,6 @@
 //! The SQL which an administrator runs once. Nothing here runs it.
 
-use super::assess::quoted;
+use super::mend::{self, connect_to, quoted};
 
 /// What the SQL is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,10 @@ pub fn setup_sql(target: &Target) -> String {
     let role = quoted(&target.role);
     let literal = target.role.replace('\'', "''");
     let database = quoted(&target.datname);
+    let monitor = mend::monitor(target.version_major, &role).join("\n");
     let reserved = if target.version_major >= 16 {
         format!(
-            "-- Lets the agent in when ordinary connections have run out (see reserved_connections).\ngrant pg_use_reserved_connections to {role};\n"
+            "-- Lets the agent in when ordinary connections have run out (see reserved_connections).\ngrant pg_use_reserved_connections to {role} with inherit true;\n"
         )
     } else {
         String::new()
@@ -40,15 +41,16 @@ pub fn setup_sql(target: &Target) -> String {
          alter role {role} set default_transaction_read_only = on;\n\
          alter role {role} set statement_timeout = '10s';\n\
          alter role {role} set idle_in_transaction_session_timeout = '10s';\n\
-         grant pg_monitor to {role};\n\
+         {monitor}\n\
          {reserved}\
+         grant connect on database {database} to {role};\n\
          \n\
          -- Its password, typed and not shown; the same goes into the agent's password_file:\n\
-         --   \\password {role}\n\
+         --   \\password {shown}\n\
          \n\
          {preload}\
          \n\
-         \\connect {database}\n\
+         {connect}\n\
          create extension if not exists pg_stat_statements;\n\
          \n\
          -- Optional: lets index suggestions be checked by the planner. Package: postgresql-{version}-hypopg.\n\
@@ -61,6 +63,9 @@ pub fn setup_sql(target: &Target) -> String {
          --   alter system set track_activity_query_size = 4096;\n\
          --   select pg_reload_conf();\n",
         version = target.version_major,
+        // A comment ends with its line.
+        shown = role.replace(char::is_control, " "),
+        connect = connect_to(&target.datname),
     )
 }
 

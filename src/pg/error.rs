@@ -92,20 +92,33 @@ pub enum ConnectError {
         /// The server's words.
         message: String,
     },
+    /// The role has no CONNECT privilege.
+    #[error(
+        "cannot connect to {target}: {message}; run `grant connect on database ... to ...`, see \
+         `erpscope setup`"
+    )]
+    NoPrivilege {
+        /// To what.
+        target: Target,
+        /// The server's words.
+        message: String,
+    },
     /// No such database.
     #[error("cannot connect to {target}: the database does not exist; check `dbname`")]
     NoDatabase {
         /// To what.
         target: Target,
     },
-    /// Every slot is taken.
+    /// Every slot is taken: the server's, the database's or the role's.
     #[error(
-        "cannot connect to {target}: all connection slots are taken; raise max_connections or the \
-         role's connection limit, or on PostgreSQL 16 and later grant the role pg_use_reserved_connections"
+        "cannot connect to {target}: {message}; raise max_connections or the connection limit of \
+         the role or database, or on PostgreSQL 16 and later grant the role pg_use_reserved_connections"
     )]
     NoSlot {
         /// To what.
         target: Target,
+        /// The server's words.
+        message: String,
     },
     /// Starting, stopping or recovering.
     #[error("cannot connect to {target}: {message}; it is tried again")]
@@ -134,7 +147,15 @@ pub enum ConnectError {
         /// Why.
         reason: String,
     },
-    /// Something between drops the startup options.
+    /// A guard is not known to the server.
+    #[error("cannot connect to {target}: {message}; erpscope needs PostgreSQL 13 or later")]
+    TooOld {
+        /// To what.
+        target: Target,
+        /// The server's words.
+        message: String,
+    },
+    /// Something between refuses the startup options.
     #[error(
         "cannot connect to {target}: {message}; connect to PostgreSQL itself, not through a pooler: \
          the guards of a session do not survive one"
@@ -145,14 +166,16 @@ pub enum ConnectError {
         /// Its words.
         message: String,
     },
-    /// Connected, but a guard does not hold.
+    /// Connected, but guards do not hold.
     #[error(
-        "connected to {target}, but the session is not read-only although it was asked to be; connect \
-         to PostgreSQL itself, not through a pooler, and check the role's settings (pg_db_role_setting)"
+        "connected to {target}, but the session's settings are not what was asked for: {missing}; \
+         connect to PostgreSQL itself, not through a pooler: the guards of a session do not survive one"
     )]
     GuardsIgnored {
         /// To what.
         target: Target,
+        /// Names of the settings.
+        missing: String,
     },
     /// Anything else.
     #[error("cannot connect to {target}: {message}")]
@@ -174,11 +197,12 @@ impl ConnectError {
             Self::TimedOut { .. } => "timeout",
             Self::Password { .. } => "password_source",
             Self::NoPassword { .. } | Self::WrongPassword { .. } => "password",
-            Self::NotAllowed { .. } => "not_allowed",
+            Self::NotAllowed { .. } | Self::NoPrivilege { .. } => "not_allowed",
             Self::NoDatabase { .. } => "database",
             Self::NoSlot { .. } => "slots",
             Self::NotReady { .. } => "not_ready",
             Self::TlsSetUp { .. } | Self::Tls { .. } => "tls",
+            Self::TooOld { .. } => "version",
             Self::Pooler { .. } => "pooler",
             Self::GuardsIgnored { .. } => "guards",
             Self::Other { .. } => "other",
@@ -190,27 +214,35 @@ impl ConnectError {
 pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> ConnectError {
     let target = target.clone();
     if let Some(db) = error.as_db_error() {
-        let message = db.message().to_owned();
+        let message = one_line(db.message());
         return match *db.code() {
             SqlState::INVALID_PASSWORD => ConnectError::WrongPassword { target },
             SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 ConnectError::NotAllowed { target, message }
             }
             SqlState::INVALID_CATALOG_NAME => ConnectError::NoDatabase { target },
-            SqlState::TOO_MANY_CONNECTIONS => ConnectError::NoSlot { target },
+            SqlState::TOO_MANY_CONNECTIONS => ConnectError::NoSlot { target, message },
             SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => {
                 ConnectError::NotReady { target, message }
             }
             SqlState::PROTOCOL_VIOLATION if message.contains("startup parameter") => {
                 ConnectError::Pooler { target, message }
             }
-            SqlState::INSUFFICIENT_PRIVILEGE => ConnectError::NotAllowed { target, message },
+            SqlState::INSUFFICIENT_PRIVILEGE => ConnectError::NoPrivilege { target, message },
+            SqlState::UNDEFINED_OBJECT => ConnectError::TooOld { target, message },
             _ => ConnectError::Other { target, message },
         };
     }
     let reason = deepest(error);
     let text = error.to_string();
     match find_io(error) {
+        _ if reason.contains("UnsupportedCertVersion") => {
+            let reason =
+                "the server's certificate is of X.509 version 1, which cannot be checked; \
+                          issue it anew with a subjectAltName, which makes it version 3"
+                    .to_owned();
+            ConnectError::Tls { target, reason }
+        }
         _ if text.contains("TLS") => ConnectError::Tls { target, reason },
         Some(io) if is_rustls(io) => ConnectError::Tls { target, reason },
         // The resolver's error has no code and no kind of its own.
@@ -221,6 +253,22 @@ pub(super) fn classify(target: &Target, error: &tokio_postgres::Error) -> Connec
         None if reason.contains("password missing") => ConnectError::NoPassword { target },
         None => ConnectError::Other { target, message: format!("{text}: {reason}") },
     }
+}
+
+/// A failed query in PostgreSQL's words, with its SQLSTATE, on one line. DETAIL and HINT stay
+/// behind: they can hold values.
+#[must_use]
+pub fn reason(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} (SQLSTATE {})", one_line(db.message()), db.code().code()),
+        None if error.source().is_some() => format!("{error}: {}", one_line(&deepest(error))),
+        None => error.to_string(),
+    }
+}
+
+/// Names in a message can hold anything.
+fn one_line(message: &str) -> String {
+    message.replace(char::is_control, " ")
 }
 
 fn find_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {

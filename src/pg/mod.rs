@@ -9,7 +9,7 @@ mod session;
 mod tls;
 
 pub use backoff::Backoff;
-pub use error::ConnectError;
+pub use error::{ConnectError, reason};
 pub use lossy::Lossy;
 pub use probe::{
     Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe,

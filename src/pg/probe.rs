@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
-use super::{ConnectError, Lossy, Session, connect};
+use super::{ConnectError, Lossy, Session, connect, reason};
 use crate::config::Server;
 
 /// What the probe found.
@@ -114,7 +114,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// A query failed.
-    #[error("cannot find out what server `{server}` can: {source}")]
+    #[error("cannot find out what server `{server}` can: {}", reason(.source))]
     Query {
         /// Which server.
         server: String,
@@ -236,8 +236,7 @@ async fn statements_in(
         }
         Err(error) if error.is_closed() => return Err(error),
         Err(error) => {
-            let message =
-                error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+            let message = reason(&error);
             Err(StatStatementsMissing::Unreadable { datname, schema, message })
         }
     }))

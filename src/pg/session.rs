@@ -8,7 +8,9 @@ use tokio_postgres::{Client, Config};
 
 use super::error::{ConnectError, Target, classify};
 use super::tls;
-use crate::config::{self, Server, TlsMode};
+use crate::config::{self, Server, Tls, TlsMode};
+
+const NO_TLS: Tls = Tls { mode: TlsMode::Disable, root_cert: None, client: None };
 
 /// A connection of the agent's own. It ends when this is dropped.
 pub struct Session {
@@ -59,29 +61,75 @@ async fn connect_unbounded(
     datname: &str,
     target: &Target,
 ) -> Result<Session, ConnectError> {
-    let settings = settings(server, datname, target)?;
-    let tls = tls::connector(&server.tls)
+    let guards = guards(server);
+    let mut settings = settings(server, datname, &guards, target)?;
+    // As libpq does: TLS plays no part on a Unix socket, whatever sslmode says, and what `prefer`
+    // does not get with TLS is tried without. If that fails, too, the first reason is the one to tell.
+    let unused = server.tls.mode == TlsMode::Disable || server.host.starts_with('/');
+    let tls = if unused { &NO_TLS } else { &server.tls };
+    let session = match open(&mut settings, tls, datname, target).await {
+        Err(error @ (ConnectError::Tls { .. } | ConnectError::NotAllowed { .. }))
+            if tls.mode == TlsMode::Prefer =>
+        {
+            open(&mut settings, &NO_TLS, datname, target).await.map_err(|_| error)?
+        }
+        opened => opened?,
+    };
+    verify(&session, &guards, target).await?;
+    Ok(session)
+}
+
+async fn open(
+    settings: &mut Config,
+    tls: &Tls,
+    datname: &str,
+    target: &Target,
+) -> Result<Session, ConnectError> {
+    let connector = tls::connector(tls)
         .map_err(|source| ConnectError::TlsSetUp { target: target.clone(), source })?;
+    settings.ssl_mode(match tls.mode {
+        TlsMode::Disable => SslMode::Disable,
+        TlsMode::Prefer => SslMode::Prefer,
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+    });
     let (client, connection) =
-        settings.connect(tls).await.map_err(|error| classify(target, &error))?;
+        settings.connect(connector).await.map_err(|error| classify(target, &error))?;
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended");
         }
     });
-    let session = Session { client, driver, datname: datname.to_owned() };
-    let row = session
-        .client
-        .query_one(include_str!("verify.sql"), &[])
-        .await
-        .map_err(|error| classify(target, &error))?;
-    match row.try_get(0) {
-        Ok(true) => Ok(session),
-        _ => Err(ConnectError::GuardsIgnored { target: target.clone() }),
-    }
+    Ok(Session { client, driver, datname: datname.to_owned() })
 }
 
-fn settings(server: &Server, datname: &str, target: &Target) -> Result<Config, ConnectError> {
+/// Whether the guards are there: a pooler can drop them without a word.
+async fn verify(
+    session: &Session,
+    guards: &[(&str, String)],
+    target: &Target,
+) -> Result<(), ConnectError> {
+    let (names, values): (Vec<&str>, Vec<&str>) =
+        guards.iter().map(|(name, value)| (*name, value.as_str())).unzip();
+    let missing: Vec<String> = session
+        .client
+        .query_one(include_str!("verify.sql"), &[&names, &values])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| classify(target, &error))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(ConnectError::GuardsIgnored { target: target.clone(), missing: missing.join(", ") })
+}
+
+fn settings(
+    server: &Server,
+    datname: &str,
+    guards: &[(&str, String)],
+    target: &Target,
+) -> Result<Config, ConnectError> {
+    let options: Vec<String> =
+        guards.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
     let mut settings = Config::new();
     settings
         .host(&server.host)
@@ -89,17 +137,12 @@ fn settings(server: &Server, datname: &str, target: &Target) -> Result<Config, C
         .user(&server.user)
         .dbname(datname)
         .application_name("erpscope")
-        .options(guards(server))
+        .options(options.join(" "))
         .connect_timeout(server.connect_timeout)
         .keepalives(true)
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
-        .keepalives_retries(3)
-        .ssl_mode(match server.tls.mode {
-            TlsMode::Disable => SslMode::Disable,
-            TlsMode::Prefer => SslMode::Prefer,
-            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
-        });
+        .keepalives_retries(3);
     let password = config::password(server)
         .map_err(|source| ConnectError::Password { target: target.clone(), source })?;
     if let Some(password) = password {
@@ -108,8 +151,9 @@ fn settings(server: &Server, datname: &str, target: &Target) -> Result<Config, C
     Ok(settings)
 }
 
-/// Guards as startup options: they hold from the first statement on.
-fn guards(server: &Server) -> String {
+/// Guards as startup options: they hold from the first statement on. Values are written as
+/// pg_settings shows them, without a unit.
+fn guards(server: &Server) -> [(&'static str, String); 9] {
     let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
     [
         ("default_transaction_read_only", "on".to_owned()),
@@ -117,13 +161,9 @@ fn guards(server: &Server) -> String {
         ("lock_timeout", milliseconds(server.lock_timeout)),
         ("idle_in_transaction_session_timeout", "10000".to_owned()),
         ("jit", "off".to_owned()),
-        ("work_mem", "16MB".to_owned()),
+        ("work_mem", "16384".to_owned()),
         ("max_parallel_workers_per_gather", "0".to_owned()),
         ("search_path", "pg_catalog".to_owned()),
         ("client_min_messages", "warning".to_owned()),
     ]
-    .iter()
-    .map(|(name, value)| format!("-c {name}={value}"))
-    .collect::<Vec<_>>()
-    .join(" ")
 }

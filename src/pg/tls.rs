@@ -8,6 +8,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -66,25 +67,19 @@ fn verifier(
     let check_name = match (tls.mode, &tls.root_cert) {
         (TlsMode::VerifyFull, _) => true,
         (TlsMode::VerifyCa, _) | (TlsMode::Require, Some(_)) => false,
-        _ => return Ok(Arc::new(verify::Unchecked::new(provider))),
+        _ => return Ok(Arc::new(verify::Unchecked)),
     };
-    let roots = Arc::new(roots(tls.root_cert.as_deref())?);
-    let webpki =
-        rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-    Ok(if check_name { webpki } else { Arc::new(verify::AnyName::new(webpki)) })
-}
-
-fn roots(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let certificates = match file {
+    let trusted = match &tls.root_cert {
         Some(path) => certificates(path)?,
         None => rustls_native_certs::load_native_certs().certs,
     };
-    let (added, _) = roots.add_parsable_certificates(certificates);
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(trusted.iter().cloned());
     if added == 0 {
         return Err(TlsError::NoRoots);
     }
-    Ok(roots)
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+    Ok(Arc::new(verify::Checked::new(webpki, trusted, check_name)))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -78,7 +78,7 @@ pub struct Server {
     pub in_recovery: bool,
     /// `max_connections`.
     pub max_connections: u32,
-    /// `superuser_reserved_connections`.
+    /// `superuser_reserved_connections` and, from PostgreSQL 16 on, `reserved_connections`.
     pub reserved_connections: u32,
     /// `pg_stat_statements.max`; 0 when the extension is not loaded.
     pub statements_max: u32,

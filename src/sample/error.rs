@@ -2,6 +2,8 @@
 
 use tokio_postgres::error::SqlState;
 
+use crate::pg::reason;
+
 /// The label `result` of a sampler's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
@@ -56,7 +58,7 @@ impl Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// PostgreSQL or the connection to it failed the query.
-    #[error("{}", describe(.0))]
+    #[error("{}", reason(.0))]
     Query(#[from] tokio_postgres::Error),
     /// The statistics were reset between the first and the last row.
     #[error("the statistics were reset while they were read; the next sample starts from zero")]
@@ -92,12 +94,16 @@ impl SampleError {
             _ => Outcome::Error,
         }
     }
-}
 
-/// PostgreSQL's message with its SQLSTATE. DETAIL and HINT stay behind: they can hold values.
-fn describe(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-        None => error.to_string(),
+    /// Whether a text has bytes that its database's encoding has not.
+    #[must_use]
+    pub fn is_of_encoding(&self) -> bool {
+        let Self::Query(error) = self else {
+            return false;
+        };
+        matches!(
+            error.code(),
+            Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER)
+        )
     }
 }

@@ -101,7 +101,7 @@ impl Lexer<'_> {
 
     fn line_comment(&mut self) -> Next {
         self.space = true;
-        while self.rest.next_if(|&(_, c)| c != '\n').is_some() {}
+        while self.rest.next_if(|&(_, c)| !matches!(c, '\n' | '\r')).is_some() {}
         Next::Go
     }
 
@@ -155,8 +155,10 @@ impl Lexer<'_> {
     /// `$1`, or a dollar-quoted string.
     fn dollar(&mut self, at: usize) -> Next {
         let rest = self.text.get(at + 1..).unwrap_or_default();
-        let tag =
-            rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+        let tag = rest
+            .split(|c: char| !(starts_name(c) || c.is_ascii_digit()))
+            .next()
+            .unwrap_or_default();
         if tag.starts_with(|c: char| c.is_ascii_digit())
             || !rest.get(tag.len()..).is_some_and(|r| r.starts_with('$'))
         {
@@ -241,6 +243,8 @@ mod tests {
                 "select \"Müller \"\"x\"\"\", straße from \"tabSales Invoice\"",
             ),
             ("select a->>'k', b @> '{\"x\":1}'::jsonb", "select a->>?, b @> ?::jsonb"),
+            ("select $€$secret$€$, 1", "select ?, ?"),
+            ("-- it's\rselect '\nsecret', 1", "select ?, ?"),
             ("", ""),
         ];
         for (text, expected) in cases {

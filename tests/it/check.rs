@@ -56,7 +56,7 @@ async fn a_bare_server_lacks_what_the_mends_then_bring() {
             admin(&cluster).await.batch_execute(&sql).await.unwrap();
         }
     }
-    let preload = mend(&report, "pg_stat_statements");
+    let preload = mend(&check(&watched).await, "pg_stat_statements");
     assert!(preload[1].contains("restart"), "{preload:?}");
     admin(&cluster).await.batch_execute(&preload[0]).await.unwrap();
     // The test's own settings stand in postgresql.conf; what `alter system` wrote outranks them.
@@ -170,4 +170,154 @@ async fn a_superuser_and_a_full_pg_stat_statements_are_degraded_and_the_report_i
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["findings"][0]["capability"], "connection");
     assert_eq!(json["findings"][0]["status"], "ok");
+}
+
+fn seen(report: &Report, capability: &str) -> String {
+    report.findings.iter().find(|f| f.capability == capability).unwrap().seen.clone()
+}
+
+#[tokio::test]
+async fn libraries_that_the_role_may_not_see_stay_loaded() {
+    let options = Options::default().set("shared_preload_libraries", "auto_explain");
+    let mut cluster = Cluster::start(&options).await.unwrap();
+    admin(&cluster).await.batch_execute("create role erpscope login").await.unwrap();
+    let report = check(&server(&cluster)).await;
+    for sql in statements(&mend(&report, "pg_stat_statements")) {
+        if sql.starts_with("alter system") {
+            admin(&cluster).await.batch_execute(&sql).await.unwrap();
+        }
+    }
+    cluster.stop().await.unwrap();
+    cluster.start_again().await.unwrap();
+    let row = admin(&cluster).await.query_one("show shared_preload_libraries", &[]).await.unwrap();
+    assert!(row.get::<_, &str>(0).contains("auto_explain"), "{}", report.text());
+}
+
+#[tokio::test]
+async fn rights_that_were_taken_from_public_are_missed_and_mended() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create role erpscope login noinherit; create extension pg_stat_statements; \
+             revoke connect on database postgres from public; \
+             revoke execute on function pg_stat_statements(boolean) from public; \
+             revoke select on pg_stat_statements from public",
+        )
+        .await
+        .unwrap();
+    let watched = server(&cluster);
+    for capability in ["connection", "pg_monitor", "pg_stat_statements"] {
+        let report = check(&watched).await;
+        assert_eq!(status(&report, capability), Status::Missing, "{}", report.text());
+        let mends = statements(&mend(&report, capability));
+        assert!(!mends.is_empty(), "{}", report.text());
+        for sql in mends {
+            if !sql.starts_with('#') {
+                client.batch_execute(&sql).await.unwrap();
+            }
+        }
+        let report = check(&watched).await;
+        assert_eq!(status(&report, capability), Status::Ok, "{}", report.text());
+    }
+    let report = check(&watched).await;
+    assert!(report.is_sufficient(), "{}", report.text());
+    let sql = "select query from pg_stat_statements limit 1";
+    client.batch_execute("set role erpscope").await.unwrap();
+    client.query(sql, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_keeps_statements_from_being_read_is_said_in_the_servers_words() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create role erpscope login; grant pg_monitor to erpscope; \
+             create extension pg_stat_statements; \
+             revoke execute on function pg_stat_statements(boolean) from public",
+        )
+        .await
+        .unwrap();
+    let report = check(&server(&cluster)).await;
+    let words = seen(&report, "pg_stat_statements");
+    assert!(words.contains("permission denied for function"), "{words}");
+}
+
+#[tokio::test]
+async fn a_limit_of_the_role_and_one_of_the_database_have_mends_of_their_own() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let client = admin(&cluster).await;
+    client.batch_execute("create role erpscope login").await.unwrap();
+    for (limit, part) in [
+        ("alter role erpscope connection limit 0", "alter role \"erpscope\" connection limit"),
+        (
+            "alter database postgres connection limit 0",
+            "alter database \"postgres\" connection limit",
+        ),
+    ] {
+        client.batch_execute(limit).await.unwrap();
+        let report = check(&server(&cluster)).await;
+        let mends = mend(&report, "connection");
+        assert!(mends.iter().any(|line| line.starts_with(part)), "{}", report.text());
+        for sql in statements(&mends) {
+            client.batch_execute(&sql).await.unwrap();
+        }
+        assert_eq!(status(&check(&server(&cluster)).await, "connection"), Status::Ok);
+    }
+}
+
+#[tokio::test]
+async fn setup_is_enough_for_psql_whatever_the_names_and_whatever_public_may_not() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let client = admin(&cluster).await;
+    for (role, datname) in [
+        ("erp\"sc'ope", "the \"erp\""),
+        ("röle :x $1", "a=b"),
+        ("back\\slash", "back\\slash 'q' `id` :y"),
+        ("two\nlines", "postgresql://x"),
+    ] {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let (name, database) = (quoted(role), quoted(datname));
+        client.batch_execute(&format!("create role {name} noinherit")).await.unwrap();
+        client.batch_execute(&format!("create database {database}")).await.unwrap();
+        client
+            .batch_execute(&format!("revoke connect on database {database} from public"))
+            .await
+            .unwrap();
+        let major: i32 = client
+            .query_one("select current_setting('server_version_num')::int / 10000", &[])
+            .await
+            .unwrap()
+            .get(0);
+        let sql = setup_sql(&Target {
+            version_major: u32::try_from(major).unwrap(),
+            role: role.into(),
+            datname: datname.into(),
+            preloaded: Some("pg_stat_statements".into()),
+        });
+        for _ in 0..2 {
+            psql(&cluster, &sql);
+        }
+        let watched = Server { user: role.into(), dbname: datname.into(), ..server(&cluster) };
+        let report = check(&watched).await;
+        assert!(report.is_sufficient(), "{role:?} {datname:?}\n{sql}\n{}", report.text());
+        assert!(seen(&report, "pg_stat_statements").contains(&format!("{datname:?}")));
+    }
+}
+
+/// Runs a script as README.md says.
+fn psql(cluster: &Cluster, script: &str) {
+    use std::io::Write;
+    let mut child = std::process::Command::new("psql")
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &cluster.url("postgres")])
+        .env("PGCLIENTENCODING", "UTF8")
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("psql comes with the server");
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}\n{script}");
 }

@@ -181,3 +181,214 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
     let (kind, message) = outcome(&cluster_free).await.unwrap_err();
     assert!(kind == "timeout" && message.contains("300ms"), "{message}");
 }
+
+/// Runs openssl in the folder of these certificates.
+fn openssl(certificates: &Certificates, args: &str) {
+    let output = std::process::Command::new("openssl")
+        .args(args.split(' '))
+        .current_dir(certificates.folder.path())
+        .output()
+        .expect("openssl comes with Debian's PostgreSQL");
+    assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// PostgreSQL's manual, "Creating Certificates": names only as the subject's CN, and by older
+/// versions of openssl certificates of X.509 version 1.
+#[tokio::test]
+async fn certificates_made_as_the_manual_says_are_accepted() {
+    use TlsMode::{Prefer, Require, VerifyCa, VerifyFull};
+    let certificates = Certificates::make();
+    for command in [
+        "req -new -x509 -days 9 -nodes -out self.pem -keyout self.key -subj /CN=localhost",
+        "req -new -nodes -out server.csr -keyout server.key -subj /CN=localhost",
+        "x509 -req -in server.csr -days 9 -CA self.pem -CAkey self.key -set_serial 1 -out server.pem",
+    ] {
+        openssl(&certificates, command);
+    }
+    let cluster = tls_cluster(&certificates, "").await;
+    let own = certificates.path("self.pem");
+    for (mode, root) in [(Prefer, None), (Require, None)] {
+        let found = outcome(&with_tls(&cluster, "localhost", mode, root)).await;
+        assert_eq!(found, Ok(true), "{mode:?}");
+    }
+    let found = outcome(&with_tls(&cluster, "localhost", VerifyCa, Some(&own))).await;
+    assert!(
+        matches!(&found, Ok(true) | Err(("tls", _))),
+        "a certificate of version 1 cannot be checked: {found:?}"
+    );
+    if let Err((_, message)) = found {
+        assert!(message.contains("subjectAltName"), "{message}");
+    }
+    drop(cluster);
+    for (from, to) in [("self.pem", "server.pem"), ("self.key", "server.key")] {
+        std::fs::copy(certificates.path(from), certificates.path(to)).unwrap();
+    }
+    let cluster = tls_cluster(&certificates, "").await;
+    let (ca, old) = (certificates.path("ca.pem"), certificates.path("old.pem"));
+    for (host, mode, root, expected) in [
+        ("localhost", Require, &own, Ok(true)),
+        ("127.0.0.1", VerifyCa, &own, Ok(true)),
+        ("localhost", VerifyFull, &own, Ok(true)),
+        ("127.0.0.1", VerifyFull, &own, Err("tls")),
+        ("localhost", VerifyCa, &ca, Err("tls")),
+    ] {
+        let found = outcome(&with_tls(&cluster, host, mode, Some(root))).await;
+        let kind = found.as_ref().map(|encrypted| *encrypted).map_err(|(kind, _)| *kind);
+        assert_eq!(kind, expected, "{host} {mode:?} {root:?}: {found:?}");
+    }
+    drop(cluster);
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let expired = params.self_signed(&key).unwrap().pem();
+    std::fs::write(certificates.path("server.pem"), &expired).unwrap();
+    std::fs::write(&old, &expired).unwrap();
+    std::fs::write(certificates.path("server.key"), key.serialize_pem()).unwrap();
+    let cluster = tls_cluster(&certificates, "").await;
+    let (kind, message) =
+        outcome(&with_tls(&cluster, "localhost", VerifyFull, Some(&old))).await.unwrap_err();
+    assert!(kind == "tls" && message.contains("expired"), "{kind}: {message}");
+}
+
+#[tokio::test]
+async fn tls_settings_are_ignored_where_there_is_no_tls() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    admin(&cluster).await.batch_execute("create role erpscope login").await.unwrap();
+    let folder = cluster.folder().to_str().unwrap().to_owned();
+    let absent = Path::new("no-such-file.pem");
+    for (host, mode) in [
+        (folder.as_str(), TlsMode::Require),
+        (folder.as_str(), TlsMode::VerifyFull),
+        ("127.0.0.1", TlsMode::Disable),
+    ] {
+        let mut server = with_tls(&cluster, host, mode, Some(absent));
+        server.tls.client = Some(ClientCert { cert: absent.into(), key: absent.into() });
+        assert_eq!(outcome(&server).await, Ok(false), "{host} {mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn prefer_tries_without_tls_where_tls_is_barred() {
+    let certificates = Certificates::make();
+    let cluster = tls_cluster(&certificates, "hostssl all erpscope all reject").await;
+    let prefer = with_tls(&cluster, "127.0.0.1", TlsMode::Prefer, None);
+    assert_eq!(outcome(&prefer).await, Ok(false));
+    let require = with_tls(&cluster, "127.0.0.1", TlsMode::Require, None);
+    assert_eq!(outcome(&require).await.unwrap_err().0, "not_allowed");
+    let stranger = Server { user: "nobody".into(), ..prefer };
+    let (kind, message) = outcome(&stranger).await.unwrap_err();
+    assert!(kind == "not_allowed" && message.contains("does not exist"), "{message}");
+}
+
+/// Passes one connection on, without the startup options: as a pooler that is told to ignore them.
+async fn pooler(port: u16) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let length = client.read_u32().await.unwrap();
+        let mut startup = vec![0; usize::try_from(length).unwrap() - 4];
+        client.read_exact(&mut startup).await.unwrap();
+        let mut words = startup[4..].split(|byte| *byte == 0);
+        let mut kept = startup[..4].to_vec();
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            if !name.is_empty() && name != b"options" {
+                kept.extend([name, &[0], value, &[0]].concat());
+            }
+        }
+        kept.push(0);
+        server.write_u32(u32::try_from(kept.len() + 4).unwrap()).await.unwrap();
+        server.write_all(&kept).await.unwrap();
+        let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    address.port()
+}
+
+#[tokio::test]
+async fn guards_that_a_pooler_drops_are_missed_even_where_the_role_is_read_only() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    admin(&cluster)
+        .await
+        .batch_execute(
+            "create role erpscope login; alter role erpscope set default_transaction_read_only = on",
+        )
+        .await
+        .unwrap();
+    let mut through = with_tls(&cluster, "127.0.0.1", TlsMode::Disable, None);
+    through.port = pooler(cluster.port()).await;
+    let (kind, message) = outcome(&through).await.unwrap_err();
+    assert!(kind == "guards" && message.contains("statement_timeout"), "{kind}: {message}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_for_a_guard_is_said_to_be_too_old() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_buf(&mut bytes::BytesMut::with_capacity(1_000)).await.unwrap();
+        let fields =
+            b"SFATAL\0VFATAL\0C42704\0Munrecognized configuration parameter \"jit\"\0\0".to_vec();
+        client.write_all(b"E").await.unwrap();
+        client.write_u32(u32::try_from(fields.len() + 4).unwrap()).await.unwrap();
+        client.write_all(&fields).await.unwrap();
+    });
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let old = Server { port, ..with_tls(&cluster, "127.0.0.1", TlsMode::Disable, None) };
+    let (kind, message) = outcome(&old).await.unwrap_err();
+    assert!(kind == "version" && message.contains("13 or later"), "{kind}: {message}");
+}
+
+#[tokio::test]
+async fn odd_names_stay_on_one_line_and_a_missing_privilege_is_named() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    admin(&cluster)
+        .await
+        .batch_execute(
+            "create role erpscope login; revoke connect on database postgres from public",
+        )
+        .await
+        .unwrap();
+    let (kind, message) = outcome(&server(&cluster)).await.unwrap_err();
+    assert!(kind == "not_allowed" && message.contains("grant connect"), "{message}");
+    let odd = Server { user: "no\nsuch\trole".into(), ..server(&cluster) };
+    let (kind, message) = outcome(&odd).await.unwrap_err();
+    assert!(kind == "not_allowed" && !message.contains(char::is_control), "{message:?}");
+}
+
+#[tokio::test]
+async fn an_idle_session_of_ours_is_not_ended_by_the_servers_default() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    admin(&cluster)
+        .await
+        .batch_execute(
+            "create role erpscope login; \
+             do $$ begin \
+               if current_setting('idle_session_timeout', true) is not null then \
+                 alter role erpscope set idle_session_timeout = '9s'; \
+               end if; \
+             end $$",
+        )
+        .await
+        .unwrap();
+    let session = connect(&server(&cluster), "postgres").await.unwrap();
+    let sql = "select coalesce(current_setting('idle_session_timeout', true), '0')";
+    let row = session.client().query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "0");
+}
+
+#[tokio::test]
+async fn what_a_probe_stumbles_over_is_said_in_the_servers_words() {
+    let cluster = Cluster::start(&Options::default()).await.unwrap();
+    let mut client = admin(&cluster).await;
+    client.batch_execute("create role erpscope login").await.unwrap();
+    let session = connect(&server(&cluster), "postgres").await.unwrap();
+    let locked = client.transaction().await.unwrap();
+    locked.batch_execute("lock table pg_extension in access exclusive mode").await.unwrap();
+    let error = erpscope::pg::probe(&server(&cluster), &session).await.unwrap_err().to_string();
+    assert!(error.contains("lock timeout"), "{error}");
+}

@@ -189,3 +189,32 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
     }
     assert!(asking.ask().await.unwrap().text().contains("nobody waits"));
 }
+
+/// A database in SQL_ASCII lets in any bytes, and other databases show them.
+#[tokio::test]
+async fn a_statement_that_is_no_utf8_hides_no_wait() {
+    use std::os::unix::ffi::OsStrExt;
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create database legacy encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0",
+        )
+        .await
+        .unwrap();
+    let root = session(&cluster.url("legacy")).await;
+    root.batch_execute("select pg_advisory_lock(7)").await.unwrap();
+    let mut psql = std::process::Command::new("psql")
+        .args(["-X", "-d", &cluster.url("legacy"), "-c"])
+        .arg(std::ffi::OsStr::from_bytes(b"select pg_advisory_lock(7) as \"caf\xe9\""))
+        .env("PGCLIENTENCODING", "SQL_ASCII")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("psql comes with the server");
+    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let locks = until_victims(&asking, 1).await;
+    let query = locks.roots[0].victims[0].query.clone().unwrap();
+    assert_eq!(query, "select pg_advisory_lock(?) as \"caf\u{fffd}\"");
+    root.batch_execute("select pg_advisory_unlock(7)").await.unwrap();
+    psql.wait().unwrap();
+}

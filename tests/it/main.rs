@@ -21,4 +21,6 @@ mod network;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod statements;

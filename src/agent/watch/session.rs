@@ -294,6 +294,11 @@ fn describe(sampler: Sampler, error: &SampleError) -> String {
             "; the texts take too long to read and are asked for ever more rarely: lower \
              pg_stat_statements.max, reset pg_stat_statements, or raise statement_timeout"
         }
+        (Sampler::Texts, _) if error.is_of_encoding() => {
+            "; one statement of a database in another encoding hides all texts: create \
+             pg_stat_statements in a database with encoding SQL_ASCII, which shows them all, and make \
+             it `dbname`"
+        }
         (_, Outcome::Timeout) => {
             "; it runs again at its next turn: raise statement_timeout if it stays"
         }

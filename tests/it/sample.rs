@@ -1,0 +1,86 @@
+//! What the samplers read, against what the server says.
+
+use erpscope::demo::cluster::Options;
+use erpscope::pg::connect;
+use erpscope::sample::database::Reader;
+
+use crate::rig::{Rig, admin, cluster, config, server};
+
+async fn facts(cluster: &erpscope::demo::cluster::Cluster) -> erpscope::sample::database::Server {
+    let session = connect(&server(cluster), "postgres").await.unwrap();
+    let version: i32 = session
+        .client()
+        .query_one("select current_setting('server_version_num')::int", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let reader = Reader::prepare(session.client(), version).await.unwrap();
+    reader.read(session.client()).await.unwrap().server
+}
+
+#[tokio::test]
+async fn workers_of_a_parallel_query_take_no_connection_of_a_client() {
+    let cluster = cluster(&Options::default()).await;
+    let (client, busy) = (admin(&cluster).await, admin(&cluster).await);
+    let force = "select set_config(name, 'on', false) from pg_settings \
+                 where name in ('force_parallel_mode', 'debug_parallel_query')";
+    busy.query(force, &[]).await.unwrap();
+    let cancel = busy.cancel_token();
+    let sleeping = tokio::spawn(async move { busy.batch_execute("select pg_sleep(600)").await });
+    let workers = "select count(*) from pg_stat_activity where backend_type = 'parallel worker'";
+    for _ in 0..600 {
+        if client.query_one(workers, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // The administrator, the sleeper, and we.
+    assert_eq!(facts(&cluster).await.connections, 3);
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    assert!(sleeping.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn every_slot_that_is_kept_back_is_counted() {
+    let cluster = cluster(&Options::default().set("superuser_reserved_connections", "2")).await;
+    let client = admin(&cluster).await;
+    let (mut cluster, mut kept) = (cluster, 2);
+    let sql = "select count(*) from pg_settings where name = 'reserved_connections'";
+    if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1 {
+        client.batch_execute("alter system set reserved_connections = 5").await.unwrap();
+        kept = 7;
+        cluster.stop().await.unwrap();
+        cluster.start_again().await.unwrap();
+    }
+    assert_eq!(facts(&cluster).await.reserved_connections, kept);
+}
+
+#[tokio::test]
+async fn one_text_with_odd_bytes_hides_the_texts_of_a_utf8_database_and_that_is_said() {
+    let cluster = cluster(&Options::default().set("pg_stat_statements.track", "all")).await;
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create database legacy encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0",
+        )
+        .await
+        .unwrap();
+    let legacy = crate::rig::session(&cluster.url("legacy")).await;
+    let rig = Rig::start(config(vec![server(&cluster)]));
+    rig.samples(1).await;
+    let hex: Vec<String> =
+        "select 1 as \"column\u{ff}\"".chars().map(|c| format!("{:02x}", c as u32)).collect();
+    let text = hex.concat();
+    let odd = format!("do $$ begin execute convert_from('\\x{text}'::bytea, 'SQL_ASCII'); end $$");
+    legacy.simple_query(&odd).await.unwrap();
+    let texts = erpscope::sample::Sampler::Texts;
+    let seen = rig
+        .until("texts fail", |s| {
+            s.samplers.records.get(&texts).is_some_and(|record| record.failure.is_some())
+        })
+        .await;
+    let said = seen.samplers.records[&texts].failure.clone().unwrap();
+    assert!(said.contains("SQL_ASCII"), "{said}");
+    rig.samples(1).await;
+    rig.agent.stop().await;
+}
