@@ -135,6 +135,56 @@ pub(super) const DATABASE: Section = Section {
     ],
 };
 
+pub(super) const ACTIVITY: Section = Section {
+    name: "activity",
+    help: "Sampling of sessions: what they do, what they wait for, who blocks whom.",
+    keys: &[
+        key("interval", milliseconds(50, 10_000), "100ms", "How often sessions are looked at."),
+        key(
+            "series",
+            Shape::Count { min: 100, max: 50_000 },
+            "1000",
+            "Series of one metric of sessions, locks or transactions for each server; what is over it is in `other`.",
+        ),
+    ],
+};
+
+pub(super) const LOCKS: Section = Section {
+    name: "locks",
+    help: "What is told as an event of waits for locks.",
+    keys: &[
+        key(
+            "report_after",
+            milliseconds(0, 3_600_000),
+            "1s",
+            "A finished wait of this length is an event.",
+        ),
+        key(
+            "incident_victims",
+            Shape::Count { min: 1, max: 10_000 },
+            "3",
+            "Sessions that wait because of one root blocker are an incident from this number on.",
+        ),
+        key(
+            "incident_after",
+            milliseconds(0, 3_600_000),
+            "10s",
+            "A root blocker that somebody has waited for so long is an incident, too.",
+        ),
+    ],
+};
+
+pub(super) const TRANSACTIONS: Section = Section {
+    name: "transactions",
+    help: "What counts as a slow transaction.",
+    keys: &[key(
+        "slow_after",
+        milliseconds(10, 86_400_000),
+        "1s",
+        "A transaction of this length is a slow one.",
+    )],
+};
+
 pub(super) const SERVER: Section = Section {
     name: "server",
     help: "A PostgreSQL server to watch; repeat the whole table for each.",
@@ -206,7 +256,8 @@ pub(super) const SERVER: Section = Section {
 };
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 5] = [&GENERAL, &LOG, &STATEMENTS, &DATABASE, &SERVER];
+pub(super) const SECTIONS: [&Section; 8] =
+    [&GENERAL, &LOG, &STATEMENTS, &DATABASE, &ACTIVITY, &LOCKS, &TRANSACTIONS, &SERVER];
 
 impl Section {
     /// The environment variable for a key of this table.

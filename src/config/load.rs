@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{ConfigErrors, Fault};
-use super::keys::{DATABASE, GENERAL, LOG, SECTIONS, SERVER, STATEMENTS, Section};
+use super::keys::{
+    ACTIVITY, DATABASE, GENERAL, LOCKS, LOG, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
+};
 use super::reader::{Faults, File, Table, declares, nearest};
-use super::{Config, Database, Log, LogFormat, Server, Statements, server};
+use super::{
+    Activity, Config, Database, Locks, Log, LogFormat, Server, Statements, Transactions, server,
+};
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
 /// the demo the folder of PostgreSQL's programs.
@@ -97,6 +101,9 @@ impl Loading<'_> {
             self.table(&LOG, flags.log_level.as_ref().map(|f| ("level", f, "--log-level")), faults);
         let statements = self.table(&STATEMENTS, None, faults);
         let database = self.table(&DATABASE, None, faults);
+        let activity = self.table(&ACTIVITY, None, faults);
+        let locks = self.table(&LOCKS, None, faults);
+        let transactions = self.table(&TRANSACTIONS, None, faults);
         let servers = self.servers(faults);
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
@@ -105,6 +112,9 @@ impl Loading<'_> {
         let format = log.text("format", faults);
         let statements = read_statements(&statements, faults);
         let database = read_database(&database, faults);
+        let activity = read_activity(&activity, faults);
+        let locks = read_locks(&locks, faults);
+        let slow_after = transactions.duration("slow_after", faults);
         let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
         Some(Config {
             listen: listen?,
@@ -112,6 +122,9 @@ impl Loading<'_> {
             budget: budget?,
             statements: statements?,
             database: database?,
+            activity: activity?,
+            locks: locks?,
+            transactions: Transactions { slow_after: slow_after? },
             servers: servers?,
         })
     }
@@ -290,6 +303,23 @@ fn read_database(table: &Table, faults: &mut Faults) -> Option<Database> {
     let interval = table.duration("interval", faults);
     let top = size(table.count("top", faults));
     Some(Database { interval: interval?, top: top? })
+}
+
+fn read_activity(table: &Table, faults: &mut Faults) -> Option<Activity> {
+    let interval = table.duration("interval", faults);
+    let series = size(table.count("series", faults));
+    Some(Activity { interval: interval?, series: series? })
+}
+
+fn read_locks(table: &Table, faults: &mut Faults) -> Option<Locks> {
+    let report_after = table.duration("report_after", faults);
+    let incident_victims = size(table.count("incident_victims", faults));
+    let incident_after = table.duration("incident_after", faults);
+    Some(Locks {
+        report_after: report_after?,
+        incident_victims: incident_victims?,
+        incident_after: incident_after?,
+    })
 }
 
 fn size(count: Option<u64>) -> Option<usize> {

@@ -39,6 +39,12 @@ pub struct Config {
     pub statements: Statements,
     /// Sampling of pg_stat_database and of facts about the server (`[database]`).
     pub database: Database,
+    /// Sampling of sessions (`[activity]`).
+    pub activity: Activity,
+    /// What is told of waits for locks (`[locks]`).
+    pub locks: Locks,
+    /// What counts as a slow transaction (`[transactions]`).
+    pub transactions: Transactions,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
 }
@@ -85,6 +91,33 @@ pub struct Database {
     /// `top`: databases shown singly for each server; the rest is in `other` (default 100,
     /// 1 to 1,000).
     pub top: usize,
+}
+
+/// `[activity]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// `interval`: how often sessions are looked at (default 100 ms, 50 ms to 10 s).
+    pub interval: Duration,
+    /// `series`: series of one metric for each server (default 1,000, 100 to 50,000).
+    pub series: usize,
+}
+
+/// `[locks]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locks {
+    /// `report_after`: a finished wait of this length is an event (default 1 s).
+    pub report_after: Duration,
+    /// `incident_victims`: so many victims of one root blocker are an incident (default 3).
+    pub incident_victims: usize,
+    /// `incident_after`: so long a wait for one root blocker is an incident (default 10 s).
+    pub incident_after: Duration,
+}
+
+/// `[transactions]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transactions {
+    /// `slow_after`: a transaction of this length is a slow one (default 1 s).
+    pub slow_after: Duration,
 }
 
 /// One `[[server]]`: a PostgreSQL server and how to reach it.

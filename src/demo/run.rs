@@ -10,7 +10,7 @@ use super::load::Load;
 use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
 use crate::agent::Agent;
-use crate::config::{Config, Database, Log, LogFormat, Statements};
+use crate::config::{Activity, Config, Database, Locks, Log, LogFormat, Statements, Transactions};
 
 /// How often it says what the agent sees.
 const EVERY: Duration = Duration::from_secs(5);
@@ -115,6 +115,13 @@ fn config(options: &DemoOptions, stage: &Stage) -> Config {
             text_chars: 1_000,
         },
         database: Database { interval: Duration::from_secs(2), top: 100 },
+        activity: Activity { interval: Duration::from_millis(100), series: 1_000 },
+        locks: Locks {
+            report_after: Duration::from_secs(1),
+            incident_victims: 3,
+            incident_after: Duration::from_secs(10),
+        },
+        transactions: Transactions { slow_after: Duration::from_secs(1) },
         servers: vec![stage.server()],
     }
 }

@@ -5,7 +5,7 @@
 mod pattern;
 mod profile;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 pub use profile::{Kind, Profile, ProfileError};
@@ -65,9 +65,17 @@ impl Erp {
         self.first(|profile| profile.module(table))
     }
 
-    /// The application behind a session.
+    /// The module of a statement, from the tables in its text; `other` without any that is known.
     #[must_use]
-    pub fn application(&self, application_name: &str) -> Arc<str> {
+    pub fn module_of_statement(&self, text: &str) -> Arc<str> {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .find_map(|word| self.profiles.iter().find_map(|profile| profile.module(word)))
+            .map_or_else(|| Arc::clone(&self.other), Arc::clone)
+    }
+
+    /// The application behind a session, from the name it gave itself and its role.
+    #[must_use]
+    pub fn application(&self, application_name: &str, _usename: &str) -> Arc<str> {
         self.first(|profile| profile.application(application_name))
     }
 
@@ -83,6 +91,35 @@ impl Erp {
     fn first<'a>(&'a self, ask: impl Fn(&'a Profile) -> Option<&'a Arc<str>>) -> Arc<str> {
         let found = self.profiles.iter().find_map(|profile| ask(profile));
         Arc::clone(found.unwrap_or(&self.other))
+    }
+}
+
+/// The words for each database of a server.
+#[derive(Clone, Debug)]
+pub struct Erps {
+    by_datname: BTreeMap<String, Erp>,
+    rest: Erp,
+}
+
+impl Erps {
+    /// These databases have words of their own; all others have those of `rest`.
+    #[must_use]
+    pub fn new(by_datname: BTreeMap<String, Erp>, rest: Erp) -> Self {
+        Self { by_datname, rest }
+    }
+
+    /// The words for a database.
+    #[must_use]
+    pub fn of(&self, datname: &str) -> &Erp {
+        self.by_datname.get(datname).unwrap_or(&self.rest)
+    }
+}
+
+impl Default for Erps {
+    /// The words of `generic` everywhere.
+    fn default() -> Self {
+        let generic = built_in().ok().and_then(|all| all.last()).map(Arc::clone);
+        Self::new(BTreeMap::new(), Erp::new(generic.into_iter().collect()))
     }
 }
 

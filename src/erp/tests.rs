@@ -131,7 +131,7 @@ fn sessions_are_named_by_their_application_and_kind() {
         ("", "other", Kind::Interactive),
         ("\u{1}\u{fffd} anything that a client may send", "other", Kind::Interactive),
     ] {
-        assert_eq!(&*erp.application(application_name), application, "{application_name}");
+        assert_eq!(&*erp.application(application_name, ""), application, "{application_name}");
         assert_eq!(erp.kind(application_name), kind, "{application_name}");
     }
     assert_eq!(&*erp.module("sale_order"), "sales");

@@ -158,7 +158,10 @@ impl Scene<'_> {
         let client = session.backend_type == "client backend" || session.backend_type.is_empty();
         Blocker {
             pid: Some(session.pid),
-            application: self.erp.application(&session.application_name).to_string(),
+            application: self
+                .erp
+                .application(&session.application_name, &session.usename)
+                .to_string(),
             application_name: printable(&session.application_name),
             usename: session.usename.clone(),
             datname: session.datname.clone(),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use erpscope::agent::Agent;
 use erpscope::config::{
-    Config, Database, Log, LogFormat, Password, Server, Statements, Tls, TlsMode,
+    Activity, Config, Database, Locks, Log, LogFormat, Password, Server, Statements, Tls, TlsMode,
+    Transactions,
 };
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::state::{ServerSnapshot, Snapshot};
@@ -61,6 +62,13 @@ pub fn config(servers: Vec<Server>) -> Config {
             text_chars: 1_000,
         },
         database: Database { interval: Duration::from_secs(1), top: 100 },
+        activity: Activity { interval: Duration::from_millis(100), series: 1_000 },
+        locks: Locks {
+            report_after: Duration::from_millis(200),
+            incident_victims: 3,
+            incident_after: Duration::from_secs(10),
+        },
+        transactions: Transactions { slow_after: Duration::from_secs(1) },
         servers,
     }
 }
