@@ -2,15 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::config::Server;
-use crate::erp::{self, Erp};
-use crate::export::locks::{Locks, Relations};
+use crate::erp::{self, Erp, Erps};
+use crate::export::locks::Locks;
 use crate::pg::{self, ConnectError, Session};
-use crate::sample::SampleError;
-use crate::sample::locks::{self, Sample};
+use crate::sample::activity::{Question, Reader};
+use crate::sample::relations::RelationKey;
+use crate::sample::{SampleError, database, relations};
+use crate::track::activity::{Activity, Limits, View};
+use crate::track::incidents::Thresholds;
+use crate::track::lock_tree::LockTree;
+use crate::track::names::Names;
+use crate::track::sessions::Words;
+use crate::track::timeline::span;
+use crate::track::transactions::SlowAfter;
 
 /// Databases in which names of relations are looked up: one more connection each, one at a time.
 const MOST_DATABASES: usize = 5;
@@ -36,7 +45,13 @@ pub enum LocksError {
 #[serde(untagged)]
 pub enum Answer {
     /// Who waits for whom.
-    Seen(Locks),
+    Seen {
+        /// Which server.
+        server: String,
+        /// The forest.
+        #[serde(flatten)]
+        tree: LockTree,
+    },
     /// Why it cannot be told.
     Failed {
         /// Which server.
@@ -51,7 +66,7 @@ impl Answer {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::Seen(locks) => locks.text(),
+            Self::Seen { server, tree } => Locks { server, tree }.text(),
             Self::Failed { server, error } => format!("{server}: {error}"),
         }
     }
@@ -59,7 +74,7 @@ impl Answer {
     /// Whether it could be told.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        matches!(self, Self::Seen(_))
+        matches!(self, Self::Seen { .. })
     }
 }
 
@@ -81,7 +96,7 @@ impl Watching {
         let mut answers = Vec::with_capacity(self.servers.len());
         for (server, asking) in &mut self.servers {
             answers.push(match look(server, asking).await {
-                Ok(locks) => Answer::Seen(locks),
+                Ok(tree) => Answer::Seen { server: server.name.clone(), tree },
                 Err(error) => {
                     *asking = None;
                     Answer::Failed { server: server.name.clone(), error: error.to_string() }
@@ -92,7 +107,7 @@ impl Watching {
     }
 }
 
-async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<Locks, LocksError> {
+async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<LockTree, LocksError> {
     if let Some(asking) = asking {
         return asking.ask().await;
     }
@@ -103,63 +118,107 @@ async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<Locks, Loc
 pub struct Asking {
     server: Server,
     session: Session,
-    version_num: i32,
-    erp: Erp,
+    reader: Reader,
+    names: Names,
+    erps: Erps,
+    activity: Activity,
+    first: Option<SystemTime>,
 }
 
 impl Asking {
     /// Connects, and recognises the ERP by its tables.
     pub async fn begin(server: &Server) -> Result<Self, LocksError> {
         let session = pg::connect(server, &server.dbname).await?;
-        let failed = |source: tokio_postgres::Error| LocksError::Sample {
-            server: server.name.clone(),
-            source: source.into(),
-        };
-        let client = session.client();
-        let row = client
-            .query_one("select current_setting('server_version_num')::int", &[])
-            .await
-            .map_err(failed)?;
-        let version_num = row.try_get(0).map_err(failed)?;
-        let erp = recognise(&session).await.map_err(failed)?;
-        Ok(Self { server: server.clone(), session, version_num, erp })
+        let failed =
+            |source: SampleError| LocksError::Sample { server: server.name.clone(), source };
+        let (reader, sample) = prepare(&session).await.map_err(failed)?;
+        let mut names = Names::new(usize::MAX);
+        names.learn(&sample, Duration::ZERO);
+        let erp = recognise(&session).await.map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            server: server.clone(),
+            session,
+            reader,
+            names,
+            erps: Erps::new(BTreeMap::new(), erp),
+            activity: Activity::new(limits()),
+            first: None,
+        })
     }
 
     /// Who waits for whom now.
-    pub async fn ask(&self) -> Result<Locks, LocksError> {
-        let failed = |source| LocksError::Sample { server: self.server.name.clone(), source };
-        let sample = locks::read(self.session.client(), self.version_num).await.map_err(failed)?;
-        let relations = self.relations(&sample).await.map_err(failed)?;
-        Ok(Locks::of(&self.server.name, &sample, &relations, &self.erp))
+    pub async fn ask(&mut self) -> Result<LockTree, LocksError> {
+        let server = self.server.name.clone();
+        self.look().await.map_err(|source| LocksError::Sample { server, source })
     }
 
-    /// Names of what is waited for. Where a database cannot be entered, oids must do.
-    async fn relations(&self, sample: &Sample) -> Result<Relations, SampleError> {
-        let mut wanted: BTreeMap<(u32, &str), BTreeSet<u32>> = BTreeMap::new();
-        for wait in &sample.waits {
-            let datname = sample.sessions.get(&wait.pid).map(|session| session.datname.as_str());
-            if let (Some(dbid), Some(oid), Some(datname)) = (wait.database, wait.relation, datname)
-            {
-                wanted.entry((dbid, datname)).or_default().insert(oid);
-            }
+    async fn look(&mut self) -> Result<LockTree, SampleError> {
+        let view = self.read(&[]).await?;
+        let has_new_names = self.name(&view.wanted).await?;
+        // Blockers that are idle show only when they are asked for.
+        let unseen = view.tree.roots.iter().any(|root| root.state == "gone");
+        if has_new_names || unseen {
+            return Ok(self.read(&view.roots).await?.tree);
         }
-        let mut relations = Relations::new();
-        for ((dbid, datname), oids) in wanted.into_iter().take(MOST_DATABASES) {
-            let oids: Vec<u32> = oids.into_iter().collect();
-            let other = if datname == self.session.datname() {
+        Ok(view.tree)
+    }
+
+    async fn read(&mut self, also: &[i32]) -> Result<View, SampleError> {
+        let question = Question { also: also.to_vec(), ..Question::default() };
+        let client = self.session.client();
+        let mut sample = self.reader.read(client, &question).await?;
+        if sample.waits.is_none() {
+            self.reader.look(client, &mut sample).await?;
+        }
+        // The server's clock is the only one here.
+        let elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
+        let words = Words { names: &self.names, erps: &self.erps };
+        let told = self.activity.apply(elapsed, &sample, self.reader.is_sighted(), words);
+        Ok(told.view.unwrap_or_default())
+    }
+
+    /// Looks up what is waited for. Where a database cannot be entered, oids must do.
+    async fn name(&mut self, wanted: &[RelationKey]) -> Result<bool, SampleError> {
+        let mut by_database: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (dbid, oid) in wanted {
+            by_database.entry(*dbid).or_default().push(*oid);
+        }
+        let mut sample = relations::Sample { asked: wanted.to_vec(), ..Default::default() };
+        for (dbid, oids) in by_database.into_iter().take(MOST_DATABASES) {
+            let datname = self.names.datname(dbid);
+            let other = if dbid == 0 || *datname == *self.session.datname() {
                 None
             } else {
-                match pg::connect(&self.server, datname).await {
+                match pg::connect(&self.server, &datname).await {
                     Ok(other) => Some(other),
                     Err(_) => continue,
                 }
             };
             let client = other.as_ref().unwrap_or(&self.session).client();
-            let names = locks::relations(client, &oids).await?;
-            relations.extend(names.into_iter().map(|(oid, name)| ((dbid, oid), name)));
+            let names = relations::read(client, &oids).await?;
+            sample.names.extend(names.into_iter().map(|(oid, name)| ((dbid, oid), name)));
         }
-        Ok(relations)
+        self.activity.learn_names(&sample, Duration::ZERO);
+        Ok(!sample.names.is_empty())
     }
+}
+
+/// A picture each time; nothing else is looked at.
+fn limits() -> Limits {
+    Limits {
+        series: 1_000,
+        picture_every: Duration::ZERO,
+        slow_after: SlowAfter::default(),
+        report_after: Duration::MAX,
+        incident: Thresholds { victims: usize::MAX, after: Duration::MAX },
+    }
+}
+
+async fn prepare(session: &Session) -> Result<(Reader, database::Sample), SampleError> {
+    let client = session.client();
+    let reader = Reader::prepare(client).await?;
+    let names = database::Reader::prepare(client, reader.version_num()).await?;
+    Ok((reader, names.read(client).await?))
 }
 
 /// The profile of the ERP whose telling tables are in the session's database, then `generic`.

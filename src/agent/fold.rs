@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
+use super::report_log::ReportLog;
 use crate::serve::{Board, Published};
 use crate::state::{Event, State};
 
@@ -22,12 +23,14 @@ impl Fold {
         let alive = Arc::downgrade(&token);
         let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || {
             let mut state = State::default();
+            let mut log = ReportLog::default();
             while let Some(event) = queue.blocking_recv() {
-                state.apply(event);
+                let mut reports = state.apply(event);
                 // What came meanwhile is published together.
                 while let Ok(event) = queue.try_recv() {
-                    state.apply(event);
+                    reports.extend(state.apply(event));
                 }
+                log.write(&reports);
                 publish(&state, &board);
             }
             // Moved in here, it goes with the thread, also by a panic.

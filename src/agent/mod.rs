@@ -5,13 +5,15 @@
 
 mod clock;
 mod fold;
+mod report_log;
 mod schedule;
 mod signals;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::JoinHandle;
@@ -23,8 +25,15 @@ use crate::config::{Config, Server};
 use crate::serve;
 use crate::serve::{Board, Published, ServeError};
 use crate::state::{Event, Limits, What};
+use crate::track::activity;
+use crate::track::budget::Budget;
+use crate::track::incidents::Thresholds;
+use crate::track::transactions::SlowAfter;
 
 pub use signals::run;
+
+/// How often the picture of sessions, locks and transactions is renewed.
+const PICTURE: Duration = Duration::from_secs(1);
 
 /// Events that may wait to be folded; samplers wait when it is full.
 const QUEUE: usize = 256;
@@ -102,7 +111,10 @@ impl Agent {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
         let before = std::mem::replace(&mut self.config, config);
-        let general = |c: &Config| (c.budget, c.statements.clone(), c.database.clone());
+        let general = |c: &Config| {
+            let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
+            (c.budget, sampled, c.locks.clone(), c.transactions.clone())
+        };
         let same_general = general(&before) == general(&self.config);
         let unchanged = |server: &Server| same_general && before.servers.contains(server);
         let now = self.config.servers.clone();
@@ -137,15 +149,15 @@ impl Agent {
 
     fn watch(&mut self, server: Server) {
         let name = server.name.clone();
-        let limits =
-            Limits { statements: self.config.statements.top, databases: self.config.database.top };
+        let limits = limits(&self.config);
         let (stop, stopped) = flag::channel(false);
         let watch = Watch {
             name: name.as_str().into(),
             server,
             statements: self.config.statements.clone(),
             database: self.config.database.clone(),
-            budget: self.config.budget,
+            activity: self.config.activity.clone(),
+            budget: Mutex::new(Budget::new(self.config.budget)),
             clock: self.clock,
             events: self.events.clone(),
             board: Arc::clone(&self.board),
@@ -167,5 +179,25 @@ impl Agent {
     async fn send(&self, name: &str, what: What) {
         let event = Event { server: name.into(), at: self.clock.now(), what };
         let _fold_ended = self.events.send(event).await;
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        statements: config.statements.top,
+        databases: config.database.top,
+        activity: activity::Limits {
+            series: config.activity.series,
+            picture_every: PICTURE,
+            slow_after: SlowAfter {
+                general: config.transactions.slow_after,
+                of_application: BTreeMap::new(),
+            },
+            report_after: config.locks.report_after,
+            incident: Thresholds {
+                victims: config.locks.incident_victims,
+                after: config.locks.incident_after,
+            },
+        },
     }
 }

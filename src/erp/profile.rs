@@ -21,6 +21,19 @@ pub enum Kind {
     Maintenance,
 }
 
+impl Kind {
+    /// As in profiles.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Job => "job",
+            Self::Report => "report",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
 /// A file that is no profile.
 #[derive(Debug, thiserror::Error)]
 #[error("not a profile: {0}; see src/erp/profiles for examples")]

@@ -97,6 +97,8 @@ pub struct Sample {
     pub databases: Vec<Database>,
     /// Role names by oid.
     pub roles: Vec<(u32, String)>,
+    /// What keeps vacuum from removing dead rows: how many transactions ago that began.
+    pub horizon: Vec<(String, u32)>,
 }
 
 /// The prepared queries of one session.
@@ -104,6 +106,7 @@ pub struct Reader {
     server: Prepared,
     databases: Prepared,
     roles: Prepared,
+    horizon: Prepared,
 }
 
 impl Reader {
@@ -120,6 +123,7 @@ impl Reader {
             server: client.prepare(include_str!("server.sql")).await?,
             databases: client.prepare(&databases).await?,
             roles: client.prepare(include_str!("roles.sql")).await?,
+            horizon: client.prepare(include_str!("horizon.sql")).await?,
         })
     }
 
@@ -133,7 +137,13 @@ impl Reader {
         for row in client.query(&self.roles, &[]).await? {
             roles.push((row.try_get(0)?, row.try_get::<_, Lossy>(1)?.0));
         }
-        Ok(Sample { read_at, server, databases, roles })
+        let mut horizon = Vec::new();
+        for row in client.query(&self.horizon, &[]).await? {
+            if let Some(age) = row.try_get::<_, Option<i32>>(1)? {
+                horizon.push((row.try_get(0)?, unsigned(age)));
+            }
+        }
+        Ok(Sample { read_at, server, databases, roles, horizon })
     }
 }
 

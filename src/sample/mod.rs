@@ -3,11 +3,13 @@
 //! A sampler is one `.sql` file (what it costs is in its header) and, where rows become more than
 //! numbers, one `.rs` beside it. Samplers know SQL and nothing else: no state, no clock, no retry.
 
+pub mod activity;
 pub mod database;
 mod decode;
 mod error;
-pub mod locks;
 mod normalise;
+pub mod relations;
+pub mod sessions;
 pub mod statements;
 pub mod texts;
 
@@ -25,11 +27,27 @@ pub enum Sampler {
     Statements,
     /// Texts of pg_stat_statements.
     Texts,
+    /// Names of relations that sessions wait for.
+    Relations,
+    /// Sessions that are not idle.
+    Activity,
+    /// Who blocks whom, while somebody waits.
+    Blockers,
+    /// How many sessions there are.
+    Sessions,
 }
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 3] = [Self::Database, Self::Statements, Self::Texts];
+    pub const ALL: [Self; 7] = [
+        Self::Database,
+        Self::Statements,
+        Self::Texts,
+        Self::Relations,
+        Self::Activity,
+        Self::Blockers,
+        Self::Sessions,
+    ];
 
     /// The value of the label `sampler`.
     #[must_use]
@@ -38,6 +56,10 @@ impl Sampler {
             Self::Database => "database",
             Self::Statements => "statements",
             Self::Texts => "texts",
+            Self::Relations => "relations",
+            Self::Activity => "activity",
+            Self::Blockers => "blockers",
+            Self::Sessions => "sessions",
         }
     }
 }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sample::{Moment, Outcome, Sampler, database, statements, texts};
+use crate::erp::Erps;
+use crate::sample::{
+    Moment, Outcome, Sampler, activity, database, relations, sessions, statements, texts,
+};
+use crate::track::activity::Limits as ActivityLimits;
 
 /// Something that happened to one server.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub enum What {
         /// Such as "pg_stat_statements: ...".
         lacking: Vec<String>,
     },
+    /// The ERPs in its databases were recognised.
+    Recognised(Arc<Erps>),
     /// There is no connection.
     Lost {
         /// Bounded reason, such as `password`.
@@ -41,6 +47,10 @@ pub enum What {
         sampler: Sampler,
         /// From asking to the last row.
         took: Duration,
+        /// What of that the database may have spent: an upper bound.
+        cost: Duration,
+        /// How long from its beginning to that of the next run; `None` if that is not known.
+        interval: Option<Duration>,
         /// What it brought.
         result: Result<Sampled, Failure>,
         /// The server's budget after it.
@@ -49,12 +59,14 @@ pub enum What {
 }
 
 /// How much of one server is shown singly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Statements.
     pub statements: usize,
     /// Databases.
     pub databases: usize,
+    /// Of sessions, locks and transactions.
+    pub activity: ActivityLimits,
 }
 
 /// A sample of any sampler.
@@ -66,6 +78,21 @@ pub enum Sampled {
     Statements(statements::Sample),
     /// Of `texts`.
     Texts(texts::Sample),
+    /// Of `relations`.
+    Relations(relations::Sample),
+    /// Of `activity`.
+    Activity {
+        /// When it was asked, since the agent's start.
+        began: Duration,
+        /// Whether the role sees what others do.
+        sighted: bool,
+        /// What came back, with who blocks whom if that was looked at.
+        sample: activity::Sample,
+    },
+    /// Of `blockers`: they came with the sample of `activity`.
+    Blockers,
+    /// Of `sessions`.
+    Sessions(Vec<sessions::Count>),
 }
 
 /// Why a run brought nothing.

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
+use crate::erp::Erps;
 use crate::sample::{Moment, Outcome};
+use crate::track::activity::{Activity, View as ActivityView};
 use crate::track::databases;
 use crate::track::names::Names;
-use crate::track::samplers::Samplers;
+use crate::track::reports::Report;
+use crate::track::samplers::{Run, Samplers};
+use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
 
 #[derive(Debug)]
@@ -14,9 +18,12 @@ pub(super) struct Server {
     names: Names,
     databases: databases::Databases,
     statements: Statements,
+    activity: Activity,
+    erps: Arc<Erps>,
     connection_view: Arc<Connection>,
     databases_view: Arc<Databases>,
     statements_view: Arc<View>,
+    activity_view: Arc<ActivityView>,
     samplers: Arc<Samplers>,
     spending: Option<Spending>,
 }
@@ -27,9 +34,12 @@ impl Server {
             names: Names::new(limits.databases),
             databases: databases::Databases::default(),
             statements: Statements::new(limits.statements),
+            activity: Activity::new(limits.activity),
+            erps: Arc::default(),
             connection_view: Arc::default(),
             databases_view: Arc::default(),
             statements_view: Arc::default(),
+            activity_view: Arc::default(),
             samplers: Arc::default(),
             spending: None,
         }
@@ -38,40 +48,48 @@ impl Server {
     pub(super) fn limit(&mut self, limits: Limits) {
         self.names.limit(limits.databases);
         self.statements.limit(limits.statements);
+        self.activity.limit(limits.activity);
     }
 
-    pub(super) fn apply(&mut self, at: Moment, what: What) {
+    pub(super) fn apply(&mut self, at: Moment, what: What) -> Vec<Report> {
+        let mut reports = Vec::new();
         match what {
             What::Added(_) | What::Removed => {}
             What::Connected { lacking } => {
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
+            What::Recognised(erps) => self.erps = erps,
             What::Lost { kind, message } => {
                 self.connection_view = Arc::new(Connection::Down { kind, message });
             }
-            What::Ran { sampler, took, result, spending } => {
+            What::Ran { sampler, took, cost, interval, result, spending } => {
                 let (outcome, failure) = match result {
                     Ok(sampled) => {
-                        self.fold(at, sampled);
+                        reports = self.fold(at, sampled);
                         (Outcome::Ok, None)
                     }
                     Err(failure) => (failure.outcome, Some(failure.message)),
                 };
-                Arc::make_mut(&mut self.samplers).ran(at, sampler, took, outcome, failure);
+                let run = Run { took, cost, interval, outcome };
+                Arc::make_mut(&mut self.samplers).ran(at, sampler, run, failure);
                 self.spending = Some(spending);
             }
         }
+        reports
     }
 
-    fn fold(&mut self, at: Moment, sampled: Sampled) {
+    fn fold(&mut self, at: Moment, sampled: Sampled) -> Vec<Report> {
         match sampled {
             Sampled::Database(sample) => {
                 self.names.learn(&sample, at.elapsed);
                 if self.databases.apply(&sample, &self.names) {
                     self.statements.rebase();
                 }
+                let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
                 self.databases_view = Arc::new(Databases {
+                    datnames: datnames.collect(),
                     server: Some(sample.server),
+                    horizon: sample.horizon,
                     shown: self.databases.shown().clone(),
                 });
             }
@@ -83,7 +101,22 @@ impl Server {
                 self.statements.apply_texts(&sample);
                 self.statements_view = Arc::new(self.statements.view());
             }
+            Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
+            Sampled::Activity { began, sighted, sample } => {
+                let words = Words { names: &self.names, erps: &self.erps };
+                let told = self.activity.apply(began, &sample, sighted, words);
+                if let Some(view) = told.view {
+                    self.activity_view = Arc::new(view);
+                }
+                return told.reports;
+            }
+            Sampled::Blockers => {}
+            Sampled::Sessions(counts) => {
+                let words = Words { names: &self.names, erps: &self.erps };
+                self.activity.count(&counts, words);
+            }
         }
+        Vec::new()
     }
 
     pub(super) fn snapshot(&self, name: Arc<str>) -> ServerSnapshot {
@@ -92,6 +125,7 @@ impl Server {
             connection: Arc::clone(&self.connection_view),
             statements: Arc::clone(&self.statements_view),
             databases: Arc::clone(&self.databases_view),
+            activity: Arc::clone(&self.activity_view),
             samplers: Arc::clone(&self.samplers),
             spending: self.spending,
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Spending;
+use super::{Journal, Spending};
 use crate::sample::database;
+use crate::track::activity::View as ActivityView;
 use crate::track::databases::Database;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
@@ -14,6 +15,8 @@ use crate::track::statements::View;
 pub struct Snapshot {
     /// The servers.
     pub servers: Vec<ServerSnapshot>,
+    /// What somebody should know.
+    pub journal: Arc<Journal>,
 }
 
 /// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.
@@ -27,6 +30,8 @@ pub struct ServerSnapshot {
     pub statements: Arc<View>,
     /// Databases and facts.
     pub databases: Arc<Databases>,
+    /// Sessions, locks and transactions; renewed about once a second.
+    pub activity: Arc<ActivityView>,
     /// The samplers' own record.
     pub samplers: Arc<Samplers>,
     /// The budget, after the first run.
@@ -58,6 +63,10 @@ pub enum Connection {
 pub struct Databases {
     /// Facts.
     pub server: Option<database::Server>,
+    /// Names by oid.
+    pub datnames: BTreeMap<u32, String>,
+    /// How many transactions ago the oldest snapshot was taken, by what holds it.
+    pub horizon: Vec<(String, u32)>,
     /// By label `datname`.
     pub shown: BTreeMap<Arc<str>, Database>,
 }

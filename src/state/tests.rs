@@ -86,6 +86,7 @@ fn facts(started: u64) -> What {
         server,
         databases: vec![],
         roles: vec![],
+        horizon: vec![],
     }))))
 }
 

@@ -122,6 +122,7 @@ mod tests {
                 })
                 .collect(),
             roles: vec![],
+            horizon: vec![],
         }
     }
 

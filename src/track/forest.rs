@@ -1,6 +1,6 @@
 //! The wait forest: under each root blocker, everyone who waits because of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One session and those that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,30 @@ impl Forest {
             .collect();
         roots.sort_by_key(|root| (std::cmp::Reverse(root.count()), root.pid));
         Self { roots }
+    }
+
+    /// The root above each waiter.
+    #[must_use]
+    pub fn root_of_each(&self) -> HashMap<i32, i32> {
+        let mut roots = HashMap::new();
+        for root in &self.roots {
+            // In a circle, the root waits itself: for itself, as it were.
+            if root.circle {
+                roots.insert(root.pid, root.pid);
+            }
+            let mut below: Vec<&Node> = root.victims.iter().collect();
+            while let Some(node) = below.pop() {
+                roots.insert(node.pid, root.pid);
+                below.extend(&node.victims);
+            }
+        }
+        roots
+    }
+
+    /// Whether a root waits itself.
+    #[must_use]
+    pub fn is_circle(&self, root: i32) -> bool {
+        self.roots.iter().any(|node| node.pid == root && node.circle)
     }
 
     /// Everyone who stands under a root.

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const WORK_SECONDS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
+/// Upper bounds in seconds of the buckets for waits and transactions.
+pub const EPISODE_SECONDS: &[f64] =
+    &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
+
 /// Counts of observations by upper bound.
 #[derive(Clone, Debug)]
 pub struct Histogram {
@@ -22,15 +26,30 @@ impl Histogram {
         Self { bounds, counts: vec![0; bounds.len()], above: 0, sum_seconds: 0.0 }
     }
 
+    /// The histogram of these observations: seconds and how many, with their true sum.
+    #[must_use]
+    pub fn of(
+        bounds: &'static [f64],
+        observations: impl Iterator<Item = (f64, u64)>,
+        sum: Duration,
+    ) -> Self {
+        let mut histogram = Self { sum_seconds: sum.as_secs_f64(), ..Self::new(bounds) };
+        for (seconds, count) in observations {
+            *histogram.bucket(seconds) += count;
+        }
+        histogram
+    }
+
     /// Counts one observation.
     pub fn observe(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
         self.sum_seconds += seconds;
+        *self.bucket(seconds) += 1;
+    }
+
+    fn bucket(&mut self, seconds: f64) -> &mut u64 {
         let bucket = self.bounds.partition_point(|bound| *bound < seconds);
-        match self.counts.get_mut(bucket) {
-            Some(count) => *count += 1,
-            None => self.above += 1,
-        }
+        self.counts.get_mut(bucket).unwrap_or(&mut self.above)
     }
 
     /// `(upper bound, observations at or below it)`, ascending.

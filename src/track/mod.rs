@@ -4,12 +4,24 @@
 //! samples. Server counters, which may be reset, evicted or lost, become our own counters, which
 //! only grow; what a sample could not tell is counted, never guessed.
 
+pub mod activity;
 pub mod budget;
+pub mod capped;
 mod cumulative;
 pub mod databases;
+mod distribution;
 pub mod forest;
 pub mod histogram;
+pub mod incidents;
+pub mod lock_tree;
+pub mod lock_waits;
 pub mod names;
+pub mod relations;
+pub mod reports;
 pub mod samplers;
+pub mod sessions;
 pub mod statements;
+pub mod timeline;
 mod top;
+pub mod transactions;
+pub mod waits;

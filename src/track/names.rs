@@ -143,6 +143,7 @@ mod tests {
             },
             databases: databases.iter().map(row).collect(),
             roles: vec![],
+            horizon: vec![],
         }
     }
 

@@ -6,6 +6,19 @@ use std::time::Duration;
 use super::histogram::{Histogram, WORK_SECONDS};
 use crate::sample::{Moment, Outcome, Sampler};
 
+/// How a run went.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// From asking to the last row.
+    pub took: Duration,
+    /// What of that the database may have spent.
+    pub cost: Duration,
+    /// How long from its beginning to that of the next run, if that is known.
+    pub interval: Option<Duration>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
 /// One sampler's record.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -17,6 +30,8 @@ pub struct Record {
     pub last_success: Option<Moment>,
     /// Seconds that the database spent for it: from asking to the last row, so an upper bound.
     pub own_database_seconds: f64,
+    /// How long from the last run's beginning to the next one's.
+    pub interval: Option<Duration>,
     /// The message of the last run, if it failed.
     pub failure: Option<String>,
 }
@@ -28,6 +43,7 @@ impl Default for Record {
             durations: Histogram::new(WORK_SECONDS),
             last_success: None,
             own_database_seconds: 0.0,
+            interval: None,
             failure: None,
         }
     }
@@ -41,20 +57,14 @@ pub struct Samplers {
 }
 
 impl Samplers {
-    /// Notes a run: its end, its time, and why it failed.
-    pub fn ran(
-        &mut self,
-        at: Moment,
-        sampler: Sampler,
-        took: Duration,
-        outcome: Outcome,
-        failure: Option<String>,
-    ) {
+    /// Notes a run: when, how it went, and why it failed.
+    pub fn ran(&mut self, at: Moment, sampler: Sampler, run: Run, failure: Option<String>) {
         let record = self.records.entry(sampler).or_default();
-        *record.runs.entry(outcome).or_default() += 1;
-        record.durations.observe(took);
-        record.own_database_seconds += took.as_secs_f64();
-        if outcome == Outcome::Ok {
+        *record.runs.entry(run.outcome).or_default() += 1;
+        record.durations.observe(run.took);
+        record.own_database_seconds += run.cost.as_secs_f64();
+        record.interval = run.interval.or(record.interval);
+        if run.outcome == Outcome::Ok {
             record.last_success = Some(at);
         }
         record.failure = failure;

@@ -1,10 +1,15 @@
 //! Watching one server: connect, find out what it can, sample until the connection ends, again.
+//!
+//! On two lanes, each with a connection: sessions are looked at ten times a second (`activity`);
+//! everything else, which is rare and can be slow, goes one after the other (`session`).
 
+mod activity;
 mod message;
+mod relations;
 mod session;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as flag};
@@ -14,8 +19,10 @@ use self::session::{Ended, Sampling};
 use super::clock::Clock;
 use crate::config;
 use crate::pg::Backoff;
+use crate::sample::Sampler;
 use crate::serve::Board;
-use crate::state::{Event, Limits, What};
+use crate::state::{Event, Limits, ServerSnapshot, Spending, What};
+use crate::track::budget::Budget;
 
 /// The first wait after a failed connection, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -26,7 +33,9 @@ pub(super) struct Watch {
     pub(super) server: config::Server,
     pub(super) statements: config::Statements,
     pub(super) database: config::Database,
-    pub(super) budget: f64,
+    pub(super) activity: config::Activity,
+    /// What both lanes spend.
+    pub(super) budget: Mutex<Budget>,
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) board: Board,
@@ -38,6 +47,7 @@ impl Watch {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => {}
             _ = self.keep_watching(limits) => {}
+            _ = activity::keep_sampling(&self) => {}
         }
     }
 
@@ -73,6 +83,26 @@ impl Watch {
         ControlFlow::Continue(())
     }
 
+    /// Notes what a run has cost; returns the server's budget after it.
+    fn spent(&self, sampler: Sampler, interval: Duration, cost: Duration) -> Spending {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.spent(sampler, interval, cost);
+        spending(&budget)
+    }
+
+    fn rests(&self, sampler: Sampler) {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).rests(sampler);
+    }
+
+    fn spending(&self) -> Spending {
+        spending(&self.budget.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the published picture of this server.
+    fn see<T>(&self, ask: impl FnOnce(&ServerSnapshot) -> T) -> Option<T> {
+        self.board.load().snapshot.server(&self.name).map(ask)
+    }
+
     /// Breaks when nobody folds events any more.
     async fn send(&self, what: What) -> ControlFlow<()> {
         let event = Event { server: Arc::clone(&self.name), at: self.clock.now(), what };
@@ -81,4 +111,8 @@ impl Watch {
             Err(_) => ControlFlow::Break(()),
         }
     }
+}
+
+fn spending(budget: &Budget) -> Spending {
+    Spending { limit: budget.limit(), demand: budget.demand(), stretch: budget.stretch() }
 }

@@ -3,13 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::Watch;
 use super::message::Messages;
+use super::{Watch, relations};
 use crate::agent::schedule::Schedule;
 use crate::pg::{self, Backoff, Capabilities, Session};
 use crate::sample::{Outcome, SampleError, Sampler, database, statements, texts};
-use crate::state::{Failure, Sampled, Spending, What};
-use crate::track::budget::Budget;
+use crate::state::{Failure, Sampled, What};
 
 /// How often it looks whether the connection still stands and whether texts are wanted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -37,7 +36,6 @@ pub(super) struct Sampling {
     statements: Option<statements::Reader>,
     texts: Option<texts::Reader>,
     texts_failed: u32,
-    budget: Budget,
     schedule: Schedule,
 }
 
@@ -72,18 +70,9 @@ impl Sampling {
             schedule.plan(Sampler::Statements, now + jitter(watch.statements.interval));
             schedule.plan(Sampler::Texts, now + LOOK * 2);
         }
-        let budget = Budget::new(watch.budget);
+        schedule.plan(Sampler::Relations, now + LOOK);
         let lacking = lacking(found);
-        Ok(Self {
-            session,
-            lacking,
-            database,
-            statements,
-            texts,
-            texts_failed: 0,
-            budget,
-            schedule,
-        })
+        Ok(Self { session, lacking, database, statements, texts, texts_failed: 0, schedule })
     }
 
     /// What is missing for full sight.
@@ -150,7 +139,7 @@ impl Sampling {
         let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
-                self.budget.rests(sampler);
+                watch.rests(sampler);
                 return ControlFlow::Continue(None);
             }
             Ok(Ok(Some(sample))) => Ok(sample),
@@ -165,13 +154,11 @@ impl Sampling {
         let took = watch.clock.now().elapsed.saturating_sub(began.elapsed);
         let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
         messages.ran(sampler, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
-        self.plan_next(sampler, watch, began.elapsed, took, outcome);
-        let spending = Spending {
-            limit: self.budget.limit(),
-            demand: self.budget.demand(),
-            stretch: self.budget.stretch(),
-        };
-        watch.send(What::Ran { sampler, took, result: answer, spending }).await?;
+        let interval = self.interval(sampler, watch, outcome);
+        let spending = watch.spent(sampler, interval, took);
+        let wait = self.plan_next(sampler, began.elapsed, interval, spending.stretch);
+        let (result, interval) = (answer, Some(wait));
+        watch.send(What::Ran { sampler, took, cost: took, interval, result, spending }).await?;
         ControlFlow::Continue(Some(outcome))
     }
 
@@ -186,9 +173,7 @@ impl Sampling {
                 None => None,
             },
             Sampler::Texts => {
-                let board = watch.board.load();
-                let wanted =
-                    board.snapshot.server(&watch.name).map(|s| s.statements.wanted.clone());
+                let wanted = watch.see(|server| server.statements.wanted.clone());
                 match (&self.texts, wanted) {
                     (Some(reader), Some(wanted)) if !wanted.is_empty() => {
                         Some(Sampled::Texts(reader.read(client, &wanted).await?))
@@ -196,29 +181,37 @@ impl Sampling {
                     _ => None,
                 }
             }
+            Sampler::Relations => {
+                relations::read(watch, &self.session).await?.map(Sampled::Relations)
+            }
+            // The other lane's.
+            Sampler::Activity | Sampler::Blockers | Sampler::Sessions => None,
         })
+    }
+
+    fn interval(&mut self, sampler: Sampler, watch: &Watch, outcome: Outcome) -> Duration {
+        match sampler {
+            Sampler::Database => watch.database.interval,
+            Sampler::Statements => watch.statements.interval,
+            Sampler::Texts => self.texts_interval(watch, outcome),
+            Sampler::Relations | Sampler::Activity | Sampler::Blockers | Sampler::Sessions => LOOK,
+        }
     }
 
     /// A tick that was missed is not caught up; texts that fail are asked for ever more rarely.
     fn plan_next(
         &mut self,
         sampler: Sampler,
-        watch: &Watch,
         began: Duration,
-        took: Duration,
-        outcome: Outcome,
-    ) {
-        let interval = match sampler {
-            Sampler::Database => watch.database.interval,
-            Sampler::Statements => watch.statements.interval,
-            Sampler::Texts => self.texts_interval(watch, outcome),
-        };
-        self.budget.spent(sampler, interval, took);
-        let mut wait = interval.mul_f64(self.budget.stretch());
+        interval: Duration,
+        stretch: f64,
+    ) -> Duration {
+        let mut wait = interval.mul_f64(stretch);
         if sampler == Sampler::Texts {
             wait = wait.min(LONGEST_TEXTS_WAIT.max(interval));
         }
         self.schedule.plan(sampler, began + wait);
+        wait
     }
 
     fn texts_interval(&mut self, watch: &Watch, outcome: Outcome) -> Duration {

@@ -1,0 +1,327 @@
+//! What sessions do now, what they wait for, and who blocks whom.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use tokio_postgres::{Client, Row, Statement as Prepared};
+
+use super::{SampleError, normalise};
+use crate::pg::Lossy;
+
+/// Characters of a statement that are kept.
+const TEXT: usize = 1_000;
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Executing a statement.
+    Active,
+    /// In a transaction, between two statements.
+    IdleInTransaction,
+    /// The same after an error.
+    Aborted,
+    /// In no transaction. It can still hold advisory locks.
+    Idle,
+    /// The role may not see it, or track_activities is off.
+    Hidden,
+}
+
+impl State {
+    /// As pg_stat_activity has it; the label `state`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::IdleInTransaction => "idle in transaction",
+            Self::Aborted => "idle in transaction (aborted)",
+            Self::Idle => "idle",
+            Self::Hidden => "hidden",
+        }
+    }
+
+    /// From pg_stat_activity.
+    #[must_use]
+    pub fn of(text: Option<&str>) -> Self {
+        match text {
+            Some("active" | "fastpath function call") => Self::Active,
+            Some("idle in transaction") => Self::IdleInTransaction,
+            Some("idle in transaction (aborted)") => Self::Aborted,
+            Some("idle") => Self::Idle,
+            _ => Self::Hidden,
+        }
+    }
+}
+
+/// What kind of process a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Backend {
+    /// A client's own.
+    Client,
+    /// Helps a client's own with one statement.
+    ParallelWorker,
+    /// Vacuums or analyses a table.
+    Autovacuum,
+    /// Sends to or applies from another server.
+    Replication,
+    /// Anything else of the server.
+    Background,
+}
+
+impl Backend {
+    fn of(text: &str) -> Self {
+        match text {
+            "" | "client backend" => Self::Client,
+            "parallel worker" => Self::ParallelWorker,
+            _ if text.starts_with("autovacuum") => Self::Autovacuum,
+            _ if text.starts_with("wal") || text.contains("replication") => Self::Replication,
+            _ => Self::Background,
+        }
+    }
+}
+
+/// One session at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Its process.
+    pub pid: i32,
+    /// Its database; 0 for none.
+    pub dbid: u32,
+    /// Its role; 0 for none.
+    pub userid: u32,
+    /// As the client named itself.
+    pub application_name: String,
+    /// Address of the client; absent for a Unix socket.
+    pub client_addr: Option<IpAddr>,
+    /// What kind of process it is.
+    pub backend: Backend,
+    /// The process that a parallel worker helps.
+    pub leader: Option<i32>,
+    /// When it began: tells apart two processes with the same pid.
+    pub backend_start: Option<SystemTime>,
+    /// What it is doing.
+    pub state: State,
+    /// Since when.
+    pub state_change: Option<SystemTime>,
+    /// When its transaction began.
+    pub xact_start: Option<SystemTime>,
+    /// When its statement, or its last one, began.
+    pub query_start: Option<SystemTime>,
+    /// `wait_event_type` and `wait_event`; absent while it computes.
+    pub wait: Option<(String, String)>,
+    /// Hash of its statement's shape (PostgreSQL 14 and later).
+    pub queryid: Option<i64>,
+    /// Its statement, normalised; only when it is new since the last sample.
+    pub query: Option<String>,
+    /// How many transactions ago its snapshot was taken.
+    pub xmin_age: Option<u32>,
+    /// Whether its transaction has changed something.
+    pub holds_xid: bool,
+}
+
+impl Session {
+    /// Whether it waits for a lock that another session holds.
+    #[must_use]
+    pub fn waits_for_lock(&self) -> bool {
+        self.wait.as_ref().is_some_and(|(class, _)| class == "Lock")
+    }
+}
+
+/// A session that waits for a lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// Its process.
+    pub pid: i32,
+    /// For whom, each once; 0 stands for a prepared transaction.
+    pub blockers: Vec<i32>,
+    /// `relation`, `transactionid`, `tuple`, `advisory`, ...
+    pub locktype: String,
+    /// The mode it wants, such as `ShareLock`.
+    pub mode: String,
+    /// `pg_database.oid` and `pg_class.oid` of the relation, if it is about one.
+    pub relation: Option<(u32, u32)>,
+    /// When the wait began (PostgreSQL 14 and later; absent for its first instant).
+    pub since: Option<SystemTime>,
+}
+
+/// A prepared transaction, which holds its locks with no session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transaction {
+    /// The name it was prepared under.
+    pub gid: String,
+    /// When.
+    pub prepared: SystemTime,
+    /// Its owner.
+    pub owner: String,
+    /// Its database.
+    pub datname: String,
+}
+
+/// Everything at about one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The server's clock.
+    pub now: SystemTime,
+    /// Sessions that are not idle, and those asked for. Not our own.
+    pub sessions: Vec<Session>,
+    /// Who waits for a lock, and for whom; `None` if somebody waits and it was not looked.
+    pub waits: Option<Vec<Wait>>,
+    /// Prepared transactions, the oldest first, if somebody waits for one.
+    pub prepared: Vec<Transaction>,
+}
+
+/// What to ask besides.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Texts of statements that began after this moment of the server's clock.
+    pub since: SystemTime,
+    /// Sessions wanted even when they are idle.
+    pub also: Vec<i32>,
+}
+
+impl Default for Question {
+    /// All texts, and nobody in particular.
+    fn default() -> Self {
+        Self { since: SystemTime::UNIX_EPOCH, also: Vec::new() }
+    }
+}
+
+/// The prepared queries of one session.
+pub struct Reader {
+    activity: Prepared,
+    waits: Prepared,
+    prepared: Prepared,
+    version_num: i32,
+    sighted: bool,
+}
+
+impl Reader {
+    /// Prepares the queries. A role without pg_read_all_stats is not shown which sessions of
+    /// others wait: who waits is then read off the locks.
+    pub async fn prepare(client: &Client) -> Result<Self, SampleError> {
+        let role = client.query_one(include_str!("activity_role.sql"), &[]).await?;
+        let (version_num, sighted): (i32, bool) = (role.try_get(0)?, role.try_get(1)?);
+        let is_14 = version_num >= 140_000;
+        let activity = include_str!("activity.sql")
+            .replace("{query_id}", if is_14 { "a.query_id" } else { "null::bigint" });
+        let waiters = if sighted {
+            "select unnest($1::int[]) as pid"
+        } else {
+            "select unnest($1::int[]) as pid union select l.pid from pg_locks l where not l.granted"
+        };
+        let waits = include_str!("activity_waits.sql")
+            .replace("{waiters}", waiters)
+            .replace("{waitstart}", if is_14 { "l.waitstart" } else { "null::timestamptz" });
+        Ok(Self {
+            activity: client.prepare(&activity).await?,
+            waits: client.prepare(&waits).await?,
+            prepared: client.prepare(include_str!("activity_prepared.sql")).await?,
+            version_num,
+            sighted,
+        })
+    }
+
+    /// `server_version_num`, such as 150018.
+    #[must_use]
+    pub fn version_num(&self) -> i32 {
+        self.version_num
+    }
+
+    /// Whether all sessions can be seen.
+    #[must_use]
+    pub fn is_sighted(&self) -> bool {
+        self.sighted
+    }
+
+    /// Reads the sessions. If somebody waits, whom for is to be looked at.
+    pub async fn read(&self, client: &Client, question: &Question) -> Result<Sample, SampleError> {
+        let mut sample = Sample {
+            now: SystemTime::UNIX_EPOCH,
+            sessions: Vec::new(),
+            waits: None,
+            prepared: Vec::new(),
+        };
+        for row in client.query(&self.activity, &[&question.since, &question.also]).await? {
+            match row.try_get(18)? {
+                Some(now) => sample.now = now,
+                None => sample.sessions.push(session(&row)?),
+            }
+        }
+        if self.sighted && !sample.sessions.iter().any(Session::waits_for_lock) {
+            sample.waits = Some(Vec::new());
+        }
+        Ok(sample)
+    }
+
+    /// Looks who blocks those who wait.
+    pub async fn look(&self, client: &Client, sample: &mut Sample) -> Result<(), SampleError> {
+        let waiters: Vec<i32> =
+            sample.sessions.iter().filter(|s| s.waits_for_lock()).map(|s| s.pid).collect();
+        let rows = client.query(&self.waits, &[&waiters]).await?;
+        let waits: Vec<Wait> = rows.iter().map(wait).collect::<Result<_, _>>()?;
+        if waits.iter().any(|wait| wait.blockers.contains(&0)) {
+            for row in client.query(&self.prepared, &[]).await? {
+                sample.prepared.push(transaction(&row)?);
+            }
+        }
+        sample.waits = Some(waits);
+        Ok(())
+    }
+}
+
+fn session(row: &Row) -> Result<Session, SampleError> {
+    let class: Option<&str> = row.try_get(12)?;
+    let event: Option<String> = row.try_get(13)?;
+    let query = row.try_get::<_, Option<Lossy>>(15)?.map(|Lossy(text)| text);
+    let xmin_age: Option<i32> = row.try_get(16)?;
+    Ok(Session {
+        pid: row.try_get(0)?,
+        dbid: row.try_get(1)?,
+        userid: row.try_get(2)?,
+        application_name: text(row, 3)?,
+        client_addr: row.try_get(4)?,
+        backend: Backend::of(row.try_get::<_, Option<&str>>(5)?.unwrap_or_default()),
+        leader: row.try_get(6)?,
+        backend_start: row.try_get(7)?,
+        state: State::of(row.try_get(8)?),
+        state_change: row.try_get(9)?,
+        xact_start: row.try_get(10)?,
+        query_start: row.try_get(11)?,
+        wait: class.map(|class| (class.to_owned(), event.unwrap_or_default())),
+        queryid: row.try_get::<_, Option<i64>>(14)?.filter(|id| *id != 0),
+        query: query
+            .filter(|text| !text.is_empty() && text != "<insufficient privilege>")
+            .map(|text| normalise(&text, TEXT)),
+        xmin_age: xmin_age.and_then(|age| u32::try_from(age).ok()),
+        holds_xid: row.try_get(17)?,
+    })
+}
+
+fn wait(row: &Row) -> Result<Wait, SampleError> {
+    let mut blockers: Vec<i32> = row.try_get(1)?;
+    // Parallel workers make their leader appear more than once.
+    blockers.sort_unstable();
+    blockers.dedup();
+    let (database, relation): (Option<u32>, Option<u32>) = (row.try_get(4)?, row.try_get(5)?);
+    Ok(Wait {
+        pid: row.try_get(0)?,
+        blockers,
+        locktype: text(row, 2)?,
+        mode: text(row, 3)?,
+        relation: database.zip(relation),
+        since: row.try_get(6)?,
+    })
+}
+
+fn transaction(row: &Row) -> Result<Transaction, SampleError> {
+    Ok(Transaction {
+        gid: text(row, 0)?,
+        prepared: row.try_get(1)?,
+        owner: text(row, 2)?,
+        datname: text(row, 3)?,
+    })
+}
+
+/// Text that may be null, then empty, and may hold any bytes.
+pub(super) fn text(row: &Row, column: usize) -> Result<String, SampleError> {
+    Ok(row.try_get::<_, Option<Lossy>>(column)?.map_or_else(String::new, |Lossy(text)| text))
+}

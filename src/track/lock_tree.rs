@@ -1,0 +1,253 @@
+//! The wait forest as a picture: who blocks, who waits, since when, for what.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::forest::Node;
+use super::lock_waits::{LockWaits, Open, Scene};
+use super::sessions::{Seen, Who};
+use super::timeline::span;
+use crate::erp::OTHER;
+use crate::sample::activity::{Backend, State, Transaction};
+
+/// A session, and those which wait for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blocker {
+    /// Its process; absent for a prepared transaction.
+    pub pid: Option<i32>,
+    /// Its application, in the profile's words.
+    pub application: Arc<str>,
+    /// The name it gave itself.
+    pub application_name: Arc<str>,
+    /// Its role.
+    pub usename: Arc<str>,
+    /// Its database.
+    pub datname: Arc<str>,
+    /// Address of its client; absent for a Unix socket.
+    pub client_addr: Option<String>,
+    /// `active`, `idle in transaction`, `prepared transaction`, `autovacuum`, ...
+    pub state: &'static str,
+    /// Seconds in this state.
+    pub state_seconds: Option<f64>,
+    /// Seconds since its transaction began.
+    pub transaction_seconds: Option<f64>,
+    /// Its statement now, or its last one; normalised.
+    pub query: Option<Arc<str>>,
+    /// The business module of that statement.
+    pub module: Arc<str>,
+    /// It waits itself, in a circle: a deadlock which PostgreSQL is about to end.
+    pub circle: bool,
+    /// What it waits for; absent for a root.
+    pub waits_for: Option<Waiting>,
+    /// SQL that a person might run to end it; only for roots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remedy: Vec<String>,
+    /// Everyone who waits because of it, also those that are left out below.
+    pub victim_count: usize,
+    /// Who waits for it.
+    pub victims: Vec<Blocker>,
+}
+
+/// A wait.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Waiting {
+    /// Such as `ShareLock`.
+    pub mode: Arc<str>,
+    /// Such as `public.stock_quant`, or the kind of lock.
+    pub object: String,
+    /// The business module of that.
+    pub module: Arc<str>,
+    /// Seconds it has waited, where that is known.
+    pub seconds: Option<f64>,
+}
+
+/// All trees of one server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LockTree {
+    /// Sessions that wait.
+    pub victims: usize,
+    /// The longest way from a root to a victim.
+    pub depth: usize,
+    /// The longest wait in seconds.
+    pub oldest_wait_seconds: Option<f64>,
+    /// The root blockers, the one with most victims first.
+    pub roots: Vec<Blocker>,
+}
+
+impl LockTree {
+    /// Draws what is true now.
+    #[must_use]
+    pub fn of(scene: Scene<'_>, waits: &LockWaits) -> Self {
+        let artist = Artist { scene, waits };
+        let forest = waits.forest();
+        // Those that have ended since the last look, which may have been left out for its cost.
+        let roots: Vec<Blocker> = forest
+            .roots
+            .iter()
+            .filter(|root| root.victims.iter().any(|victim| waits.open().contains_key(&victim.pid)))
+            .map(|root| artist.root(root))
+            .collect();
+        Self {
+            victims: roots.iter().map(|root| root.victim_count).sum(),
+            depth: if roots.is_empty() { 0 } else { forest.depth() },
+            oldest_wait_seconds: waits
+                .open()
+                .values()
+                .filter_map(|open| seconds(open, scene.now.at))
+                .max_by(f64::total_cmp),
+            roots,
+        }
+    }
+
+    /// One tree, drawn.
+    #[must_use]
+    pub fn root(scene: Scene<'_>, waits: &LockWaits, root: &Node) -> Blocker {
+        Artist { scene, waits }.root(root)
+    }
+}
+
+/// Seconds of a wait; nothing if it was there at the first sample and the server does not tell.
+fn seconds(open: &Open, now: SystemTime) -> Option<f64> {
+    let seconds = span(open.start, now).as_secs_f64();
+    (open.is_exact || seconds > 0.0).then_some(seconds)
+}
+
+struct Artist<'a> {
+    scene: Scene<'a>,
+    waits: &'a LockWaits,
+}
+
+impl Artist<'_> {
+    fn root(&self, node: &Node) -> Blocker {
+        let mut root = self.node(node);
+        root.waits_for = root.waits_for.filter(|_| node.circle);
+        root.remedy = match self.scene.seen.get(&node.pid) {
+            Some(seen) => remedy(seen),
+            None if node.pid == 0 => {
+                self.scene.sample.prepared.iter().map(rollback_prepared).collect()
+            }
+            None => Vec::new(),
+        };
+        root
+    }
+
+    fn node(&self, node: &Node) -> Blocker {
+        let mut blocker = match self.scene.seen.get(&node.pid) {
+            Some(seen) => self.session(seen),
+            None => self.unseen(node.pid),
+        };
+        blocker.circle = node.circle;
+        blocker.waits_for = self.waits.open().get(&node.pid).map(|open| self.waiting(open));
+        blocker.victims = node.victims.iter().map(|victim| self.node(victim)).collect();
+        blocker.victim_count = blocker.victims.iter().map(|victim| 1 + victim.victim_count).sum();
+        blocker
+    }
+
+    fn session(&self, seen: &Seen<'_>) -> Blocker {
+        let (row, now) = (seen.row, self.scene.now);
+        let age = |since: Option<SystemTime>| {
+            since.map(|since| span(now.place(since), now.at).as_secs_f64())
+        };
+        Blocker {
+            state: super::lock_waits::root_state(&seen.who, row.state.name()),
+            state_seconds: age(row.state_change),
+            transaction_seconds: age(row.xact_start),
+            query: seen.statement.text.clone(),
+            module: Arc::clone(&seen.statement.module),
+            ..named(row.pid, &seen.who)
+        }
+    }
+
+    /// A prepared transaction (which of several, nobody can tell), or a session that has just
+    /// gone or is idle and not yet looked at.
+    fn unseen(&self, pid: i32) -> Blocker {
+        let oldest = self.scene.sample.prepared.first().filter(|_| pid == 0);
+        let age =
+            oldest.map(|p| span(self.scene.now.place(p.prepared), self.scene.now.at).as_secs_f64());
+        let text =
+            |of: fn(&Transaction) -> &str| oldest.map_or_else(|| "".into(), |p| of(p).into());
+        Blocker {
+            pid: (pid != 0).then_some(pid),
+            application: OTHER.into(),
+            application_name: "".into(),
+            usename: text(|p| &p.owner),
+            datname: text(|p| &p.datname),
+            client_addr: None,
+            state: if pid == 0 { "prepared transaction" } else { "gone" },
+            state_seconds: age,
+            transaction_seconds: age,
+            query: None,
+            module: OTHER.into(),
+            circle: false,
+            waits_for: None,
+            remedy: Vec::new(),
+            victim_count: 0,
+            victims: Vec::new(),
+        }
+    }
+
+    fn waiting(&self, open: &Open) -> Waiting {
+        Waiting {
+            mode: open.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
+            object: object(open, self.scene),
+            module: Arc::clone(&open.module),
+            seconds: seconds(open, self.scene.now.at),
+        }
+    }
+}
+
+/// What is waited for, for people.
+#[must_use]
+pub fn object(open: &Open, scene: Scene<'_>) -> String {
+    let Some(object) = &open.object else { return "a lock".to_owned() };
+    let locktype = &object.locktype;
+    match object.relation.map(|key| (key, scene.relations.name(key))) {
+        Some((_, Some((schema, name)))) if **locktype == *"relation" => format!("{schema}.{name}"),
+        Some((_, Some((schema, name)))) if matches!(&**locktype, "transactionid" | "tuple") => {
+            format!("a row of {schema}.{name}")
+        }
+        Some((_, Some((schema, name)))) => format!("{locktype} of {schema}.{name}"),
+        Some(((_, oid), None)) => format!("{locktype} {oid}"),
+        None => locktype.to_string(),
+    }
+}
+
+fn named(pid: i32, who: &Who) -> Blocker {
+    Blocker {
+        pid: Some(pid),
+        application: Arc::clone(&who.application),
+        application_name: Arc::clone(&who.application_name),
+        usename: Arc::clone(&who.usename),
+        datname: Arc::clone(&who.datname),
+        client_addr: who.client_addr.map(|addr| addr.to_string()),
+        state: "",
+        state_seconds: None,
+        transaction_seconds: None,
+        query: None,
+        module: OTHER.into(),
+        circle: false,
+        waits_for: None,
+        remedy: Vec::new(),
+        victim_count: 0,
+        victims: Vec::new(),
+    }
+}
+
+/// A statement can be cancelled; a session that is idle can only be ended.
+fn remedy(seen: &Seen<'_>) -> Vec<String> {
+    let pid = seen.row.pid;
+    let mut lines = Vec::new();
+    if seen.row.state == State::Active {
+        lines.push(format!("select pg_cancel_backend({pid});"));
+    }
+    if seen.who.backend == Backend::Client {
+        lines.push(format!("select pg_terminate_backend({pid});"));
+    }
+    lines
+}
+
+fn rollback_prepared(transaction: &Transaction) -> String {
+    format!("rollback prepared '{}';", transaction.gid.replace('\'', "''"))
+}

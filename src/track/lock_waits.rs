@@ -1,0 +1,347 @@
+//! Waits for locks as episodes, and the blocked time that each root blocker has to answer for.
+//!
+//! A wait begins at its `waitstart` (PostgreSQL 14 and later; before that halfway between the last
+//! sample without it and the first with it) and ends halfway between the last sample with it and
+//! the first without: either is right to half an interval, with no bias in the sum. Until it ends,
+//! its time is charged at each sample to the root blocker of that moment; what has no root yet is
+//! charged when one is found, at the latest at the end.
+
+mod open;
+mod root;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use self::open::Open;
+pub use self::root::Root;
+use super::capped::{Capped, Coarse};
+use super::distribution::Distribution;
+use super::forest::Forest;
+use super::relations::Relations;
+use super::sessions::{Seen, Who};
+use super::timeline::{Now, middle, span};
+use crate::erp::{Erps, OTHER};
+use crate::sample::activity::{Backend, Sample, Wait};
+
+/// Labels of `erpscope_lock_waits_total`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaitKey {
+    /// The waiter's database.
+    pub datname: Arc<str>,
+    /// Of the object waited for.
+    pub module: Arc<str>,
+    /// Such as `ShareLock`; from a closed set of PostgreSQL's.
+    pub mode: Arc<str>,
+    /// The waiter's.
+    pub application: Arc<str>,
+    /// Of the root blocker that blocked longest.
+    pub root_application: Arc<str>,
+}
+
+/// Labels of `erpscope_blocked_seconds_total`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockedKey {
+    /// The waiter's database.
+    pub datname: Arc<str>,
+    /// Of the object waited for.
+    pub module: Arc<str>,
+    /// The waiter's.
+    pub application: Arc<str>,
+    /// The root blocker's.
+    pub root_application: Arc<str>,
+    /// The root blocker's.
+    pub root_state: &'static str,
+}
+
+impl Coarse for WaitKey {
+    fn coarse(&self) -> Self {
+        let other = || Arc::from(OTHER);
+        Self {
+            datname: Arc::clone(&self.datname),
+            module: other(),
+            mode: other(),
+            application: other(),
+            root_application: other(),
+        }
+    }
+}
+
+impl Coarse for BlockedKey {
+    fn coarse(&self) -> Self {
+        let other = || Arc::from(OTHER);
+        Self {
+            datname: Arc::clone(&self.datname),
+            module: other(),
+            application: other(),
+            root_application: other(),
+            root_state: OTHER,
+        }
+    }
+}
+
+/// Blocked time between two samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Charge {
+    /// Who waited.
+    pub waiter: i32,
+    /// The root blocker; `None` if it was never seen.
+    pub root: Option<i32>,
+    /// How long.
+    pub time: Duration,
+}
+
+/// A wait that has ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What was known of it.
+    pub wait: Open,
+    /// Its process.
+    pub pid: i32,
+    /// When it ended, on the server's line of time.
+    pub end: SystemTime,
+}
+
+/// What one sample has told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Blocked time by waiter and root.
+    pub charges: Vec<Charge>,
+    /// Waits that ended.
+    pub finished: Vec<Finished>,
+}
+
+/// What is needed to read a sample.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The sample.
+    pub sample: &'a Sample,
+    /// Its time.
+    pub now: Now,
+    /// Its sessions by name.
+    pub seen: &'a HashMap<i32, &'a Seen<'a>>,
+    /// Names of relations.
+    pub relations: &'a Relations,
+    /// The ERP's words.
+    pub erps: &'a Erps,
+}
+
+/// The waits of one server.
+#[derive(Debug)]
+pub struct LockWaits {
+    open: BTreeMap<i32, Open>,
+    forest: Forest,
+    /// Root blocker of each waiter, as last looked.
+    roots: HashMap<i32, i32>,
+    last: Option<SystemTime>,
+    finished: Capped<WaitKey, u64>,
+    seconds: BTreeMap<(Arc<str>, Arc<str>), Distribution>,
+    blocked: Capped<BlockedKey, Duration>,
+}
+
+impl LockWaits {
+    /// Nothing seen yet; at most `series` series of each metric.
+    #[must_use]
+    pub fn new(series: usize) -> Self {
+        Self {
+            open: BTreeMap::new(),
+            forest: Forest::default(),
+            roots: HashMap::new(),
+            last: None,
+            finished: Capped::new(series),
+            seconds: BTreeMap::new(),
+            blocked: Capped::new(series),
+        }
+    }
+
+    /// Another number of series from now on.
+    pub fn limit(&mut self, series: usize) {
+        self.finished.limit(series);
+        self.blocked.limit(series);
+    }
+
+    /// Folds one sample in.
+    pub fn apply(&mut self, scene: Scene<'_>, sighted: bool) -> Told {
+        let mut told = Told::default();
+        let Some(waiting) = waiting(scene, sighted) else { return told };
+        if let Some(waits) = &scene.sample.waits {
+            self.look(scene, waits);
+        }
+        self.end(scene, &waiting, &mut told);
+        self.begin(scene, &waiting);
+        if let Some(waits) = &scene.sample.waits {
+            self.learn(scene, waits, &mut told);
+        }
+        self.charge(scene, &mut told);
+        self.last = Some(scene.now.at);
+        told
+    }
+
+    /// Who blocks whom, from the last look.
+    fn look(&mut self, scene: Scene<'_>, waits: &[Wait]) {
+        let mut edges: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        for wait in waits {
+            let waiter = leader(scene, wait.pid);
+            let blockers = wait.blockers.iter().copied().filter(|blocker| *blocker != waiter);
+            edges.entry(waiter).or_default().extend(blockers);
+        }
+        self.forest = Forest::grow(&edges);
+        self.roots = self.forest.root_of_each();
+    }
+
+    /// Ends the waits that are no more.
+    fn end(&mut self, scene: Scene<'_>, waiting: &BTreeSet<i32>, told: &mut Told) {
+        let ended: Vec<i32> = self
+            .open
+            .iter()
+            .filter(|(pid, open)| !waiting.contains(pid) || !open.is_still(scene.seen.get(pid)))
+            .map(|(pid, _)| *pid)
+            .collect();
+        for pid in ended {
+            let Some(open) = self.open.remove(&pid) else { continue };
+            let end = middle(open.seen, scene.now.at);
+            self.finish(pid, open, end, told);
+        }
+    }
+
+    fn begin(&mut self, scene: Scene<'_>, waiting: &BTreeSet<i32>) {
+        for pid in waiting {
+            let seen = scene.seen.get(pid).copied();
+            let is_looked_at = scene.sample.waits.is_some();
+            let open = self.open.entry(*pid).or_insert_with(|| {
+                if !is_looked_at {
+                    // Whom its last wait was for says nothing of this one.
+                    self.roots.remove(pid);
+                }
+                Open::begin(scene.now, self.last, seen)
+            });
+            open.seen = scene.now.at;
+            open.name(seen);
+        }
+    }
+
+    /// What a look says of the waits themselves: their start and their object.
+    fn learn(&mut self, scene: Scene<'_>, waits: &[Wait], told: &mut Told) {
+        for wait in waits {
+            let pid = leader(scene, wait.pid);
+            let Some(open) = self.open.get_mut(&pid) else { continue };
+            if let Some(begun) = open.is_followed_by(wait, scene.now) {
+                // It has ended and the session waits again, with no sample between.
+                let next = open.next(begun);
+                let before = std::mem::replace(open, next);
+                let end = begun.max(before.charged);
+                self.finish(pid, before, end, told);
+            }
+            if let Some(open) = self.open.get_mut(&pid) {
+                open.learn(wait, scene.now);
+            }
+        }
+    }
+
+    /// Charges the time since the last sample to the root blockers of now.
+    fn charge(&mut self, scene: Scene<'_>, told: &mut Told) {
+        for (pid, open) in &mut self.open {
+            open.module = module(open, scene);
+            let Some(root_pid) = self.roots.get(pid) else { continue };
+            let Some(root) = Root::of(*root_pid, self.forest.is_circle(*root_pid), scene) else {
+                continue;
+            };
+            let time = open.take_charge(scene.now.at);
+            *self.blocked.of(open.blocked_key(&root)) += time;
+            told.charges.push(Charge { waiter: *pid, root: Some(*root_pid), time });
+            open.blame(root, time);
+        }
+    }
+
+    fn finish(&mut self, pid: i32, mut open: Open, end: SystemTime, told: &mut Told) {
+        let rest = open.take_charge(end);
+        let root = open.worst_root().cloned().unwrap_or_else(Root::unknown);
+        *self.blocked.of(open.blocked_key(&root)) += rest;
+        told.charges.push(Charge { waiter: pid, root: root.pid, time: rest });
+        open.blame(root.clone(), rest);
+        *self.finished.of(open.wait_key(&root)) += 1;
+        let who = open.datname();
+        self.seconds
+            .entry((who, Arc::clone(&open.module)))
+            .or_default()
+            .observe(open.charged_time());
+        told.finished.push(Finished { wait: open, pid, end });
+    }
+
+    /// The waits that go on, by pid.
+    #[must_use]
+    pub fn open(&self) -> &BTreeMap<i32, Open> {
+        &self.open
+    }
+
+    /// Who blocks whom, as last looked.
+    #[must_use]
+    pub fn forest(&self) -> &Forest {
+        &self.forest
+    }
+
+    /// Blockers that a sample must show even when they are idle.
+    #[must_use]
+    pub fn roots(&self) -> Vec<i32> {
+        self.forest.roots.iter().map(|root| root.pid).filter(|pid| *pid != 0).collect()
+    }
+
+    /// Waits that have ended.
+    #[must_use]
+    pub fn finished(&self) -> &Capped<WaitKey, u64> {
+        &self.finished
+    }
+
+    /// How long they were, by database and module.
+    #[must_use]
+    pub fn seconds(&self) -> &BTreeMap<(Arc<str>, Arc<str>), Distribution> {
+        &self.seconds
+    }
+
+    /// Blocked time, also of waits that go on.
+    #[must_use]
+    pub fn blocked(&self) -> &Capped<BlockedKey, Duration> {
+        &self.blocked
+    }
+}
+
+/// Who waits now; `None` if this sample cannot tell.
+fn waiting(scene: Scene<'_>, sighted: bool) -> Option<BTreeSet<i32>> {
+    if sighted {
+        let rows = scene.sample.sessions.iter().filter(|row| row.waits_for_lock());
+        return Some(rows.map(|row| row.leader.unwrap_or(row.pid)).collect());
+    }
+    let waits = scene.sample.waits.as_ref()?;
+    Some(waits.iter().map(|wait| leader(scene, wait.pid)).collect())
+}
+
+/// A parallel worker waits for its leader.
+fn leader(scene: Scene<'_>, pid: i32) -> i32 {
+    scene.seen.get(&pid).and_then(|seen| seen.row.leader).unwrap_or(pid)
+}
+
+/// Of the relation waited for, else of the statement that waits.
+fn module(open: &Open, scene: Scene<'_>) -> Arc<str> {
+    let named = open.relation().and_then(|key| scene.relations.name(key));
+    let datname = open.datname();
+    named.map_or_else(|| open.statement_module(), |(_, name)| scene.erps.of(&datname).module(name))
+}
+
+/// Labels of a root blocker's state.
+pub(super) fn root_state(who: &Who, state: &'static str) -> &'static str {
+    match who.backend {
+        Backend::Client | Backend::ParallelWorker => state,
+        Backend::Autovacuum => "autovacuum",
+        Backend::Replication => "replication",
+        Backend::Background => "background",
+    }
+}
+
+/// How long ago the longest of them began.
+#[must_use]
+pub fn oldest<'a>(waits: impl Iterator<Item = &'a Open>, now: SystemTime) -> Duration {
+    waits.map(|open| span(open.start, now)).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! A wait that goes on.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{BlockedKey, Root, WaitKey};
+use crate::erp::OTHER;
+use crate::sample::activity::Wait;
+use crate::sample::relations::RelationKey;
+use crate::track::names::UNKNOWN;
+use crate::track::sessions::{Seen, Statement, Who};
+use crate::track::timeline::{Now, middle, span};
+
+/// Roots of one wait that are told apart.
+const ROOTS: usize = 8;
+
+/// What is known of a wait.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// When it began, on the server's line of time.
+    pub start: SystemTime,
+    /// Whether the server told when it began.
+    pub is_exact: bool,
+    /// The last sample with it.
+    pub seen: SystemTime,
+    /// Up to when its time was charged.
+    pub charged: SystemTime,
+    /// Whose session waits; absent if the role may not see it, or not yet.
+    pub who: Option<Arc<Who>>,
+    /// What that session runs.
+    pub statement: Option<Arc<Statement>>,
+    /// What it waits for.
+    pub object: Option<Object>,
+    /// The module of that.
+    pub module: Arc<str>,
+    /// Time charged, by root blocker; the last one is the root of now.
+    pub roots: Vec<(Root, Duration)>,
+    /// The sample before the first with it.
+    before: Option<SystemTime>,
+    backend_start: Option<SystemTime>,
+    query_start: Option<SystemTime>,
+    waitstart: Option<SystemTime>,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// As in pg_locks.
+    pub locktype: Arc<str>,
+    /// As in pg_locks.
+    pub mode: Arc<str>,
+    /// The relation it is about.
+    pub relation: Option<RelationKey>,
+}
+
+impl Open {
+    /// A wait that this sample shows and `before`, the one before it, did not.
+    pub(super) fn begin(now: Now, before: Option<SystemTime>, seen: Option<&Seen<'_>>) -> Self {
+        let query_start = seen.and_then(|seen| seen.row.query_start);
+        let earliest = match (before, query_start.map(|start| now.place(start))) {
+            (Some(before), Some(query)) => before.max(query),
+            (Some(before), None) => before,
+            // The first sample of all: it may have waited for long.
+            (None, _) => now.at,
+        };
+        let start = middle(earliest, now.at);
+        Self {
+            start,
+            is_exact: false,
+            seen: now.at,
+            charged: start,
+            who: None,
+            statement: None,
+            object: None,
+            module: OTHER.into(),
+            roots: Vec::new(),
+            before,
+            backend_start: seen.and_then(|seen| seen.row.backend_start),
+            query_start,
+            waitstart: None,
+        }
+    }
+
+    /// The wait that follows this one in the same session, without a sample between.
+    pub(super) fn next(&self, begun: SystemTime) -> Self {
+        Self {
+            start: begun.max(self.charged),
+            charged: begun.max(self.charged),
+            object: None,
+            roots: Vec::new(),
+            waitstart: None,
+            is_exact: false,
+            before: Some(begun),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a session that waits now can be in this wait still.
+    pub(super) fn is_still(&self, seen: Option<&&Seen<'_>>) -> bool {
+        seen.is_none_or(|seen| {
+            let row = seen.row;
+            let other = |a: Option<SystemTime>, b| a.is_some() && a != b;
+            !other(self.backend_start, row.backend_start)
+                && !other(self.query_start, row.query_start)
+        })
+    }
+
+    pub(super) fn name(&mut self, seen: Option<&Seen<'_>>) {
+        let Some(seen) = seen else { return };
+        if self.who.is_none() {
+            self.who = Some(Arc::clone(&seen.who));
+        }
+        if self.statement.as_ref().is_none_or(|statement| statement.text.is_none()) {
+            self.statement = Some(Arc::clone(&seen.statement));
+        }
+    }
+
+    /// When the wait of a look began, if it is another than this one.
+    pub(super) fn is_followed_by(&self, wait: &Wait, now: Now) -> Option<SystemTime> {
+        match (self.waitstart, wait.since) {
+            (Some(before), Some(since)) if before != since => Some(now.place(since)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn learn(&mut self, wait: &Wait, now: Now) {
+        if self.waitstart.is_none()
+            && let Some(since) = wait.since
+        {
+            self.waitstart = Some(since);
+            // What is charged is charged.
+            if self.charged == self.start {
+                let begun = now.place(since).min(self.seen);
+                self.start = self.before.map_or(begun, |before| begun.max(before));
+                self.charged = self.start;
+                self.is_exact = true;
+            }
+        }
+        let relation =
+            wait.relation.or_else(|| self.object.as_ref().and_then(|object| object.relation));
+        let is_known = self.object.as_ref().is_some_and(|object| {
+            *object.locktype == *wait.locktype
+                && *object.mode == *wait.mode
+                && object.relation == relation
+        });
+        if !is_known {
+            self.object = Some(Object {
+                locktype: wait.locktype.as_str().into(),
+                mode: wait.mode.as_str().into(),
+                relation,
+            });
+        }
+    }
+
+    /// The time up to `until` that was not charged yet; it is from now on.
+    pub(super) fn take_charge(&mut self, until: SystemTime) -> Duration {
+        let time = span(self.charged, until);
+        self.charged = self.charged.max(until);
+        time
+    }
+
+    /// Adds time to a root's share.
+    pub(super) fn blame(&mut self, root: Root, time: Duration) {
+        let known = self.roots.iter().position(|(known, _)| known.is_same(&root));
+        let (_, before) = match known {
+            Some(index) => self.roots.remove(index),
+            None if self.roots.len() >= ROOTS => return,
+            None => (root.clone(), Duration::ZERO),
+        };
+        self.roots.push((root, before + time));
+    }
+
+    /// The root that blocked it longest.
+    #[must_use]
+    pub fn worst_root(&self) -> Option<&Root> {
+        self.roots.iter().max_by_key(|(_, time)| *time).map(|(root, _)| root)
+    }
+
+    /// How long it was, so far or in the end: what has been charged.
+    #[must_use]
+    pub fn charged_time(&self) -> Duration {
+        span(self.start, self.charged)
+    }
+
+    /// The relation it is about.
+    #[must_use]
+    pub fn relation(&self) -> Option<RelationKey> {
+        self.object.as_ref()?.relation
+    }
+
+    /// Its database.
+    #[must_use]
+    pub fn datname(&self) -> Arc<str> {
+        self.who.as_ref().map_or_else(|| UNKNOWN.into(), |who| Arc::clone(&who.datname))
+    }
+
+    pub(super) fn statement_module(&self) -> Arc<str> {
+        self.statement.as_ref().map_or_else(|| OTHER.into(), |s| Arc::clone(&s.module))
+    }
+
+    fn application(&self) -> Arc<str> {
+        self.who.as_ref().map_or_else(|| UNKNOWN.into(), |who| Arc::clone(&who.application))
+    }
+
+    pub(super) fn blocked_key(&self, root: &Root) -> BlockedKey {
+        BlockedKey {
+            datname: self.datname(),
+            module: Arc::clone(&self.module),
+            application: self.application(),
+            root_application: Arc::clone(&root.application),
+            root_state: root.state,
+        }
+    }
+
+    pub(super) fn wait_key(&self, root: &Root) -> WaitKey {
+        let mode = self.object.as_ref().map(|object| Arc::clone(&object.mode));
+        WaitKey {
+            datname: self.datname(),
+            module: Arc::clone(&self.module),
+            mode: mode.unwrap_or_else(|| UNKNOWN.into()),
+            application: self.application(),
+            root_application: Arc::clone(&root.application),
+        }
+    }
+}

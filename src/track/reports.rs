@@ -1,0 +1,251 @@
+//! What has happened that somebody should know: told once, when it is over (an incident also when
+//! it begins). Each is one JSON object.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::{Serialize, Serializer};
+
+use super::lock_tree::Blocker;
+use super::lock_waits::{self, Root};
+use super::sessions::{Statement, Who};
+use super::timeline::span;
+use super::transactions;
+
+/// One report.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Report {
+    /// A wait for a lock has ended.
+    LockWait(LockWait),
+    /// A slow transaction has ended.
+    SlowTransaction(SlowTransaction),
+    /// A root blocker had many victims, or one for long.
+    LockIncident(LockIncident),
+}
+
+impl Report {
+    /// The value of the label `kind`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::LockWait(_) => "lock_wait",
+            Self::SlowTransaction(_) => "slow_transaction",
+            Self::LockIncident(_) => "lock_incident",
+        }
+    }
+}
+
+/// Whose session.
+#[derive(Clone, Debug, Serialize)]
+pub struct Party {
+    pid: Option<i32>,
+    datname: Option<Arc<str>>,
+    usename: Option<Arc<str>>,
+    application: Arc<str>,
+    application_name: Option<Arc<str>>,
+    client_addr: Option<String>,
+    query: Option<Arc<str>>,
+    queryid: Option<String>,
+}
+
+impl Party {
+    fn of(pid: i32, who: &Who, statement: &Statement) -> Self {
+        Self {
+            pid: Some(pid),
+            datname: Some(Arc::clone(&who.datname)),
+            usename: Some(Arc::clone(&who.usename)),
+            application: Arc::clone(&who.application),
+            application_name: Some(Arc::clone(&who.application_name)),
+            client_addr: who.client_addr.map(|addr| addr.to_string()),
+            query: statement.text.clone(),
+            // As text: JavaScript cannot hold 64 bits.
+            queryid: statement.queryid.map(|id| id.to_string()),
+        }
+    }
+
+    fn root(root: &Root) -> Self {
+        match (&root.who, &root.statement) {
+            (Some(who), Some(statement)) => Self::of(root.pid.unwrap_or(0), who, statement),
+            _ => Self {
+                pid: root.pid.filter(|pid| *pid != 0),
+                datname: None,
+                usename: None,
+                application: Arc::clone(&root.application),
+                application_name: None,
+                client_addr: None,
+                query: None,
+                queryid: None,
+            },
+        }
+    }
+}
+
+/// A wait that has ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct LockWait {
+    /// When it began, by the server's clock.
+    #[serde(serialize_with = "moment")]
+    pub started: SystemTime,
+    /// How long it was.
+    pub seconds: f64,
+    /// How much of that may be wrong.
+    pub error_seconds: f64,
+    /// Such as `ShareLock`.
+    pub mode: Arc<str>,
+    /// What it was for.
+    pub object: String,
+    /// The business module of that.
+    pub module: Arc<str>,
+    /// Who waited.
+    pub waiter: Option<Party>,
+    /// For whom, longest first.
+    pub roots: Vec<Blame>,
+}
+
+/// A root blocker's part in a wait.
+#[derive(Clone, Debug, Serialize)]
+pub struct Blame {
+    /// Who.
+    #[serde(flatten)]
+    pub party: Party,
+    /// What it was doing.
+    pub state: &'static str,
+    /// How long.
+    pub seconds: f64,
+}
+
+impl LockWait {
+    /// Tells of a finished wait for `object`, which sampling at `interval` has seen.
+    #[must_use]
+    pub fn of(finished: &lock_waits::Finished, object: String, interval: Duration) -> Self {
+        let wait = &finished.wait;
+        let mut roots: Vec<Blame> = wait
+            .roots
+            .iter()
+            .map(|(root, time)| Blame {
+                party: Party::root(root),
+                state: root.state,
+                seconds: time.as_secs_f64(),
+            })
+            .collect();
+        roots.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        let sides = if wait.is_exact { 1.0 } else { 2.0 };
+        Self {
+            started: wait.start,
+            seconds: span(wait.start, finished.end).as_secs_f64(),
+            error_seconds: interval.as_secs_f64() / 2.0 * sides,
+            mode: wait.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
+            object,
+            module: Arc::clone(&wait.module),
+            waiter: wait
+                .who
+                .as_ref()
+                .zip(wait.statement.as_ref())
+                .map(|(who, statement)| Party::of(finished.pid, who, statement)),
+            roots,
+        }
+    }
+}
+
+/// A slow transaction.
+#[derive(Clone, Debug, Serialize)]
+pub struct SlowTransaction {
+    /// Whose; its statement is the last one.
+    #[serde(flatten)]
+    pub party: Party,
+    /// `interactive`, `job`, `report`, `maintenance`.
+    pub session_kind: &'static str,
+    /// The business module of what took most of its time.
+    pub module: Arc<str>,
+    /// When it began, by the server's clock.
+    #[serde(serialize_with = "moment")]
+    pub started: SystemTime,
+    /// How long it was, or is.
+    pub seconds: f64,
+    /// What it was seen doing last.
+    pub state: &'static str,
+    /// How long it was idle between statements.
+    pub idle_seconds: f64,
+    /// How long it waited for locks.
+    pub waited_seconds: f64,
+    /// How long others waited because of it, all together.
+    pub blocked_others_seconds: f64,
+    /// How many others.
+    pub victims: usize,
+    /// Transactions that its snapshot kept back from vacuum.
+    pub xmin_age: u32,
+    /// Whether it changed something.
+    pub wrote: bool,
+    /// What was seen in it, longest first.
+    pub statements: Vec<Part>,
+    /// Seconds of statements that are not listed.
+    pub other_statements_seconds: f64,
+}
+
+/// A statement's part in a transaction.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    query: Option<Arc<str>>,
+    queryid: Option<String>,
+    module: Arc<str>,
+    seconds: f64,
+}
+
+impl SlowTransaction {
+    /// Tells of a transaction up to `end`.
+    #[must_use]
+    pub fn of(pid: i32, transaction: &transactions::Open, end: SystemTime) -> Self {
+        let mut statements: Vec<Part> = transaction
+            .statements
+            .iter()
+            .filter(|share| !share.time.is_zero())
+            .map(|share| Part {
+                query: share.statement.text.clone(),
+                queryid: share.statement.queryid.map(|id| id.to_string()),
+                module: Arc::clone(&share.statement.module),
+                seconds: share.time.as_secs_f64(),
+            })
+            .collect();
+        statements.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Self {
+            party: Party::of(pid, &transaction.who, &transaction.statement),
+            session_kind: transaction.who.kind.name(),
+            module: transaction.module(),
+            started: transaction.start,
+            seconds: span(transaction.start, end).as_secs_f64(),
+            state: transaction.state.name(),
+            idle_seconds: transaction.idle.as_secs_f64(),
+            waited_seconds: transaction.waited.as_secs_f64(),
+            blocked_others_seconds: transaction.caused.as_secs_f64(),
+            victims: transaction.victims.len(),
+            xmin_age: transaction.xmin_age,
+            wrote: transaction.holds_xid,
+            statements,
+            other_statements_seconds: transaction.other_statements.as_secs_f64(),
+        }
+    }
+}
+
+/// A root blocker and those who waited because of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct LockIncident {
+    /// `open` when it has become an incident, `ended` when nobody waits any more.
+    pub phase: &'static str,
+    /// When the first victim began to wait, by the server's clock.
+    #[serde(serialize_with = "moment")]
+    pub started: SystemTime,
+    /// How long somebody has waited because of it.
+    pub seconds: f64,
+    /// The most victims at a time.
+    pub most_victims: usize,
+    /// What all victims have waited together.
+    pub blocked_seconds: f64,
+    /// The tree at its worst, or so far.
+    pub tree: Blocker,
+}
+
+/// Writes a moment as `2026-01-31T12:00:00.000Z`.
+pub fn moment<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(*time))
+}

@@ -1,0 +1,187 @@
+//! Sessions by name: whose each is, and what it runs.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::names::{Names, UNKNOWN};
+use super::timeline::{Now, span};
+use crate::erp::{Erp, Erps, Kind, OTHER};
+use crate::sample::activity::{Backend, Sample, Session};
+
+/// A session that was not seen for so long is forgotten.
+const FORGET: Duration = Duration::from_secs(300);
+/// Statements that are remembered by their queryid.
+const STATEMENTS: usize = 10_000;
+
+/// Whose a session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Label of its database.
+    pub datname: Arc<str>,
+    /// Its role.
+    pub usename: Arc<str>,
+    /// Its application, in the profile's words.
+    pub application: Arc<str>,
+    /// What it is for.
+    pub kind: Kind,
+    /// As the client named itself.
+    pub application_name: Arc<str>,
+    /// Address of the client; absent for a Unix socket.
+    pub client_addr: Option<IpAddr>,
+    /// What kind of process it is.
+    pub backend: Backend,
+}
+
+/// What a session runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Hash of its shape, where the server tells.
+    pub queryid: Option<i64>,
+    /// Normalised; absent if the role may not see it or it was never sent.
+    pub text: Option<Arc<str>>,
+    /// The business module of its tables.
+    pub module: Arc<str>,
+}
+
+/// The words for one server.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// Names behind oids.
+    pub names: &'a Names,
+    /// The ERP's words.
+    pub erps: &'a Erps,
+}
+
+/// A session of a sample, by name.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    /// What the sample says.
+    pub row: &'a Session,
+    /// Whose it is.
+    pub who: Arc<Who>,
+    /// What it runs.
+    pub statement: Arc<Statement>,
+}
+
+/// All sessions of one server that were seen of late.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    known: HashMap<i32, Known>,
+    /// By database and queryid.
+    statements: HashMap<(u32, i64), Arc<Statement>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    backend_start: Option<SystemTime>,
+    query_start: Option<SystemTime>,
+    identity: (u32, u32),
+    who: Arc<Who>,
+    statement: Arc<Statement>,
+    seen: SystemTime,
+}
+
+impl Sessions {
+    /// Names the sessions of a sample, in its order.
+    pub fn name<'a>(&mut self, sample: &'a Sample, now: Now, words: Words<'_>) -> Vec<Seen<'a>> {
+        let mut seen = Vec::with_capacity(sample.sessions.len());
+        for row in &sample.sessions {
+            seen.push(self.one(row, now.at, words));
+        }
+        self.known.retain(|_, known| span(known.seen, now.at) < FORGET);
+        seen
+    }
+
+    fn one<'a>(&mut self, row: &'a Session, at: SystemTime, words: Words<'_>) -> Seen<'a> {
+        let is_same = |known: &Known| {
+            known.backend_start == row.backend_start
+                && known.identity == (row.dbid, row.userid)
+                && *known.who.application_name == *row.application_name
+                && *known.who.datname != *UNKNOWN
+        };
+        if let Some(known) = self.known.get_mut(&row.pid).filter(|known| is_same(known)) {
+            known.seen = at;
+            let is_new = known.query_start != row.query_start || row.query.is_some();
+            // Of several statements sent in one text, the next has begun.
+            let has_moved_on = known.statement.queryid != row.queryid;
+            if is_new || has_moved_on {
+                known.query_start = row.query_start;
+                let next = statement(&mut self.statements, row, &known.who, words.erps);
+                if is_new || next.text.is_some() {
+                    known.statement = next;
+                }
+            }
+            let (who, statement) = (Arc::clone(&known.who), Arc::clone(&known.statement));
+            return Seen { row, who, statement };
+        }
+        let who = Arc::new(who(row, words));
+        let statement = statement(&mut self.statements, row, &who, words.erps);
+        let known = Known {
+            backend_start: row.backend_start,
+            query_start: row.query_start,
+            identity: (row.dbid, row.userid),
+            who: Arc::clone(&who),
+            statement: Arc::clone(&statement),
+            seen: at,
+        };
+        self.known.insert(row.pid, known);
+        Seen { row, who, statement }
+    }
+}
+
+fn who(row: &Session, words: Words<'_>) -> Who {
+    let (datname, usename) = (words.names.datname(row.dbid), words.names.usename(row.userid));
+    let erp = words.erps.of(&datname);
+    let (application, kind) = match row.backend {
+        Backend::Client | Backend::ParallelWorker => {
+            (erp.application(&row.application_name, &usename), erp.kind(&row.application_name))
+        }
+        Backend::Autovacuum => ("autovacuum".into(), Kind::Maintenance),
+        Backend::Replication => ("replication".into(), Kind::Maintenance),
+        Backend::Background => ("background".into(), Kind::Maintenance),
+    };
+    Who {
+        datname,
+        usename,
+        application,
+        kind,
+        application_name: printable(&row.application_name),
+        client_addr: row.client_addr,
+        backend: row.backend,
+    }
+}
+
+/// The statement of a session: known by its queryid, else by its text.
+fn statement(
+    statements: &mut HashMap<(u32, i64), Arc<Statement>>,
+    row: &Session,
+    who: &Who,
+    erps: &Erps,
+) -> Arc<Statement> {
+    let key = row.queryid.map(|queryid| (row.dbid, queryid));
+    if let Some(known) = key.and_then(|key| statements.get(&key)) {
+        return Arc::clone(known);
+    }
+    let text: Option<Arc<str>> = row.query.as_deref().map(Arc::from);
+    let erp: &Erp = erps.of(&who.datname);
+    let module = text.as_deref().map_or_else(|| OTHER.into(), |text| erp.module_of_statement(text));
+    let statement = Arc::new(Statement { queryid: row.queryid, text, module });
+    if let (Some(key), Some(_)) = (key, &statement.text) {
+        if statements.len() >= STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(key, Arc::clone(&statement));
+    }
+    statement
+}
+
+/// A client can name itself anything; no terminal or log is to obey it.
+fn printable(name: &str) -> Arc<str> {
+    if name.contains(char::is_control) {
+        name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>().into()
+    } else {
+        name.into()
+    }
+}

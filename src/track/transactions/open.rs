@@ -1,0 +1,179 @@
+//! A transaction that goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::SlowKey;
+use crate::erp::OTHER;
+use crate::sample::activity::{Session, State};
+use crate::track::sessions::{Seen, Statement, Who};
+use crate::track::timeline::{Now, span};
+
+/// Statements of one transaction that are told apart.
+const STATEMENTS: usize = 20;
+/// Victims that are counted.
+const VICTIMS: usize = 1_000;
+
+/// A statement's part in a transaction.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Which.
+    pub statement: Arc<Statement>,
+    /// How long it was seen to execute.
+    pub time: Duration,
+}
+
+/// What was seen of a transaction.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// When it began, on the server's line of time.
+    pub start: SystemTime,
+    /// The last sample with it.
+    pub seen: SystemTime,
+    /// Whose session it is.
+    pub who: Arc<Who>,
+    /// What the session was doing at that sample.
+    pub state: State,
+    /// Since when.
+    pub state_since: SystemTime,
+    /// The statement now, or the last one.
+    pub statement: Arc<Statement>,
+    /// When that began.
+    pub statement_start: SystemTime,
+    /// How long it was idle between statements.
+    pub idle: Duration,
+    /// Statements seen in it, in the order in which they were seen first.
+    pub statements: Vec<Share>,
+    /// Executing time of statements that are not told apart.
+    pub other_statements: Duration,
+    /// How long it has waited for locks.
+    pub waited: Duration,
+    /// How long others have waited because of it, all together.
+    pub caused: Duration,
+    /// Who has waited because of it.
+    pub victims: BTreeSet<i32>,
+    /// The most transactions that its snapshot has kept back from vacuum.
+    pub xmin_age: u32,
+    /// Whether it has changed something.
+    pub holds_xid: bool,
+    identity: (Option<SystemTime>, Option<SystemTime>),
+}
+
+impl Open {
+    pub(super) fn begin(seen: &Seen<'_>, now: Now, start: SystemTime) -> Self {
+        let row = seen.row;
+        let mut open = Self {
+            start,
+            seen: now.at,
+            who: Arc::clone(&seen.who),
+            state: row.state,
+            state_since: start,
+            statement: Arc::clone(&seen.statement),
+            statement_start: start,
+            idle: Duration::ZERO,
+            statements: Vec::new(),
+            other_statements: Duration::ZERO,
+            waited: Duration::ZERO,
+            caused: Duration::ZERO,
+            victims: BTreeSet::new(),
+            xmin_age: 0,
+            holds_xid: false,
+            identity: (row.backend_start, row.xact_start),
+        };
+        open.account(seen, now, start, None);
+        open
+    }
+
+    /// Whether a session of the same pid is still in this transaction.
+    pub(super) fn is(&self, row: &Session) -> bool {
+        self.identity == (row.backend_start, row.xact_start)
+    }
+
+    pub(super) fn go_on(&mut self, seen: &Seen<'_>, now: Now, last: Option<SystemTime>) {
+        let from = last.map_or(self.seen, |last| last.max(self.seen));
+        self.account(seen, now, from, Some(self.state));
+    }
+
+    /// Tells what the time from `from` to now was spent on.
+    ///
+    /// What the session does now it has done since `state_change`; an idle one executed before
+    /// that, from `query_start` on. What was before the last statement is taken for what was seen
+    /// at the sample before; nothing is said of it if there was none.
+    fn account(&mut self, seen: &Seen<'_>, now: Now, from: SystemTime, before: Option<State>) {
+        let row = seen.row;
+        let place =
+            |moment: Option<SystemTime>| moment.map_or(from, |moment| now.place(moment)).max(from);
+        let (query_start, state_change) = (place(row.query_start), place(row.state_change));
+        let is_idle = matches!(row.state, State::IdleInTransaction | State::Aborted);
+        let unseen = span(from, query_start);
+        match before {
+            Some(State::Active) => {
+                let statement = Arc::clone(&self.statement);
+                self.share(&statement, unseen);
+            }
+            Some(_) => self.idle += unseen,
+            None => {}
+        }
+        let (executing, idle) = if is_idle {
+            (
+                span(query_start, state_change.max(query_start)),
+                span(state_change.max(query_start), now.at),
+            )
+        } else {
+            (span(query_start, now.at), Duration::ZERO)
+        };
+        self.share(&seen.statement, executing);
+        self.idle += idle;
+        self.state = row.state;
+        self.state_since = row.state_change.map_or(now.at, |moment| now.place(moment));
+        self.statement = Arc::clone(&seen.statement);
+        self.statement_start = row.query_start.map_or(now.at, |moment| now.place(moment));
+        self.seen = now.at;
+        self.xmin_age = self.xmin_age.max(row.xmin_age.unwrap_or(0));
+        self.holds_xid |= row.holds_xid;
+    }
+
+    fn share(&mut self, statement: &Arc<Statement>, time: Duration) {
+        // In nearly every sample it is the one of the sample before.
+        let last =
+            self.statements.last_mut().filter(|share| Arc::ptr_eq(&share.statement, statement));
+        if let Some(share) = last {
+            share.time += time;
+        } else if let Some(share) =
+            self.statements.iter_mut().find(|share| share.statement == *statement)
+        {
+            share.time += time;
+        } else if self.statements.len() < STATEMENTS {
+            self.statements.push(Share { statement: Arc::clone(statement), time });
+        } else {
+            self.other_statements += time;
+        }
+    }
+
+    pub(super) fn blame(&mut self, victim: i32, time: Duration) {
+        self.caused += time;
+        if self.victims.len() < VICTIMS {
+            self.victims.insert(victim);
+        }
+    }
+
+    /// The module with most executing time; one that is known goes before `other`.
+    #[must_use]
+    pub fn module(&self) -> Arc<str> {
+        let mut times: BTreeMap<&Arc<str>, Duration> = BTreeMap::new();
+        for share in &self.statements {
+            *times.entry(&share.statement.module).or_default() += share.time;
+        }
+        let most = times.into_iter().max_by_key(|(module, time)| (***module != *OTHER, *time));
+        most.map_or_else(|| OTHER.into(), |(module, _)| Arc::clone(module))
+    }
+
+    pub(super) fn key(&self) -> SlowKey {
+        SlowKey {
+            datname: Arc::clone(&self.who.datname),
+            application: Arc::clone(&self.who.application),
+            module: self.module(),
+        }
+    }
+}
