@@ -135,6 +135,7 @@ mod tests {
             statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
             databases: Arc::new(Databases::default()),
             samplers: Arc::default(),
+            activity: Arc::default(),
             spending: None,
         }
     }

@@ -1,7 +1,39 @@
 //! The JSON API: pictures of a snapshot, and what a request may ask of them.
 
+mod events;
 mod health;
+mod locks;
 mod statements;
 
-pub use health::{Health, health};
-pub use statements::{BadQuery, Order, StatementsPage, StatementsQuery, statements};
+pub use events::{EventsPage, EventsQuery, events};
+pub use health::{Health, ServerHealth, health};
+pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};
+pub use statements::{OtherJson, StatementJson, StatementsPage, StatementsQuery, statements};
+
+use crate::state::{ServerSnapshot, Snapshot};
+
+/// Most statements in one answer.
+const MAX_LIMIT: usize = 5_000;
+
+/// A request that cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum BadQuery {
+    /// No such server.
+    #[error("no server is called `{0}`; the servers are: {1}")]
+    Server(String, String),
+    /// Limit out of range.
+    #[error("limit is {0}, but must be from 1 to {MAX_LIMIT}")]
+    Limit(usize),
+}
+
+/// The server of this name, or all.
+fn servers<'a>(
+    snapshot: &'a Snapshot,
+    name: Option<&str>,
+) -> Result<Vec<&'a ServerSnapshot>, BadQuery> {
+    let Some(name) = name else { return Ok(snapshot.servers.iter().collect()) };
+    snapshot.server(name).map(|server| vec![server]).ok_or_else(|| {
+        let known: Vec<&str> = snapshot.servers.iter().map(|server| &*server.name).collect();
+        BadQuery::Server(name.to_owned(), known.join(", "))
+    })
+}

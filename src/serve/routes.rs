@@ -11,12 +11,16 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::stream;
-use serde_json::json;
+use serde::Serialize;
 
 use super::Sources;
-use crate::export::json::{StatementsQuery, health, statements};
+use crate::export::json::{
+    BadQuery, EventsQuery, ServerQuery, StatementsQuery, events, health, locks, statements,
+    transactions,
+};
 use crate::export::metrics::Format;
 use crate::export::page::page;
+use crate::state::Snapshot;
 
 pub(super) fn router(sources: Sources) -> Router {
     Router::new()
@@ -25,6 +29,9 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/statements", get(api_statements))
+        .route("/api/v1/locks", get(api_locks))
+        .route("/api/v1/transactions", get(api_transactions))
+        .route("/api/v1/events", get(api_events))
         .fallback(missing)
         .with_state(sources)
 }
@@ -68,21 +75,53 @@ async fn api_statements(
     State(sources): State<Sources>,
     query: Result<Query<StatementsQuery>, QueryRejection>,
 ) -> Response {
+    answer(&sources, query, |snapshot, query| statements(snapshot, query).map(json))
+}
+
+async fn api_locks(
+    State(sources): State<Sources>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| locks(snapshot, query).map(json))
+}
+
+async fn api_transactions(
+    State(sources): State<Sources>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| transactions(snapshot, query).map(json))
+}
+
+async fn api_events(
+    State(sources): State<Sources>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| events(snapshot, query).map(json))
+}
+
+/// The picture that a query asks for.
+fn answer<Q>(
+    sources: &Sources,
+    query: Result<Query<Q>, QueryRejection>,
+    picture: impl FnOnce(&Snapshot, &Q) -> Result<Response, BadQuery>,
+) -> Response {
     let query = match query {
         Ok(Query(query)) => query,
         Err(rejection) => return refuse(&rejection.body_text()),
     };
-    match statements(&sources.board.load().snapshot, &query) {
-        Ok(page) => Json(page).into_response(),
-        Err(error) => refuse(&error.to_string()),
-    }
+    picture(&sources.board.load().snapshot, &query)
+        .unwrap_or_else(|error| refuse(&error.to_string()))
+}
+
+fn json(page: impl Serialize) -> Response {
+    Json(page).into_response()
 }
 
 fn refuse(message: &str) -> Response {
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response()
+    (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": message }))).into_response()
 }
 
 async fn missing(uri: http::Uri) -> Response {
     let message = format!("nothing is at {}; `/` lists what there is", uri.path());
-    (StatusCode::NOT_FOUND, Json(json!({ "error": message }))).into_response()
+    (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": message }))).into_response()
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::sample::{Moment, Outcome, Sampler, database, statements};
+use crate::track::incidents::Thresholds;
+use crate::track::transactions::SlowAfter;
 
 fn event(server: &str, what: What) -> Event {
     let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
@@ -11,13 +13,22 @@ fn event(server: &str, what: What) -> Event {
 }
 
 fn added() -> What {
-    What::Added(Limits { statements: 5, databases: 5 })
+    let activity = crate::track::activity::Limits {
+        series: 100,
+        picture_every: Duration::ZERO,
+        slow_after: SlowAfter { general: Duration::from_secs(1), of_application: BTreeMap::new() },
+        report_after: Duration::from_secs(1),
+        incident: Thresholds { victims: 3, after: Duration::from_secs(10) },
+    };
+    What::Added(Limits { statements: 5, databases: 5, activity })
 }
 
 fn ran(result: Result<Sampled, Failure>) -> What {
     What::Ran {
         sampler: Sampler::Statements,
         took: Duration::from_millis(3),
+        cost: Duration::from_millis(3),
+        interval: None,
         result,
         spending: Spending { limit: 0.01, demand: 0.001, stretch: 1.0 },
     }

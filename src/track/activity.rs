@@ -8,7 +8,7 @@ use super::capped::{Capped, Coarse};
 use super::histogram::{EPISODE_SECONDS, Histogram};
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
-use super::lock_waits::{BlockedKey, LockWaits, Scene, WaitKey, oldest};
+use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey, oldest};
 use super::relations::Relations;
 use super::reports::{LockWait, Report, SlowTransaction};
 use super::sessions::{Seen, Sessions, Words};
@@ -76,7 +76,7 @@ pub struct View {
     /// Waits that have ended.
     pub lock_waits: Capped<WaitKey, u64>,
     /// How long they were, by database and module.
-    pub lock_seconds: Vec<((Arc<str>, Arc<str>), Histogram)>,
+    pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
     /// Executing time.

@@ -7,7 +7,7 @@ use super::forest::Node;
 use super::lock_tree::{Blocker, LockTree};
 use super::lock_waits::{Charge, LockWaits, Scene};
 use super::reports::LockIncident;
-use super::timeline::span;
+use super::timeline::{in_seconds, span};
 
 /// Somebody may stop waiting for this long before an incident is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -125,9 +125,9 @@ impl Incident {
         LockIncident {
             phase,
             started: self.started,
-            seconds: span(self.started, self.seen).as_secs_f64(),
+            seconds: in_seconds(span(self.started, self.seen)),
             most_victims: self.most_victims,
-            blocked_seconds: self.blocked.as_secs_f64(),
+            blocked_seconds: in_seconds(self.blocked),
             tree: self.worst.clone(),
         }
     }

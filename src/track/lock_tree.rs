@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::forest::Node;
 use super::lock_waits::{LockWaits, Open, Scene};
 use super::sessions::{Seen, Who};
-use super::timeline::span;
+use super::timeline::{in_seconds, span};
 use crate::erp::OTHER;
 use crate::sample::activity::{Backend, State, Transaction};
 
@@ -110,7 +110,7 @@ impl LockTree {
 
 /// Seconds of a wait; nothing if it was there at the first sample and the server does not tell.
 fn seconds(open: &Open, now: SystemTime) -> Option<f64> {
-    let seconds = span(open.start, now).as_secs_f64();
+    let seconds = in_seconds(span(open.start, now));
     (open.is_exact || seconds > 0.0).then_some(seconds)
 }
 
@@ -148,7 +148,7 @@ impl Artist<'_> {
     fn session(&self, seen: &Seen<'_>) -> Blocker {
         let (row, now) = (seen.row, self.scene.now);
         let age = |since: Option<SystemTime>| {
-            since.map(|since| span(now.place(since), now.at).as_secs_f64())
+            since.map(|since| in_seconds(span(now.place(since), now.at)))
         };
         Blocker {
             state: super::lock_waits::root_state(&seen.who, row.state.name()),
@@ -165,7 +165,7 @@ impl Artist<'_> {
     fn unseen(&self, pid: i32) -> Blocker {
         let oldest = self.scene.sample.prepared.first().filter(|_| pid == 0);
         let age =
-            oldest.map(|p| span(self.scene.now.place(p.prepared), self.scene.now.at).as_secs_f64());
+            oldest.map(|p| in_seconds(span(self.scene.now.place(p.prepared), self.scene.now.at)));
         let text =
             |of: fn(&Transaction) -> &str| oldest.map_or_else(|| "".into(), |p| of(p).into());
         Blocker {
@@ -203,14 +203,16 @@ impl Artist<'_> {
 pub fn object(open: &Open, scene: Scene<'_>) -> String {
     let Some(object) = &open.object else { return "a lock".to_owned() };
     let locktype = &object.locktype;
-    match object.relation.map(|key| (key, scene.relations.name(key))) {
-        Some((_, Some((schema, name)))) if **locktype == *"relation" => format!("{schema}.{name}"),
-        Some((_, Some((schema, name)))) if matches!(&**locktype, "transactionid" | "tuple") => {
-            format!("a row of {schema}.{name}")
-        }
-        Some((_, Some((schema, name)))) => format!("{locktype} of {schema}.{name}"),
-        Some(((_, oid), None)) => format!("{locktype} {oid}"),
-        None => locktype.to_string(),
+    let is_row = matches!(&**locktype, "transactionid" | "tuple");
+    let Some(key) = object.relation else { return locktype.to_string() };
+    let relation = match scene.relations.name(key) {
+        Some((schema, name)) => format!("{schema}.{name}"),
+        None => format!("relation {}", key.1),
+    };
+    match &**locktype {
+        "relation" => relation,
+        _ if is_row => format!("a row of {relation}"),
+        _ => format!("{locktype} of {relation}"),
     }
 }
 

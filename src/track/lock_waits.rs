@@ -39,6 +39,9 @@ pub struct WaitKey {
     pub root_application: Arc<str>,
 }
 
+/// Database and module: labels of `erpscope_lock_wait_seconds`.
+pub type LengthKey = (Arc<str>, Arc<str>);
+
 /// Labels of `erpscope_blocked_seconds_total`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlockedKey {
@@ -135,7 +138,7 @@ pub struct LockWaits {
     roots: HashMap<i32, i32>,
     last: Option<SystemTime>,
     finished: Capped<WaitKey, u64>,
-    seconds: BTreeMap<(Arc<str>, Arc<str>), Distribution>,
+    seconds: BTreeMap<LengthKey, Distribution>,
     blocked: Capped<BlockedKey, Duration>,
 }
 
@@ -294,7 +297,7 @@ impl LockWaits {
 
     /// How long they were, by database and module.
     #[must_use]
-    pub fn seconds(&self) -> &BTreeMap<(Arc<str>, Arc<str>), Distribution> {
+    pub fn seconds(&self) -> &BTreeMap<LengthKey, Distribution> {
         &self.seconds
     }
 

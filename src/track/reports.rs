@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
 use super::sessions::{Statement, Who};
-use super::timeline::span;
+use super::timeline::{in_seconds, span};
 use super::transactions;
 
 /// One report.
@@ -126,15 +126,15 @@ impl LockWait {
             .map(|(root, time)| Blame {
                 party: Party::root(root),
                 state: root.state,
-                seconds: time.as_secs_f64(),
+                seconds: in_seconds(*time),
             })
             .collect();
         roots.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         let sides = if wait.is_exact { 1.0 } else { 2.0 };
         Self {
             started: wait.start,
-            seconds: span(wait.start, finished.end).as_secs_f64(),
-            error_seconds: interval.as_secs_f64() / 2.0 * sides,
+            seconds: in_seconds(span(wait.start, finished.end)),
+            error_seconds: in_seconds(interval.mul_f64(0.5 * sides)),
             mode: wait.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
             object,
             module: Arc::clone(&wait.module),
@@ -204,7 +204,7 @@ impl SlowTransaction {
                 query: share.statement.text.clone(),
                 queryid: share.statement.queryid.map(|id| id.to_string()),
                 module: Arc::clone(&share.statement.module),
-                seconds: share.time.as_secs_f64(),
+                seconds: in_seconds(share.time),
             })
             .collect();
         statements.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
@@ -213,16 +213,16 @@ impl SlowTransaction {
             session_kind: transaction.who.kind.name(),
             module: transaction.module(),
             started: transaction.start,
-            seconds: span(transaction.start, end).as_secs_f64(),
+            seconds: in_seconds(span(transaction.start, end)),
             state: transaction.state.name(),
-            idle_seconds: transaction.idle.as_secs_f64(),
-            waited_seconds: transaction.waited.as_secs_f64(),
-            blocked_others_seconds: transaction.caused.as_secs_f64(),
+            idle_seconds: in_seconds(transaction.idle),
+            waited_seconds: in_seconds(transaction.waited),
+            blocked_others_seconds: in_seconds(transaction.caused),
             victims: transaction.victims.len(),
             xmin_age: transaction.xmin_age,
             wrote: transaction.holds_xid,
             statements,
-            other_statements_seconds: transaction.other_statements.as_secs_f64(),
+            other_statements_seconds: in_seconds(transaction.other_statements),
         }
     }
 }

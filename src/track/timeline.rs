@@ -42,6 +42,12 @@ pub fn span(from: SystemTime, to: SystemTime) -> Duration {
     to.duration_since(from).unwrap_or_default()
 }
 
+/// In seconds, to the tenth of a millisecond: sampling knows no more.
+#[must_use]
+pub fn in_seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e4).round() / 1e4
+}
+
 /// Halfway: the best guess for something between two samples.
 #[must_use]
 pub fn middle(from: SystemTime, to: SystemTime) -> SystemTime {

@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("serve", &["export", "state"]),
     ("agent", &["config", "erp", "pg", "sample", "track", "state", "serve"]),
     ("check", &["config", "pg"]),
-    ("locks", &["config", "erp", "pg", "sample", "export"]),
+    ("locks", &["config", "erp", "pg", "sample", "track", "export"]),
     ("demo", &["config", "sample", "track", "state", "agent"]),
 ];
 

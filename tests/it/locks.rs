@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
-use erpscope::export::locks::{Blocker, Locks};
+use erpscope::export::locks::Locks;
 use erpscope::locks::Asking;
+use erpscope::track::lock_tree::{Blocker, LockTree};
 use tokio_postgres::{Client, NoTls};
 
 use crate::rig::{admin, cluster, server, session};
@@ -29,7 +30,11 @@ fn waiting(client: Client, sql: &str) {
     });
 }
 
-async fn until_victims(asking: &Asking, victims: usize) -> Locks {
+fn text(tree: &LockTree) -> String {
+    Locks { server: "erp", tree }.text()
+}
+
+async fn until_victims(asking: &mut Asking, victims: usize) -> LockTree {
     for _ in 0..200 {
         let locks = asking.ask().await.unwrap();
         // A wait has no start in its first instant.
@@ -38,7 +43,7 @@ async fn until_victims(asking: &Asking, victims: usize) -> Locks {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not {victims} victims:\n{}", asking.ask().await.unwrap().text());
+    panic!("not {victims} victims:\n{}", text(&asking.ask().await.unwrap()));
 }
 
 fn settled(blocker: &Blocker) -> bool {
@@ -51,40 +56,37 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
     let cluster = cluster(&Options::default()).await;
     let client = admin(&cluster).await;
     client.batch_execute("create table stock_quant (id int primary key, n int); insert into stock_quant values (1, 0), (2, 0)").await.unwrap();
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
-    assert_eq!(asking.ask().await.unwrap().text(), "erp: nobody waits for a lock");
+    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    assert_eq!(text(&asking.ask().await.unwrap()), "erp: nobody waits for a lock");
     let root = named(&cluster, "postgres", "partner-import").await;
     root.batch_execute("begin; update stock_quant set n = 41 where id = 1").await.unwrap();
     let second = named(&cluster, "postgres", "odoo-17").await;
     second.batch_execute("begin; update stock_quant set n = 42 where id = 2").await.unwrap();
     waiting(second, "update stock_quant set n = 43 where id = 1");
-    until_victims(&asking, 1).await;
+    until_victims(&mut asking, 1).await;
     waiting(
         named(&cluster, "postgres", "nasty\u{1b}[2Jname").await,
         "update stock_quant set n = 44 where id = 2",
     );
-    until_victims(&asking, 2).await;
+    until_victims(&mut asking, 2).await;
     waiting(
         named(&cluster, "postgres", "psql").await,
         "alter table stock_quant add column note text",
     );
-    let locks = until_victims(&asking, 3).await;
+    let locks = until_victims(&mut asking, 3).await;
     assert_eq!((locks.roots.len(), locks.depth), (1, 2));
     let top = &locks.roots[0];
-    assert_eq!(
-        (top.application_name.as_str(), top.state.as_str()),
-        ("partner-import", "idle in transaction")
-    );
+    assert_eq!((&*top.application_name, top.state), ("partner-import", "idle in transaction"));
     assert_eq!(top.query.as_deref(), Some("begin; update stock_quant set n = ? where id = ?"));
     assert_eq!(top.remedy, [format!("select pg_terminate_backend({});", top.pid.unwrap())]);
     let table =
-        top.victims.iter().find(|v| v.application == "psql").unwrap().waits_for.as_ref().unwrap();
+        top.victims.iter().find(|v| *v.application == *"psql").unwrap().waits_for.as_ref().unwrap();
     assert_eq!(
-        (table.mode.as_str(), table.object.as_str()),
+        (&*table.mode, table.object.as_str()),
         ("AccessExclusiveLock", "public.stock_quant")
     );
-    assert_eq!(table.module.as_deref(), Some("inventory"));
-    let text = locks.text();
+    assert_eq!(&*table.module, "inventory");
+    let drawn = text(&locks);
     for part in [
         "1 root blocker, 3 victims, 2 deep",
         "partner-import (postgres@postgres)  idle in transaction for",
@@ -93,17 +95,17 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
         "│  └─ pid",
         "for AccessExclusiveLock on public.stock_quant [inventory]",
     ] {
-        assert!(text.contains(part), "{part} in\n{text}");
+        assert!(drawn.contains(part), "{part} in\n{drawn}");
     }
-    assert!(!text.contains("= 4"), "{text}");
-    assert!(!text.contains('\u{1b}'), "a client does not steer the terminal");
+    assert!(!drawn.contains("= 4"), "{drawn}");
+    assert!(!drawn.contains('\u{1b}'), "a client does not steer the terminal");
     root.batch_execute("rollback").await.unwrap();
 }
 
 #[tokio::test]
 async fn an_active_root_can_be_cancelled_and_advisory_locks_are_told() {
     let cluster = cluster(&Options::default()).await;
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
     waiting(
         named(&cluster, "postgres", "report").await,
         "select pg_advisory_lock(7), pg_sleep(60)",
@@ -120,11 +122,11 @@ async fn an_active_root_can_be_cancelled_and_advisory_locks_are_told() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     waiting(named(&cluster, "postgres", "job").await, "select pg_advisory_lock(7)");
-    let locks = until_victims(&asking, 1).await;
+    let locks = until_victims(&mut asking, 1).await;
     let root = &locks.roots[0];
     assert!(root.remedy[0].starts_with("select pg_cancel_backend("), "{:?}", root.remedy);
     let wait = root.victims[0].waits_for.as_ref().unwrap();
-    assert_eq!((wait.mode.as_str(), wait.object.as_str()), ("ExclusiveLock", "advisory"));
+    assert_eq!((&*wait.mode, wait.object.as_str()), ("ExclusiveLock", "advisory"));
     assert_eq!(root.query.as_deref(), Some("select pg_advisory_lock(?), pg_sleep(?)"));
 }
 
@@ -141,9 +143,9 @@ async fn a_prepared_transaction_is_a_root_without_a_session() {
         .await
         .unwrap();
     waiting(named(&cluster, "postgres", "shop").await, "update t set id = 3");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
-    let locks = until_victims(&asking, 1).await;
-    assert_eq!((locks.roots[0].pid, locks.roots[0].state.as_str()), (None, "prepared transaction"));
+    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let locks = until_victims(&mut asking, 1).await;
+    assert_eq!((locks.roots[0].pid, locks.roots[0].state), (None, "prepared transaction"));
     assert_eq!(locks.roots[0].remedy, ["rollback prepared 'it''s open';"]);
     client.batch_execute("rollback prepared 'it''s open'").await.unwrap();
 }
@@ -156,13 +158,10 @@ async fn relations_of_another_database_have_their_names() {
     root.batch_execute("create table sale_order (id int)").await.unwrap();
     root.batch_execute("begin; lock table sale_order").await.unwrap();
     waiting(named(&cluster, "erp2", "odoo-1").await, "select * from sale_order");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
-    let locks = until_victims(&asking, 1).await;
+    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let locks = until_victims(&mut asking, 1).await;
     let wait = locks.roots[0].victims[0].waits_for.as_ref().unwrap();
-    assert_eq!(
-        (wait.object.as_str(), wait.module.as_deref()),
-        ("public.sale_order", Some("sales"))
-    );
+    assert_eq!((wait.object.as_str(), &*wait.module), ("public.sale_order", "sales"));
 }
 
 #[tokio::test]
@@ -173,7 +172,7 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
     let root = named(&cluster, "postgres", "root").await;
     root.batch_execute("begin; lock table t").await.unwrap();
     waiting(named(&cluster, "postgres", "victim").await, "select * from t");
-    let asking =
+    let mut asking =
         Asking::begin(&Server { statement_timeout: Duration::from_secs(5), ..server(&cluster) })
             .await
             .unwrap();
@@ -187,7 +186,7 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(asking.ask().await.unwrap().text().contains("nobody waits"));
+    assert!(text(&asking.ask().await.unwrap()).contains("nobody waits"));
 }
 
 /// A database in SQL_ASCII lets in any bytes, and other databases show them.
@@ -211,10 +210,10 @@ async fn a_statement_that_is_no_utf8_hides_no_wait() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("psql comes with the server");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
-    let locks = until_victims(&asking, 1).await;
+    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let locks = until_victims(&mut asking, 1).await;
     let query = locks.roots[0].victims[0].query.clone().unwrap();
-    assert_eq!(query, "select pg_advisory_lock(?) as \"caf\u{fffd}\"");
+    assert_eq!(*query, *"select pg_advisory_lock(?) as \"caf\u{fffd}\"");
     root.batch_execute("select pg_advisory_unlock(7)").await.unwrap();
     psql.wait().unwrap();
 }

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{BadQuery, MAX_LIMIT, servers};
 use crate::sample::statements::Counters;
 use crate::state::{ServerSnapshot, Snapshot};
 use crate::track::statements::Shown;
-
-/// Most statements in one answer.
-const MAX_LIMIT: usize = 5_000;
 
 /// What to sort by, largest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -46,17 +44,6 @@ pub struct StatementsQuery {
     pub sort: Order,
     /// At most so many (default 50).
     pub limit: Option<usize>,
-}
-
-/// A request that cannot be answered.
-#[derive(Debug, thiserror::Error)]
-pub enum BadQuery {
-    /// No such server.
-    #[error("no server is called `{0}`; the servers are: {1}")]
-    Server(String, String),
-    /// Limit out of range.
-    #[error("limit is {0}, but must be from 1 to {MAX_LIMIT}")]
-    Limit(usize),
 }
 
 /// An answer.
@@ -122,10 +109,7 @@ pub fn statements(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(BadQuery::Limit(limit));
     }
-    let servers = match &query.server {
-        Some(name) => vec![snapshot.server(name).ok_or_else(|| unknown(snapshot, name))?],
-        None => snapshot.servers.iter().collect(),
-    };
+    let servers = servers(snapshot, query.server.as_deref())?;
     let mut found: Vec<(&ServerSnapshot, &Shown)> = servers
         .iter()
         .flat_map(|server| server.statements.shown.iter().map(move |shown| (*server, shown)))
@@ -149,11 +133,6 @@ pub fn statements(
     found.truncate(limit);
     let statements = found.into_iter().map(|(server, shown)| statement(server, shown)).collect();
     Ok(StatementsPage { statements, total, other })
-}
-
-fn unknown(snapshot: &Snapshot, name: &str) -> BadQuery {
-    let known: Vec<&str> = snapshot.servers.iter().map(|server| &*server.name).collect();
-    BadQuery::Server(name.to_owned(), known.join(", "))
 }
 
 fn statement(server: &ServerSnapshot, shown: &Shown) -> StatementJson {

@@ -3,11 +3,14 @@
 
 mod connection;
 mod databases;
+mod locks;
 mod process;
 mod reference;
 mod samplers;
+mod sessions;
 mod statements;
 mod text;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -37,8 +40,15 @@ struct Signal {
     unchanged: fn(&ServerSnapshot, &ServerSnapshot) -> bool,
 }
 
-const SIGNALS: [&Signal; 4] =
-    [&connection::SIGNAL, &databases::SIGNAL, &statements::SIGNAL, &samplers::SIGNAL];
+const SIGNALS: [&Signal; 7] = [
+    &connection::SIGNAL,
+    &databases::SIGNAL,
+    &sessions::SIGNAL,
+    &locks::SIGNAL,
+    &transactions::SIGNAL,
+    &statements::SIGNAL,
+    &samplers::SIGNAL,
+];
 
 /// Every metric of a server, in the order of exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {

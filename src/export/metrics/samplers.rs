@@ -48,8 +48,21 @@ const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "erpscope_sampler_interval_seconds",
+        help: "How long it is from one run of a sampler to the next: more than configured when the budget demands it.",
+        kind: Kind::Gauge,
+        labels: &["sampler"],
+        rows: |server, out| {
+            for (sampler, record) in &server.samplers.records {
+                if let Some(interval) = record.interval {
+                    out.row(&[sampler.name()], interval.as_secs_f64());
+                }
+            }
+        },
+    },
+    Metric {
         name: "erpscope_own_database_seconds_total",
-        help: "Seconds that the server spent for the agent, from asking to the last row: an upper bound.",
+        help: "Seconds that the server spent for the agent, from asking to the last row (of sessions, less the way there and back): an upper bound.",
         kind: Kind::Counter,
         labels: &["sampler"],
         rows: |server, out| {

@@ -29,12 +29,14 @@ fn server(name: &str) -> ServerSnapshot {
         }),
         databases: Arc::default(),
         samplers: Arc::default(),
+        activity: Arc::default(),
         spending: None,
     }
 }
 
 fn page(servers: Vec<ServerSnapshot>, format: Format) -> String {
-    let pieces = Exposition::default().next(&Snapshot { servers }).pieces(format);
+    let pieces =
+        Exposition::default().next(&Snapshot { servers, ..Snapshot::default() }).pieces(format);
     String::from_utf8(pieces.concat()).unwrap()
 }
 
@@ -71,7 +73,7 @@ fn openmetrics_names_families_without_their_suffix_and_ends() {
 
 #[test]
 fn what_has_not_changed_is_not_rendered_again() {
-    let first = Snapshot { servers: vec![server("a"), server("b")] };
+    let first = Snapshot { servers: vec![server("a"), server("b")], ..Snapshot::default() };
     let rendered = Exposition::default().next(&first);
     let mut second = first.clone();
     second.servers[0].connection = Arc::default();
@@ -82,7 +84,7 @@ fn what_has_not_changed_is_not_rendered_again() {
         .zip(blocks(&next, 0).iter())
         .map(|(a, b)| Arc::ptr_eq(a, b))
         .collect();
-    assert_eq!(same, [false, true, true, true]);
+    assert_eq!(same, [false, true, true, true, true, true, true]);
     assert!(
         blocks(&rendered, 1).iter().zip(blocks(&next, 1).iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     );

@@ -46,6 +46,7 @@ fn facts() -> Facts {
         },
         databases: databases.into(),
         roles: vec![(10, "odoo".into()), (11, "bi".into())],
+        horizon: vec![],
     }
 }
 
