@@ -124,6 +124,7 @@ mod tests {
             datname: DATNAME.into(),
             usename: usename.into(),
             queryid,
+            module: "sales".into(),
             query: Some(format!("{queryid} of {usename}").into()),
             series: Counters::default(),
             total: Counters { exec_seconds, ..Counters::default() },

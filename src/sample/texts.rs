@@ -1,5 +1,7 @@
 //! Texts of statements, asked for in batches and normalised before anything else sees them.
 
+use std::collections::HashSet;
+
 use tokio_postgres::{Client, Statement as Prepared};
 
 use super::statements::quote;
@@ -8,6 +10,9 @@ use crate::pg::{Lossy, StatStatements};
 
 /// What pg_stat_statements shows to a role which may not see a text.
 const HIDDEN: &str = "<insufficient privilege>";
+
+/// Texts between two breaths: a thousand of them take milliseconds, and others want to run.
+const BREATH: usize = 64;
 
 /// Whose text is wanted: text does not depend on `toplevel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,11 +53,18 @@ impl Reader {
 
     /// Reads the texts of `asked`.
     pub async fn read(&self, client: &Client, asked: &[TextKey]) -> Result<Sample, SampleError> {
-        let queryids: Vec<i64> = asked.iter().map(|key| key.queryid).collect();
+        let wanted: HashSet<&TextKey> = asked.iter().collect();
+        let mut queryids: Vec<i64> = asked.iter().map(|key| key.queryid).collect();
+        queryids.sort_unstable();
+        queryids.dedup();
         // White space and comments go away: what is left should still fill the wanted length.
         let raw_chars = i32::try_from(self.max_chars.saturating_mul(8)).unwrap_or(i32::MAX);
         let mut texts = Vec::with_capacity(asked.len());
-        for row in client.query(&self.texts, &[&queryids, &raw_chars]).await? {
+        let rows = client.query(&self.texts, &[&queryids, &raw_chars]).await?;
+        for (index, row) in rows.iter().enumerate() {
+            if index % BREATH == 0 {
+                tokio::task::yield_now().await;
+            }
             let key = TextKey {
                 userid: row.try_get(0)?,
                 dbid: row.try_get(1)?,
@@ -60,7 +72,7 @@ impl Reader {
             };
             if let Some(Lossy(text)) = row.try_get(3)?
                 && text != HIDDEN
-                && asked.contains(&key)
+                && wanted.contains(&key)
             {
                 texts.push((key, normalise(&text, self.max_chars)));
             }

@@ -31,6 +31,8 @@ pub enum What {
     Connected {
         /// Such as "pg_stat_statements: ...".
         lacking: Vec<String>,
+        /// Whether texts of statements will be read.
+        texts_come: bool,
     },
     /// The ERPs in its databases were recognised.
     Recognised(Arc<Erps>),

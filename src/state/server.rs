@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
 use crate::erp::Erps;
-use crate::sample::{Moment, Outcome};
+use crate::sample::{Moment, Outcome, Sampler};
 use crate::track::activity::{Activity, View as ActivityView};
 use crate::track::databases;
 use crate::track::names::Names;
@@ -55,7 +55,8 @@ impl Server {
         let mut reports = Vec::new();
         match what {
             What::Added(_) | What::Removed => {}
-            What::Connected { lacking } => {
+            What::Connected { lacking, texts_come } => {
+                self.statements.expect_texts(texts_come);
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
             What::Recognised(erps) => self.erps = erps,
@@ -70,6 +71,9 @@ impl Server {
                     }
                     Err(failure) => (failure.outcome, Some(failure.message)),
                 };
+                if sampler == Sampler::Texts {
+                    self.statements.expect_texts(outcome == Outcome::Ok);
+                }
                 let run = Run { took, cost, interval, outcome };
                 Arc::make_mut(&mut self.samplers).ran(at, sampler, run, failure);
                 self.spending = Some(spending);
@@ -98,7 +102,8 @@ impl Server {
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Texts(sample) => {
-                self.statements.apply_texts(&sample);
+                let words = Words { names: &self.names, erps: &self.erps };
+                self.statements.apply_texts(at, &sample, words);
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),

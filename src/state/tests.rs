@@ -67,7 +67,7 @@ fn a_removed_server_is_gone_and_its_late_events_are_ignored() {
     let mut state = State::default();
     state.apply(event("a", added()));
     state.apply(event("a", What::Removed));
-    state.apply(event("a", What::Connected { lacking: vec![] }));
+    state.apply(event("a", What::Connected { lacking: vec![], texts_come: false }));
     assert!(state.snapshot().servers.is_empty());
 }
 

@@ -93,7 +93,7 @@ async fn counters_of_one_statement_are_exact_and_its_text_is_normalised() {
     assert!(shown.total.exec_seconds > 0.0);
     let metrics = rig.metrics().await;
     let series = format!(
-        "erpscope_statement_calls_total{{server=\"erp\",datname=\"postgres\",usename=\"postgres\",queryid=\"{}\"}}",
+        "erpscope_statement_calls_total{{server=\"erp\",datname=\"postgres\",usename=\"postgres\",queryid=\"{}\",module=\"other\"}}",
         shown.queryid
     );
     assert!(value(&metrics, &series).unwrap() >= 10.0);

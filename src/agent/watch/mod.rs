@@ -59,7 +59,9 @@ impl Watch {
             match Sampling::begin(self).await {
                 Ok(mut sampling) => {
                     messages.connected(sampling.lacking());
-                    self.send(What::Connected { lacking: sampling.lacking().to_vec() }).await?;
+                    let (lacking, texts_come) =
+                        (sampling.lacking().to_vec(), sampling.reads_texts());
+                    self.send(What::Connected { lacking, texts_come }).await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
                         Ended::Changed => {}
                         Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,

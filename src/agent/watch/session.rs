@@ -80,6 +80,11 @@ impl Sampling {
         &self.lacking
     }
 
+    /// Whether texts of statements will be read.
+    pub(super) fn reads_texts(&self) -> bool {
+        self.texts.is_some()
+    }
+
     /// Samples until the connection ends. Breaks when nobody folds events any more.
     pub(super) async fn run(
         &mut self,

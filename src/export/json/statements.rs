@@ -65,6 +65,7 @@ pub struct StatementJson {
     usename: Arc<str>,
     /// As text: JavaScript cannot hold 64 bits.
     queryid: String,
+    module: Arc<str>,
     query: Option<Arc<str>>,
     mean_seconds: Option<f64>,
     #[serde(flatten)]
@@ -76,6 +77,7 @@ pub struct StatementJson {
 pub struct OtherJson {
     server: Arc<str>,
     datname: Arc<str>,
+    module: Arc<str>,
     #[serde(flatten)]
     counters: CountersJson,
 }
@@ -121,9 +123,10 @@ pub fn statements(
     let other = servers
         .iter()
         .flat_map(|server| {
-            server.statements.other.iter().map(|(datname, counters)| OtherJson {
+            server.statements.other.iter().map(|((datname, module), counters)| OtherJson {
                 server: Arc::clone(&server.name),
                 datname: Arc::clone(datname),
+                module: Arc::clone(module),
                 counters: counters.into(),
             })
         })
@@ -141,6 +144,7 @@ fn statement(server: &ServerSnapshot, shown: &Shown) -> StatementJson {
         datname: Arc::clone(&shown.datname),
         usename: Arc::clone(&shown.usename),
         queryid: shown.queryid.to_string(),
+        module: Arc::clone(&shown.module),
         query: shown.query.clone(),
         mean_seconds: (shown.total.calls > 0).then(|| weight(Order::MeanTime, &shown.total)),
         counters: (&shown.total).into(),

@@ -21,21 +21,21 @@ const METRICS: &[Metric] = &[
         name: "erpscope_statement_calls_total",
         help: "Executions of a statement.",
         kind: Kind::Counter,
-        labels: &["datname", "usename", "queryid"],
+        labels: &["datname", "usename", "queryid", "module"],
         rows: |server, out| each(server, out, |c| c.calls),
     },
     Metric {
         name: "erpscope_statement_rows_total",
         help: "Rows that a statement returned or changed.",
         kind: Kind::Counter,
-        labels: &["datname", "usename", "queryid"],
+        labels: &["datname", "usename", "queryid", "module"],
         rows: |server, out| each(server, out, |c| c.rows),
     },
     Metric {
         name: "erpscope_statement_seconds_total",
         help: "Seconds of a statement: kind exec includes its io_read and io_write; plan is apart.",
         kind: Kind::Counter,
-        labels: &["datname", "usename", "queryid", "kind"],
+        labels: &["datname", "usename", "queryid", "module", "kind"],
         rows: |server, out| {
             each_kind(server, out, |c| {
                 [
@@ -51,7 +51,7 @@ const METRICS: &[Metric] = &[
         name: "erpscope_statement_blocks_total",
         help: "Blocks that a statement found in the cache, read, dirtied or wrote, and temporary ones.",
         kind: Kind::Counter,
-        labels: &["datname", "usename", "queryid", "kind"],
+        labels: &["datname", "usename", "queryid", "module", "kind"],
         rows: |server, out| {
             each_kind(server, out, |c| {
                 [
@@ -69,7 +69,7 @@ const METRICS: &[Metric] = &[
         name: "erpscope_statement_wal_bytes_total",
         help: "Bytes of write-ahead log that a statement made.",
         kind: Kind::Counter,
-        labels: &["datname", "usename", "queryid"],
+        labels: &["datname", "usename", "queryid", "module"],
         rows: |server, out| each(server, out, |c| c.wal_bytes),
     },
     Metric {
@@ -150,10 +150,11 @@ const METRICS: &[Metric] = &[
 fn each<V: Value>(server: &ServerSnapshot, out: &mut Rows, value: fn(&Counters) -> V) {
     for shown in &server.statements.shown {
         let queryid = shown.queryid.to_string();
-        out.row(&[&shown.datname, &shown.usename, &queryid], value(&shown.series));
+        let labels = [&*shown.datname, &*shown.usename, &*queryid, &*shown.module];
+        out.row(&labels, value(&shown.series));
     }
-    for (datname, counters) in &server.statements.other {
-        out.row(&[datname, OTHER, OTHER], value(counters));
+    for ((datname, module), counters) in &server.statements.other {
+        out.row(&[datname, OTHER, OTHER, module], value(counters));
     }
 }
 
@@ -165,12 +166,13 @@ fn each_kind<V: Value, const N: usize>(
     for shown in &server.statements.shown {
         let queryid = shown.queryid.to_string();
         for (kind, value) in values(&shown.series) {
-            out.row(&[&shown.datname, &shown.usename, &queryid, kind], value);
+            let labels = [&*shown.datname, &*shown.usename, &*queryid, &*shown.module, kind];
+            out.row(&labels, value);
         }
     }
-    for (datname, counters) in &server.statements.other {
+    for ((datname, module), counters) in &server.statements.other {
         for (kind, value) in values(counters) {
-            out.row(&[datname, OTHER, OTHER, kind], value);
+            out.row(&[datname, OTHER, OTHER, module, kind], value);
         }
     }
 }

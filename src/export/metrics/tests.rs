@@ -14,6 +14,7 @@ fn server(name: &str) -> ServerSnapshot {
         datname: "we\"ird\\\n".into(),
         usename: "odoo".into(),
         queryid: -7,
+        module: "sales".into(),
         query: Some("select ?".into()),
         series: counters,
         total: counters,
@@ -24,7 +25,7 @@ fn server(name: &str) -> ServerSnapshot {
         connection: Arc::new(Connection::Up { lacking: vec![] }),
         statements: Arc::new(View {
             shown: vec![shown],
-            other: vec![("erp".into(), counters)],
+            other: vec![(("erp".into(), "unknown".into()), counters)],
             ..View::default()
         }),
         databases: Arc::default(),
@@ -53,10 +54,10 @@ fn label_values_are_escaped_and_families_stand_together() {
         [
             "# HELP erpscope_statement_calls_total Executions of a statement.",
             "# TYPE erpscope_statement_calls_total counter",
-            r#"erpscope_statement_calls_total{server="a",datname="we\"ird\\\n",usename="odoo",queryid="-7"} 3"#,
-            r#"erpscope_statement_calls_total{server="a",datname="erp",usename="other",queryid="other"} 3"#,
-            r#"erpscope_statement_calls_total{server="b",datname="we\"ird\\\n",usename="odoo",queryid="-7"} 3"#,
-            r#"erpscope_statement_calls_total{server="b",datname="erp",usename="other",queryid="other"} 3"#,
+            r#"erpscope_statement_calls_total{server="a",datname="we\"ird\\\n",usename="odoo",queryid="-7",module="sales"} 3"#,
+            r#"erpscope_statement_calls_total{server="a",datname="erp",usename="other",queryid="other",module="unknown"} 3"#,
+            r#"erpscope_statement_calls_total{server="b",datname="we\"ird\\\n",usename="odoo",queryid="-7",module="sales"} 3"#,
+            r#"erpscope_statement_calls_total{server="b",datname="erp",usename="other",queryid="other",module="unknown"} 3"#,
         ]
     );
 }

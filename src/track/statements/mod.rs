@@ -20,7 +20,8 @@ use self::growth::Growth;
 use self::unit::{Display, Labels, Unit};
 pub use self::view::{Shown, View};
 use super::cumulative::Cumulative;
-use super::names::Names;
+use super::names::{Names, UNKNOWN};
+use super::sessions::Words;
 use super::top;
 use crate::sample::Moment;
 use crate::sample::statements::{Counters, Sample};
@@ -58,9 +59,14 @@ pub struct Statements {
     top: usize,
     growth: Growth,
     units: HashMap<TextKey, Unit>,
-    other: BTreeMap<Arc<str>, Counters>,
+    other: BTreeMap<OtherKey, Counters>,
+    texts_come: bool,
+    unknown: Arc<str>,
     last: Option<Moment>,
 }
+
+/// Database and module of what is not shown singly.
+pub type OtherKey = (Arc<str>, Arc<str>);
 
 impl Statements {
     /// Nothing seen yet; at most `top` statements will be shown singly.
@@ -71,8 +77,16 @@ impl Statements {
             growth: Growth::default(),
             units: HashMap::new(),
             other: BTreeMap::new(),
+            texts_come: false,
+            unknown: UNKNOWN.into(),
             last: None,
         }
+    }
+
+    /// Whether texts can be read: then a statement is not shown before its text was asked for,
+    /// because its module is a label.
+    pub fn expect_texts(&mut self, texts_come: bool) {
+        self.texts_come = texts_come;
     }
 
     /// Another limit from the next sample on.
@@ -94,30 +108,37 @@ impl Statements {
                 let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
                 self.units.entry(text_key).or_insert_with(|| Unit::new(at.elapsed))
             });
-            let charged = unit.is_some_and(|unit| unit.charge(&growth, at.elapsed));
+            let mut module = None;
+            let charged = unit.is_some_and(|unit| {
+                module = unit.module().cloned();
+                unit.charge(&growth, at.elapsed)
+            });
             if !charged {
-                self.other.entry(names.datname(key.dbid)).or_default().add(&growth);
+                let module = module.unwrap_or_else(|| Arc::clone(&self.unknown));
+                self.other.entry((names.datname(key.dbid), module)).or_default().add(&growth);
             }
         }
         if first {
             self.weigh_history(sample);
         }
         let labels = names.labels();
-        self.other.retain(|label, _| labels.contains(&**label));
+        self.other.retain(|(datname, _), _| labels.contains(&**datname));
         self.choose(at, names);
         self.forget(at);
         self.last = Some(at);
     }
 
-    /// Folds texts in.
-    pub fn apply_texts(&mut self, sample: &texts::Sample) {
+    /// Folds texts in; who only lacked its text is shown from now on.
+    pub fn apply_texts(&mut self, at: Moment, sample: &texts::Sample, words: Words<'_>) {
         let found: HashMap<&TextKey, &str> =
             sample.texts.iter().map(|(key, text)| (key, text.as_str())).collect();
         for key in &sample.asked {
             if let Some(unit) = self.units.get_mut(key) {
-                unit.learn(found.get(key).copied());
+                let erp = words.erps.of(&words.names.datname(key.dbid));
+                unit.learn(found.get(key).copied(), |text| erp.module_of_statement(text));
             }
         }
+        self.choose(at, words.names);
     }
 
     /// What is true now.
@@ -170,7 +191,7 @@ impl Statements {
             }
         }
         for ((_, unit), single) in order.iter_mut().zip(single) {
-            unit.show(single, at.elapsed);
+            unit.show(single, self.texts_come, at.elapsed);
         }
         self.end_oldest_lingering();
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 
 use super::*;
+use crate::erp::Erps;
 use crate::sample::database::{Database, Sample as Facts, Server};
 use crate::sample::statements::{Info, Key, Statement};
 
@@ -84,11 +85,20 @@ impl Fold {
         self.tracker.apply(at(elapsed), sample, &self.names);
         self.tracker.view()
     }
+
+    fn learn(&mut self, elapsed: u64, texts: &texts::Sample) {
+        let words = Words { names: &self.names, erps: &Erps::default() };
+        self.tracker.apply_texts(at(elapsed), texts, words);
+    }
 }
 
 fn calls(view: &View) -> BTreeMap<String, u64> {
     let shown = view.shown.iter().map(|s| (s.queryid.to_string(), s.series.calls));
-    shown.chain(view.other.iter().map(|(db, c)| (format!("other {db}"), c.calls))).collect()
+    let other = view.other.iter().map(|((datname, module), c)| {
+        let module = if **module == *UNKNOWN { String::new() } else { format!(" {module}") };
+        (format!("other {datname}{module}"), c.calls)
+    });
+    shown.chain(other).collect()
 }
 
 fn sum(view: &View) -> u64 {
@@ -260,14 +270,44 @@ fn texts_are_wanted_until_known_or_not_found_three_times() {
         texts: vec![(view.wanted[0], "select ?".to_owned())],
         asked: view.wanted.clone(),
     };
-    fold.tracker.apply_texts(&answer);
+    fold.learn(0, &answer);
     assert_eq!(fold.tracker.view().shown[0].query.as_deref(), Some("select ?"));
     let nothing = texts::Sample { asked: view.wanted, texts: vec![] };
-    fold.tracker.apply_texts(&nothing);
+    fold.learn(0, &nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 1);
-    fold.tracker.apply_texts(&nothing);
+    fold.learn(0, &nothing);
     assert_eq!(fold.tracker.view().wanted.len(), 0);
     assert!(fold.tracker.view().shown[0].query.is_some(), "a known text is kept");
+}
+
+#[test]
+fn a_statement_is_shown_with_its_module_or_not_yet() {
+    let mut fold = Fold::new(1);
+    fold.tracker.expect_texts(true);
+    fold.apply(0, &sample(1, &[(1, 100), (2, 1)]));
+    let view = fold.apply(10, &sample(2, &[(1, 105), (2, 2)]));
+    assert_eq!(calls(&view), BTreeMap::from([("other erp".into(), 6)]));
+    let text = |key: &TextKey| (*key, format!("select from sale_order where id = {}", key.queryid));
+    let texts = view.wanted.iter().map(text).collect();
+    fold.learn(12, &texts::Sample { asked: view.wanted, texts });
+    let view = fold.tracker.view();
+    assert_eq!(calls(&view), BTreeMap::from([("other erp".into(), 6), ("1".into(), 0)]));
+    assert_eq!((&*view.shown[0].module, view.wanted.len()), ("sales", 0));
+    let view = fold.apply(20, &sample(3, &[(1, 107), (2, 3)]));
+    assert_eq!((calls(&view)["1"], calls(&view)["other erp sales"]), (2, 1));
+}
+
+#[test]
+fn where_no_text_comes_statements_are_shown_all_the_same() {
+    let mut fold = Fold::new(5);
+    fold.tracker.expect_texts(true);
+    let view = fold.apply(0, &sample(1, &[(1, 100)]));
+    fold.learn(0, &texts::Sample { asked: view.wanted, texts: vec![] });
+    assert_eq!(&*fold.apply(10, &sample(2, &[(1, 101)])).shown[0].module, "unknown");
+    let mut fold = Fold::new(5);
+    fold.tracker.expect_texts(true);
+    fold.apply(0, &sample(1, &[(1, 100)]));
+    assert_eq!(fold.apply(200, &sample(2, &[(1, 101)])).shown.len(), 1, "never asked for");
 }
 
 /// The same facts with other roles.

@@ -7,11 +7,13 @@ use super::LINGER;
 use crate::sample::statements::Counters;
 use crate::sample::texts::TextKey;
 use crate::track::cumulative::Cumulative;
-use crate::track::names::Names;
+use crate::track::names::{Names, UNKNOWN};
 use crate::track::top::Score;
 
 /// A text that was not found this often is not asked for again.
 const TRIES: u8 = 3;
+/// A statement whose text nobody asked for in this time is shown without its module.
+const LATE: Duration = Duration::from_secs(180);
 
 /// Where a unit's growth is charged, and whether its series is visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +34,23 @@ pub(super) type Labels = (Arc<str>, Arc<str>);
 
 #[derive(Debug)]
 enum Text {
-    Wanted { tries: u8 },
+    Wanted {
+        tries: u8,
+    },
+    /// Read for its module, and not kept: nobody was to see it.
+    Read,
     Known(Arc<str>),
 }
 
 #[derive(Debug)]
 pub(super) struct Unit {
     labels: Option<Labels>,
+    /// Of the tables in its text; once it has been shown, it stays.
+    module: Option<Arc<str>>,
     text: Text,
+    /// It would be shown singly if its text were known.
+    aspires: bool,
+    since: Duration,
     score: Score,
     pub(super) display: Display,
     /// Growth charged to its own series.
@@ -54,7 +65,10 @@ impl Unit {
     pub(super) fn new(at: Duration) -> Self {
         Self {
             labels: None,
+            module: None,
             text: Text::Wanted { tries: 0 },
+            aspires: false,
+            since: at,
             score: Score::default(),
             display: Display::Other,
             series: Counters::default(),
@@ -110,7 +124,24 @@ impl Unit {
         self.labels.as_ref()
     }
 
-    pub(super) fn show(&mut self, single: bool, at: Duration) {
+    /// The business module of its tables, once its text was read.
+    pub(super) fn module(&self) -> Option<&Arc<str>> {
+        self.module.as_ref()
+    }
+
+    /// Whether its module is settled: a series that is shown does not change its labels.
+    fn is_settled(&self, texts_come: bool, at: Duration) -> bool {
+        let was_asked_for = !matches!(self.text, Text::Wanted { tries: 0 });
+        let is_late = at.saturating_sub(self.since) >= LATE;
+        self.module.is_some() || !texts_come || was_asked_for || is_late
+    }
+
+    pub(super) fn show(&mut self, picked: bool, texts_come: bool, at: Duration) {
+        self.aspires = picked;
+        let single = picked && self.is_settled(texts_come, at);
+        if single && self.module.is_none() {
+            self.module = Some(UNKNOWN.into());
+        }
         self.display = match self.display {
             _ if single => Display::Single,
             Display::Single => Display::Leaving { since: at },
@@ -128,6 +159,9 @@ impl Unit {
 
     /// Goes on with the series of another that has the same labels.
     pub(super) fn inherit(&mut self, other: &mut Self) {
+        if other.was_shown() || other.display != Display::Other {
+            self.module.clone_from(&other.module);
+        }
         self.series.add(&std::mem::take(&mut other.series));
         let display = std::mem::replace(&mut other.display, Display::Other);
         if self.display == Display::Other {
@@ -139,24 +173,42 @@ impl Unit {
         self.series != Counters::default()
     }
 
-    /// Notes the answer to a request for its text.
-    pub(super) fn learn(&mut self, text: Option<&str>) {
+    /// Notes the answer to a request for its text; `module` tells that of a text.
+    pub(super) fn learn(&mut self, text: Option<&str>, module: impl Fn(&str) -> Arc<str>) {
         match (text, &mut self.text) {
-            (Some(text), _) => self.text = Text::Known(text.into()),
+            (Some(text), known) => {
+                let is_seen = self.aspires || self.display != Display::Other;
+                *known = if is_seen { Text::Known(text.into()) } else { Text::Read };
+                self.module.get_or_insert_with(|| module(text));
+            }
             (None, Text::Wanted { tries }) => *tries = tries.saturating_add(1),
-            (None, Text::Known(_)) => {}
+            (None, Text::Read | Text::Known(_)) => {}
         }
     }
 
     pub(super) fn text(&self) -> Option<&Arc<str>> {
         match &self.text {
             Text::Known(text) => Some(text),
-            Text::Wanted { .. } => None,
+            Text::Wanted { .. } | Text::Read => None,
         }
     }
 
-    pub(super) fn wants_text(&self) -> bool {
-        self.display == Display::Single
-            && matches!(self.text, Text::Wanted { tries } if tries < TRIES)
+    /// How much its text is wanted: most if it is to be shown, less for its module alone.
+    pub(super) fn wants_text(&self) -> Option<Wanted> {
+        let is_seen = self.aspires || self.display == Display::Single;
+        match self.text {
+            Text::Known(_) => None,
+            Text::Wanted { tries } if tries >= TRIES => None,
+            Text::Wanted { .. } | Text::Read if is_seen => Some(Wanted::ToShow),
+            Text::Read => None,
+            Text::Wanted { .. } => Some(Wanted::ForItsModule),
+        }
     }
+}
+
+/// Why a text is wanted; what is wanted most comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    ToShow,
+    ForItsModule,
 }

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Counts;
-use super::unit::{Display, Unit};
+use super::unit::{Display, Unit, Wanted};
+use super::{Counts, OtherKey};
 use crate::sample::statements::Counters;
 use crate::sample::texts::TextKey;
+use crate::track::names::UNKNOWN;
+
+/// Texts that are asked for in one go.
+const TEXTS: usize = 5_000;
 
 /// One statement that is shown singly.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +21,8 @@ pub struct Shown {
     pub usename: Arc<str>,
     /// Hash of its shape.
     pub queryid: i64,
+    /// The business module of its tables.
+    pub module: Arc<str>,
     /// Its normalised text, once read.
     pub query: Option<Arc<str>>,
     /// What its series show: growth while it was shown singly.
@@ -34,8 +40,8 @@ pub struct View {
     pub limit: usize,
     /// Shown singly, ordered by database, queryid and role.
     pub shown: Vec<Shown>,
-    /// The rest, by database.
-    pub other: Vec<(Arc<str>, Counters)>,
+    /// The rest, by database and module.
+    pub other: Vec<(OtherKey, Counters)>,
     /// How many there are, and what could not be told.
     pub counts: Counts,
     /// Texts that are wanted.
@@ -45,7 +51,7 @@ pub struct View {
 impl View {
     pub(super) fn of(
         units: &HashMap<TextKey, Unit>,
-        other: &BTreeMap<Arc<str>, Counters>,
+        other: &BTreeMap<OtherKey, Counters>,
         counts: Counts,
         top: usize,
     ) -> Self {
@@ -58,6 +64,7 @@ impl View {
                     datname,
                     usename,
                     queryid: key.queryid,
+                    module: unit.module().map_or_else(|| UNKNOWN.into(), Arc::clone),
                     query: unit.text().cloned(),
                     series: unit.series,
                     total: unit.total,
@@ -68,10 +75,11 @@ impl View {
         shown.sort_unstable_by(|a, b| {
             (&a.datname, a.queryid, &a.usename).cmp(&(&b.datname, b.queryid, &b.usename))
         });
-        let mut wanted: Vec<TextKey> =
-            units.iter().filter(|(_, unit)| unit.wants_text()).map(|(key, _)| *key).collect();
+        let mut wanted: Vec<(Wanted, TextKey)> =
+            units.iter().filter_map(|(key, unit)| Some((unit.wants_text()?, *key))).collect();
         wanted.sort_unstable();
-        let other = other.iter().map(|(datname, sum)| (Arc::clone(datname), *sum)).collect();
+        let wanted = wanted.into_iter().take(TEXTS).map(|(_, key)| key).collect();
+        let other = other.iter().map(|(key, sum)| (key.clone(), *sum)).collect();
         Self { limit: top.saturating_mul(2), shown, other, counts, wanted }
     }
 }
