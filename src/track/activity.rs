@@ -233,6 +233,12 @@ impl Activity {
         }
     }
 
+    /// The waits for locks.
+    #[cfg(test)]
+    pub(super) fn locks(&self) -> &LockWaits {
+        &self.locks
+    }
+
     fn view(&self, scene: Scene<'_>) -> View {
         let now = scene.now;
         let series = self.limits.series;

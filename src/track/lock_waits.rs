@@ -258,10 +258,11 @@ impl LockWaits {
 
     fn finish(&mut self, pid: i32, mut open: Open, end: SystemTime, told: &mut Told) {
         let rest = open.take_charge(end);
+        let last = open.last_root().cloned().unwrap_or_else(Root::unknown);
+        *self.blocked.of(open.blocked_key(&last)) += rest;
+        told.charges.push(Charge { waiter: pid, root: last.pid, time: rest });
+        open.blame(last, rest);
         let root = open.worst_root().cloned().unwrap_or_else(Root::unknown);
-        *self.blocked.of(open.blocked_key(&root)) += rest;
-        told.charges.push(Charge { waiter: pid, root: root.pid, time: rest });
-        open.blame(root.clone(), rest);
         *self.finished.of(open.wait_key(&root)) += 1;
         let who = open.datname();
         self.seconds

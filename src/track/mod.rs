@@ -16,6 +16,8 @@ pub mod incidents;
 pub mod lock_tree;
 pub mod lock_waits;
 pub mod names;
+#[cfg(test)]
+mod recorded;
 pub mod relations;
 pub mod reports;
 pub mod samplers;

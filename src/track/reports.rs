@@ -186,10 +186,14 @@ pub struct SlowTransaction {
 /// A statement's part in a transaction.
 #[derive(Clone, Debug, Serialize)]
 pub struct Part {
-    query: Option<Arc<str>>,
-    queryid: Option<String>,
-    module: Arc<str>,
-    seconds: f64,
+    /// Normalised, if it is known.
+    pub query: Option<Arc<str>>,
+    /// Hash of its shape, as text: JavaScript cannot hold 64 bits.
+    pub queryid: Option<String>,
+    /// The business module of its tables.
+    pub module: Arc<str>,
+    /// How long it was seen to execute.
+    pub seconds: f64,
 }
 
 impl SlowTransaction {

@@ -170,6 +170,11 @@ impl Open {
         self.roots.push((root, before + time));
     }
 
+    /// The root that blocked it when last looked at.
+    pub(super) fn last_root(&self) -> Option<&Root> {
+        self.roots.last().map(|(root, _)| root)
+    }
+
     /// The root that blocked it longest.
     #[must_use]
     pub fn worst_root(&self) -> Option<&Root> {

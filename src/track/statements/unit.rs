@@ -197,11 +197,10 @@ impl Unit {
     pub(super) fn wants_text(&self) -> Option<Wanted> {
         let is_seen = self.aspires || self.display == Display::Single;
         match self.text {
-            Text::Known(_) => None,
             Text::Wanted { tries } if tries >= TRIES => None,
             Text::Wanted { .. } | Text::Read if is_seen => Some(Wanted::ToShow),
-            Text::Read => None,
             Text::Wanted { .. } => Some(Wanted::ForItsModule),
+            Text::Read | Text::Known(_) => None,
         }
     }
 }
