@@ -1,14 +1,14 @@
 //! `erpscope locks`: asks one server who waits for whom, now, without a running agent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::config::Server;
-use crate::erp::{self, Erp};
+use crate::erp::{Erps, Profiles};
 use crate::export::locks::{Locks, Relations};
 use crate::pg::{self, ConnectError, Session};
+use crate::recognise::recognise;
 use crate::sample::SampleError;
 use crate::sample::locks::{self, Sample};
 
@@ -66,21 +66,22 @@ impl Answer {
 /// Several servers, to be looked at as often as wanted; one that fails leaves the others alone
 /// and is connected to anew the next time.
 pub struct Watching {
+    profiles: Profiles,
     servers: Vec<(Server, Option<Asking>)>,
 }
 
 impl Watching {
     /// Nothing is connected yet.
     #[must_use]
-    pub fn new(servers: Vec<Server>) -> Self {
-        Self { servers: servers.into_iter().map(|server| (server, None)).collect() }
+    pub fn new(servers: Vec<Server>, profiles: Profiles) -> Self {
+        Self { profiles, servers: servers.into_iter().map(|server| (server, None)).collect() }
     }
 
     /// Who waits for whom now, in the order of the servers.
     pub async fn look(&mut self) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(self.servers.len());
         for (server, asking) in &mut self.servers {
-            answers.push(match look(server, asking).await {
+            answers.push(match look(server, &self.profiles, asking).await {
                 Ok(locks) => Answer::Seen(locks),
                 Err(error) => {
                     *asking = None;
@@ -92,11 +93,15 @@ impl Watching {
     }
 }
 
-async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<Locks, LocksError> {
+async fn look(
+    server: &Server,
+    profiles: &Profiles,
+    asking: &mut Option<Asking>,
+) -> Result<Locks, LocksError> {
     if let Some(asking) = asking {
         return asking.ask().await;
     }
-    asking.insert(Asking::begin(server).await?).ask().await
+    asking.insert(Asking::begin(server, profiles).await?).ask().await
 }
 
 /// One connection, to ask as often as wanted.
@@ -104,12 +109,12 @@ pub struct Asking {
     server: Server,
     session: Session,
     version_num: i32,
-    erp: Erp,
+    erps: Erps,
 }
 
 impl Asking {
-    /// Connects, and recognises the ERP by its tables.
-    pub async fn begin(server: &Server) -> Result<Self, LocksError> {
+    /// Connects, and recognises the ERP of each database.
+    pub async fn begin(server: &Server, profiles: &Profiles) -> Result<Self, LocksError> {
         let session = pg::connect(server, &server.dbname).await?;
         let failed = |source: tokio_postgres::Error| LocksError::Sample {
             server: server.name.clone(),
@@ -121,8 +126,8 @@ impl Asking {
             .await
             .map_err(failed)?;
         let version_num = row.try_get(0).map_err(failed)?;
-        let erp = recognise(&session).await.map_err(failed)?;
-        Ok(Self { server: server.clone(), session, version_num, erp })
+        let erps = recognise(server, &session, profiles).await;
+        Ok(Self { server: server.clone(), session, version_num, erps })
     }
 
     /// Who waits for whom now.
@@ -130,7 +135,7 @@ impl Asking {
         let failed = |source| LocksError::Sample { server: self.server.name.clone(), source };
         let sample = locks::read(self.session.client(), self.version_num).await.map_err(failed)?;
         let relations = self.relations(&sample).await.map_err(failed)?;
-        Ok(Locks::of(&self.server.name, &sample, &relations, &self.erp))
+        Ok(Locks::of(&self.server.name, &sample, &relations, &self.erps))
     }
 
     /// Names of what is waited for. Where a database cannot be entered, oids must do.
@@ -160,17 +165,4 @@ impl Asking {
         }
         Ok(relations)
     }
-}
-
-/// The profile of the ERP whose telling tables are in the session's database, then `generic`.
-async fn recognise(session: &Session) -> Result<Erp, tokio_postgres::Error> {
-    let Ok(profiles) = erp::built_in() else { return Ok(Erp::new(Vec::new())) };
-    let telling: Vec<&str> = profiles.iter().flat_map(|p| p.telling_tables()).collect();
-    let sql = "select distinct relname::text from pg_class where relkind in ('r', 'p') and relname = any($1)";
-    let rows = session.client().query(sql, &[&telling]).await?;
-    let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let tables: BTreeSet<&str> = found.iter().map(String::as_str).collect();
-    let recognised = erp::recognise(profiles, &tables);
-    let generic = profiles.iter().find(|profile| profile.name() == "generic");
-    Ok(Erp::new(recognised.into_iter().chain(generic).map(Arc::clone).collect()))
 }

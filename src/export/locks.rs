@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::erp::Erp;
+use crate::erp::Erps;
 use crate::sample::locks::{Sample, Session, Wait};
 use crate::track::forest::{Forest, Node};
 
@@ -76,16 +76,16 @@ pub struct Waiting {
 }
 
 impl Locks {
-    /// Puts sample, names and the ERP's words together.
+    /// Puts sample, names and the words of each database's ERP together.
     #[must_use]
-    pub fn of(server: &str, sample: &Sample, relations: &Relations, erp: &Erp) -> Self {
+    pub fn of(server: &str, sample: &Sample, relations: &Relations, erps: &Erps) -> Self {
         let edges = sample.waits.iter().map(|wait| (wait.pid, wait.blockers.clone())).collect();
         let forest = Forest::grow(&edges);
         let scene = Scene {
             sample,
             waits: sample.waits.iter().map(|wait| (wait.pid, wait)).collect(),
             relations,
-            erp,
+            erps,
         };
         let ages = sample.waits.iter().filter_map(|wait| scene.waited(wait));
         Self {
@@ -127,7 +127,7 @@ struct Scene<'a> {
     sample: &'a Sample,
     waits: BTreeMap<i32, &'a Wait>,
     relations: &'a Relations,
-    erp: &'a Erp,
+    erps: &'a Erps,
 }
 
 impl Scene<'_> {
@@ -159,7 +159,8 @@ impl Scene<'_> {
         Blocker {
             pid: Some(session.pid),
             application: self
-                .erp
+                .erps
+                .of(&session.datname)
                 .application(&session.application_name, &session.usename)
                 .to_string(),
             application_name: printable(&session.application_name),
@@ -208,10 +209,12 @@ impl Scene<'_> {
             (None, Some(oid)) => format!("{locktype} {oid}"),
             (None, None) => locktype.to_owned(),
         };
+        let datname = self.sample.sessions.get(&wait.pid).map(|session| session.datname.as_str());
+        let erp = self.erps.of(datname.unwrap_or_default());
         Waiting {
             mode: wait.mode.clone().unwrap_or_default(),
             object,
-            module: names.map(|(_, name)| self.erp.module(name).to_string()),
+            module: names.map(|(_, name)| erp.module(name).to_string()),
             seconds: self.waited(wait),
         }
     }

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Profiles;
 use erpscope::export::locks::{Blocker, Locks};
-use erpscope::locks::Asking;
+use erpscope::locks::{Asking, LocksError};
 use tokio_postgres::{Client, NoTls};
 
 use crate::rig::{admin, cluster, server, session};
+
+async fn begin(server: &Server) -> Result<Asking, LocksError> {
+    Asking::begin(server, &Profiles::default()).await
+}
 
 /// A session that names itself.
 async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
@@ -51,7 +56,7 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
     let cluster = cluster(&Options::default()).await;
     let client = admin(&cluster).await;
     client.batch_execute("create table stock_quant (id int primary key, n int); insert into stock_quant values (1, 0), (2, 0)").await.unwrap();
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let asking = begin(&server(&cluster)).await.unwrap();
     assert_eq!(asking.ask().await.unwrap().text(), "erp: nobody waits for a lock");
     let root = named(&cluster, "postgres", "partner-import").await;
     root.batch_execute("begin; update stock_quant set n = 41 where id = 1").await.unwrap();
@@ -103,7 +108,7 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
 #[tokio::test]
 async fn an_active_root_can_be_cancelled_and_advisory_locks_are_told() {
     let cluster = cluster(&Options::default()).await;
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let asking = begin(&server(&cluster)).await.unwrap();
     waiting(
         named(&cluster, "postgres", "report").await,
         "select pg_advisory_lock(7), pg_sleep(60)",
@@ -141,7 +146,7 @@ async fn a_prepared_transaction_is_a_root_without_a_session() {
         .await
         .unwrap();
     waiting(named(&cluster, "postgres", "shop").await, "update t set id = 3");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&asking, 1).await;
     assert_eq!((locks.roots[0].pid, locks.roots[0].state.as_str()), (None, "prepared transaction"));
     assert_eq!(locks.roots[0].remedy, ["rollback prepared 'it''s open';"]);
@@ -156,7 +161,7 @@ async fn relations_of_another_database_have_their_names() {
     root.batch_execute("create table sale_order (id int)").await.unwrap();
     root.batch_execute("begin; lock table sale_order").await.unwrap();
     waiting(named(&cluster, "erp2", "odoo-1").await, "select * from sale_order");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&asking, 1).await;
     let wait = locks.roots[0].victims[0].waits_for.as_ref().unwrap();
     assert_eq!(
@@ -173,10 +178,9 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
     let root = named(&cluster, "postgres", "root").await;
     root.batch_execute("begin; lock table t").await.unwrap();
     waiting(named(&cluster, "postgres", "victim").await, "select * from t");
-    let asking =
-        Asking::begin(&Server { statement_timeout: Duration::from_secs(5), ..server(&cluster) })
-            .await
-            .unwrap();
+    let asking = begin(&Server { statement_timeout: Duration::from_secs(5), ..server(&cluster) })
+        .await
+        .unwrap();
     for _ in 0..100 {
         let locks = asking.ask().await.unwrap();
         // What kind of wait a session is in is hidden from such a role, too.
@@ -211,7 +215,7 @@ async fn a_statement_that_is_no_utf8_hides_no_wait() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("psql comes with the server");
-    let asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&asking, 1).await;
     let query = locks.roots[0].victims[0].query.clone().unwrap();
     assert_eq!(query, "select pg_advisory_lock(?) as \"caf\u{fffd}\"");
