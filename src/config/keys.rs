@@ -42,7 +42,7 @@ pub(super) enum Times {
     /// As `[name]`; every key can also be an environment variable.
     Once,
     /// As `[[name]]`, at least one; variables are for the only one.
-    Some,
+    OneOrMore,
     /// As `[[name]]`; there are no variables.
     Any,
 }
@@ -239,7 +239,7 @@ pub(super) const APPLICATION: Section = Section {
 
 pub(super) const SERVER: Section = Section {
     name: "server",
-    times: Times::Some,
+    times: Times::OneOrMore,
     help: "A PostgreSQL server to watch; repeat the whole table for each.",
     keys: &[
         optional("name", Shape::Text, "The label `server` everywhere; default host:port."),
@@ -338,7 +338,7 @@ impl Section {
     pub(super) fn header(&self) -> String {
         match self.times {
             Times::Once => format!("[{}]", self.name),
-            Times::Some | Times::Any => format!("[[{}]]", self.name),
+            Times::OneOrMore | Times::Any => format!("[[{}]]", self.name),
         }
     }
 }

@@ -159,13 +159,11 @@ impl Table {
                 .collect(),
         };
         members.retain(|(member, place)| {
-            let problem = match member.chars().any(char::is_control) {
-                _ if member.is_empty() => "holds an empty text",
-                true => "holds control characters",
-                false => return true,
-            };
-            faults.add(place, self.key(name), problem);
-            false
+            let good = !member.is_empty() && !member.chars().any(char::is_control);
+            if !good {
+                faults.add(place, self.key(name), "a member is empty or holds control characters");
+            }
+            good
         });
         members
     }

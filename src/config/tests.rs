@@ -283,7 +283,7 @@ fn faults_of_profiles_stand_among_all_others_with_file_and_line() {
         &format!("{path}:4: modules.other: `other` has a meaning of its own"),
         ":4: profiles: /nowhere.toml cannot be read: No such file",
         ":4: profiles: /dev/zero is no file",
-        ":5: profiles: holds an empty text",
+        ":5: profiles: a member is empty",
         ":8: server[0].port",
     ] {
         assert!(told.contains(part), "{part}\nnot in\n{told}");

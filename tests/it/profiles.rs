@@ -55,7 +55,10 @@ fn told(erps: &Erps, datname: &str) -> (String, String) {
 #[tokio::test]
 async fn each_database_has_the_words_of_its_own_erp() {
     let cluster = several_erps().await;
-    let erps = words(&server(&cluster), &Profiles::default()).await;
+    let watched = server(&cluster);
+    // In a task of its own, as the agent does it.
+    let recognising = tokio::spawn(async move { words(&watched, &Profiles::default()).await });
+    let erps = recognising.await.unwrap();
     for (datname, module, application) in [
         ("odoo14", "system", "odoo"),
         ("tryton", "jobs", "other"),
