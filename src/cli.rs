@@ -211,7 +211,7 @@ fn run_check(args: &ConfigArgs, format: ReportFormat) -> anyhow::Result<ExitCode
     let reports = runtime()?.block_on(async {
         let mut reports = Vec::new();
         for server in &config.servers {
-            reports.push(check(server).await);
+            reports.push(check(server, &config.profiles).await);
         }
         reports
     });
@@ -230,7 +230,8 @@ fn run_locks(
     watch: Option<u64>,
     format: ReportFormat,
 ) -> anyhow::Result<ExitCode> {
-    let mut watching = Watching::new(args.load()?.config.servers);
+    let Config { servers, profiles, .. } = args.load()?.config;
+    let mut watching = Watching::new(servers, profiles);
     runtime()?.block_on(async {
         loop {
             let answers = watching.look().await;

@@ -13,6 +13,7 @@ pub mod state;
 pub mod export;
 pub mod serve;
 pub mod agent;
+pub mod recognise;
 pub mod check;
 pub mod locks;
 pub mod demo;

@@ -1,15 +1,15 @@
 //! `erpscope locks`: asks one server who waits for whom, now, without a running agent.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::config::Server;
-use crate::erp::{self, Erp, Erps};
+use crate::erp::{Erps, Profiles};
 use crate::export::locks::Locks;
 use crate::pg::{self, ConnectError, Session};
+use crate::recognise::recognise;
 use crate::sample::activity::{Question, Reader};
 use crate::sample::relations::RelationKey;
 use crate::sample::{SampleError, database, relations};
@@ -81,21 +81,22 @@ impl Answer {
 /// Several servers, to be looked at as often as wanted; one that fails leaves the others alone
 /// and is connected to anew the next time.
 pub struct Watching {
+    profiles: Profiles,
     servers: Vec<(Server, Option<Asking>)>,
 }
 
 impl Watching {
     /// Nothing is connected yet.
     #[must_use]
-    pub fn new(servers: Vec<Server>) -> Self {
-        Self { servers: servers.into_iter().map(|server| (server, None)).collect() }
+    pub fn new(servers: Vec<Server>, profiles: Profiles) -> Self {
+        Self { profiles, servers: servers.into_iter().map(|server| (server, None)).collect() }
     }
 
     /// Who waits for whom now, in the order of the servers.
     pub async fn look(&mut self) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(self.servers.len());
         for (server, asking) in &mut self.servers {
-            answers.push(match look(server, asking).await {
+            answers.push(match look(server, &self.profiles, asking).await {
                 Ok(tree) => Answer::Seen { server: server.name.clone(), tree },
                 Err(error) => {
                     *asking = None;
@@ -107,11 +108,15 @@ impl Watching {
     }
 }
 
-async fn look(server: &Server, asking: &mut Option<Asking>) -> Result<LockTree, LocksError> {
+async fn look(
+    server: &Server,
+    profiles: &Profiles,
+    asking: &mut Option<Asking>,
+) -> Result<LockTree, LocksError> {
     if let Some(asking) = asking {
         return asking.ask().await;
     }
-    asking.insert(Asking::begin(server).await?).ask().await
+    asking.insert(Asking::begin(server, profiles).await?).ask().await
 }
 
 /// One connection, to ask as often as wanted.
@@ -126,21 +131,21 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// Connects, and recognises the ERP by its tables.
-    pub async fn begin(server: &Server) -> Result<Self, LocksError> {
+    /// Connects, and recognises the ERP of each database.
+    pub async fn begin(server: &Server, profiles: &Profiles) -> Result<Self, LocksError> {
         let session = pg::connect(server, &server.dbname).await?;
         let failed =
             |source: SampleError| LocksError::Sample { server: server.name.clone(), source };
         let (reader, sample) = prepare(&session).await.map_err(failed)?;
         let mut names = Names::new(usize::MAX);
         names.learn(&sample, Duration::ZERO);
-        let erp = recognise(&session).await.map_err(|error| failed(error.into()))?;
+        let erps = recognise(server, &session, profiles).await;
         Ok(Self {
             server: server.clone(),
             session,
             reader,
             names,
-            erps: Erps::new(BTreeMap::new(), erp),
+            erps,
             activity: Activity::new(limits()),
             first: None,
         })
@@ -219,17 +224,4 @@ async fn prepare(session: &Session) -> Result<(Reader, database::Sample), Sample
     let reader = Reader::prepare(client).await?;
     let names = database::Reader::prepare(client, reader.version_num()).await?;
     Ok((reader, names.read(client).await?))
-}
-
-/// The profile of the ERP whose telling tables are in the session's database, then `generic`.
-async fn recognise(session: &Session) -> Result<Erp, tokio_postgres::Error> {
-    let Ok(profiles) = erp::built_in() else { return Ok(Erp::new(Vec::new())) };
-    let telling: Vec<&str> = profiles.iter().flat_map(|p| p.telling_tables()).collect();
-    let sql = "select distinct relname::text from pg_class where relkind in ('r', 'p') and relname = any($1)";
-    let rows = session.client().query(sql, &[&telling]).await?;
-    let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let tables: BTreeSet<&str> = found.iter().map(String::as_str).collect();
-    let recognised = erp::recognise(profiles, &tables);
-    let generic = profiles.iter().find(|profile| profile.name() == "generic");
-    Ok(Erp::new(recognised.into_iter().chain(generic).map(Arc::clone).collect()))
 }

@@ -78,6 +78,7 @@ impl Bench {
             port: self.cluster.port(),
             user: "erpscope".into(),
             dbname: "postgres".into(),
+            erp: None,
             password: Password::None,
             tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
             connect_timeout: Duration::from_secs(5),

@@ -113,7 +113,8 @@ impl Agent {
         let before = std::mem::replace(&mut self.config, config);
         let general = |c: &Config| {
             let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
-            (c.budget, sampled, c.locks.clone(), c.transactions.clone())
+            let words = (c.profiles.clone(), c.applications.clone());
+            (c.budget, sampled, c.locks.clone(), c.transactions.clone(), words)
         };
         let same_general = general(&before) == general(&self.config);
         let unchanged = |server: &Server| same_general && before.servers.contains(server);
@@ -157,6 +158,7 @@ impl Agent {
             statements: self.config.statements.clone(),
             database: self.config.database.clone(),
             activity: self.config.activity.clone(),
+            profiles: self.config.profiles.clone(),
             budget: Mutex::new(Budget::new(self.config.budget)),
             clock: self.clock,
             events: self.events.clone(),
@@ -191,7 +193,11 @@ fn limits(config: &Config) -> Limits {
             picture_every: PICTURE,
             slow_after: SlowAfter {
                 general: config.transactions.slow_after,
-                of_application: BTreeMap::new(),
+                of_application: config
+                    .applications
+                    .iter()
+                    .map(|application| (application.name.clone(), application.slow_after))
+                    .collect(),
             },
             report_after: config.locks.report_after,
             incident: Thresholds {

@@ -19,7 +19,7 @@ pub(super) struct Usage {
     pub(super) texts_hidden: bool,
 }
 
-fn finding(capability: &'static str, needed: bool, seen: impl Into<String>) -> Finding {
+pub(super) fn finding(capability: &'static str, needed: bool, seen: impl Into<String>) -> Finding {
     Finding {
         capability,
         status: Status::Ok,
@@ -387,6 +387,7 @@ mod tests {
                 port: 5432,
                 user: "erpscope".into(),
                 dbname: "erp".into(),
+                erp: None,
                 password: Password::None,
                 tls: Tls { mode: TlsMode::Require, root_cert, client: None },
                 connect_timeout: Duration::from_secs(1),

@@ -1,6 +1,7 @@
 //! `erpscope check` and `erpscope setup`: what is missing for full sight, and what mends it.
 
 mod assess;
+mod erp;
 mod mend;
 mod report;
 mod setup;
@@ -8,7 +9,9 @@ mod setup;
 use std::time::Duration;
 
 use crate::config::Server;
+use crate::erp::Profiles;
 use crate::pg::{self, Capabilities, Session, StatStatements};
+use crate::recognise;
 
 use assess::{Usage, assess, assess_connection, assess_probe};
 pub use report::{Finding, Report, Status};
@@ -18,15 +21,15 @@ pub use setup::{Target, setup_sql};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Finds out what is missing on one server. Whatever goes wrong becomes part of the report.
-pub async fn check(server: &Server) -> Report {
-    let findings = match tokio::time::timeout(PATIENCE, ask(server)).await {
+pub async fn check(server: &Server, profiles: &Profiles) -> Report {
+    let findings = match tokio::time::timeout(PATIENCE, ask(server, profiles)).await {
         Ok(findings) => findings,
         Err(_) => vec![assess::too_slow(PATIENCE)],
     };
     Report { server: server.name.clone(), findings }
 }
 
-async fn ask(server: &Server) -> Vec<Finding> {
+async fn ask(server: &Server, profiles: &Profiles) -> Vec<Finding> {
     let session = match pg::connect(server, &server.dbname).await {
         Ok(session) => session,
         Err(error) => return vec![assess_connection(server, Err(&error))],
@@ -39,6 +42,8 @@ async fn ask(server: &Server) -> Vec<Finding> {
         }
         Err(error) => findings.push(assess_probe(&error)),
     }
+    let recognised = recognise::look(server, &session, profiles).await;
+    findings.extend(erp::assess_erps(&recognised, profiles));
     findings
 }
 

@@ -20,6 +20,8 @@ pub(super) enum Shape {
     Share,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Any number of texts.
+    List,
 }
 
 /// One key.
@@ -29,7 +31,20 @@ pub(super) struct Key {
     pub(super) shape: Shape,
     /// As it would stand in the file; `None`: nothing unless given.
     pub(super) default: Option<&'static str>,
+    /// It must be given; as it could stand in the file.
+    pub(super) example: Option<&'static str>,
     pub(super) help: &'static str,
+}
+
+/// How often a table may stand in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Times {
+    /// As `[name]`; every key can also be an environment variable.
+    Once,
+    /// As `[[name]]`, at least one; variables are for the only one.
+    OneOrMore,
+    /// As `[[name]]`; there are no variables.
+    Any,
 }
 
 /// The keys of one table.
@@ -37,6 +52,7 @@ pub(super) struct Key {
 pub(super) struct Section {
     /// Empty for the top level.
     pub(super) name: &'static str,
+    pub(super) times: Times,
     pub(super) help: &'static str,
     pub(super) keys: &'static [Key],
 }
@@ -50,15 +66,25 @@ const fn milliseconds(min: u64, max: u64) -> Shape {
 }
 
 const fn key(name: &'static str, shape: Shape, default: &'static str, help: &'static str) -> Key {
-    Key { name, shape, default: Some(default), help }
+    Key { name, shape, default: Some(default), example: None, help }
 }
 
 const fn optional(name: &'static str, shape: Shape, help: &'static str) -> Key {
-    Key { name, shape, default: None, help }
+    Key { name, shape, default: None, example: None, help }
+}
+
+const fn required(
+    name: &'static str,
+    shape: Shape,
+    example: &'static str,
+    help: &'static str,
+) -> Key {
+    Key { name, shape, default: None, example: Some(example), help }
 }
 
 pub(super) const GENERAL: Section = Section {
     name: "",
+    times: Times::Once,
     help: "",
     keys: &[
         key(
@@ -73,11 +99,17 @@ pub(super) const GENERAL: Section = Section {
             "0.01",
             "Share of one core of a server's time that sampling it may take; intervals are stretched to keep it.",
         ),
+        optional(
+            "profiles",
+            Shape::List,
+            "Files of profiles of your own, see docs/profiles.md; read again at SIGHUP.",
+        ),
     ],
 };
 
 pub(super) const LOG: Section = Section {
     name: "log",
+    times: Times::Once,
     help: "What is written to standard error.",
     keys: &[
         key(
@@ -97,6 +129,7 @@ pub(super) const LOG: Section = Section {
 
 pub(super) const STATEMENTS: Section = Section {
     name: "statements",
+    times: Times::Once,
     help: "Sampling of pg_stat_statements.",
     keys: &[
         key("interval", seconds(1, 3_600), "10s", "How often counters are read."),
@@ -123,6 +156,7 @@ pub(super) const STATEMENTS: Section = Section {
 
 pub(super) const DATABASE: Section = Section {
     name: "database",
+    times: Times::Once,
     help: "Sampling of pg_stat_database and of facts about the server.",
     keys: &[
         key("interval", seconds(1, 3_600), "15s", "How often they are read."),
@@ -137,6 +171,7 @@ pub(super) const DATABASE: Section = Section {
 
 pub(super) const ACTIVITY: Section = Section {
     name: "activity",
+    times: Times::Once,
     help: "Sampling of sessions: what they do, what they wait for, who blocks whom.",
     keys: &[
         key("interval", milliseconds(50, 10_000), "100ms", "How often sessions are looked at."),
@@ -151,6 +186,7 @@ pub(super) const ACTIVITY: Section = Section {
 
 pub(super) const LOCKS: Section = Section {
     name: "locks",
+    times: Times::Once,
     help: "What is told as an event of waits for locks.",
     keys: &[
         key(
@@ -176,6 +212,7 @@ pub(super) const LOCKS: Section = Section {
 
 pub(super) const TRANSACTIONS: Section = Section {
     name: "transactions",
+    times: Times::Once,
     help: "What counts as a slow transaction.",
     keys: &[key(
         "slow_after",
@@ -185,8 +222,24 @@ pub(super) const TRANSACTIONS: Section = Section {
     )],
 };
 
+pub(super) const APPLICATION: Section = Section {
+    name: "application",
+    times: Times::Any,
+    help: "An application with a threshold of its own; repeat the whole table for each.",
+    keys: &[
+        required("name", Shape::Text, "bi-report", "As the profiles name it, or `other`."),
+        required(
+            "slow_after",
+            milliseconds(10, 86_400_000),
+            "30s",
+            "A transaction of this application is a slow one only from this length on.",
+        ),
+    ],
+};
+
 pub(super) const SERVER: Section = Section {
     name: "server",
+    times: Times::OneOrMore,
     help: "A PostgreSQL server to watch; repeat the whole table for each.",
     keys: &[
         optional("name", Shape::Text, "The label `server` everywhere; default host:port."),
@@ -209,6 +262,11 @@ pub(super) const SERVER: Section = Section {
             "Role; `erpscope setup` prints the SQL that makes it.",
         ),
         key("dbname", Shape::Text, "postgres", "Database connected to first."),
+        optional(
+            "erp",
+            Shape::Text,
+            "Name of the profile for all its databases, such as odoo; without it each database is recognised by its tables.",
+        ),
         optional("password", Shape::Secret, "The password itself; better kept in a file."),
         optional(
             "password_file",
@@ -256,14 +314,31 @@ pub(super) const SERVER: Section = Section {
 };
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 8] =
-    [&GENERAL, &LOG, &STATEMENTS, &DATABASE, &ACTIVITY, &LOCKS, &TRANSACTIONS, &SERVER];
+pub(super) const SECTIONS: [&Section; 9] = [
+    &GENERAL,
+    &LOG,
+    &STATEMENTS,
+    &DATABASE,
+    &ACTIVITY,
+    &LOCKS,
+    &TRANSACTIONS,
+    &APPLICATION,
+    &SERVER,
+];
 
 impl Section {
     /// The environment variable for a key of this table.
-    pub(super) fn variable(&self, key: &str) -> String {
+    pub(super) fn variable(&self, key: &str) -> Option<String> {
         let path =
             if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
-        format!("ERPSCOPE_{}", path.to_uppercase())
+        (self.times != Times::Any).then(|| format!("ERPSCOPE_{}", path.to_uppercase()))
+    }
+
+    /// How the table begins in the file.
+    pub(super) fn header(&self) -> String {
+        match self.times {
+            Times::Once => format!("[{}]", self.name),
+            Times::OneOrMore | Times::Any => format!("[[{}]]", self.name),
+        }
     }
 }

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::erp::Profiles;
+
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, DATABASE, GENERAL, LOCKS, LOG, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
+    ACTIVITY, APPLICATION, DATABASE, GENERAL, LOCKS, LOG, SECTIONS, SERVER, STATEMENTS, Section,
+    TRANSACTIONS,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Activity, Config, Database, Locks, Log, LogFormat, Server, Statements, Transactions, server,
+    Activity, Config, Database, Locks, Log, LogFormat, Server, Statements, Transactions,
+    application, profiles, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -67,8 +71,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
         faults.add(place, "", format!("not TOML: {}", error.message().trim().replace('\n', ", ")));
     }
     let loading = Loading { sources, file: &file, root: root.get_ref() };
-    let config = loading.config(&mut faults);
     let mut warnings = Faults::default();
+    let config = loading.config(&mut faults, &mut warnings);
     loading.warn_of_unknown_variables(&mut warnings);
     match config {
         Some(config) if faults.0.is_empty() => {
@@ -93,7 +97,7 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn config(&self, faults: &mut Faults) -> Option<Config> {
+    fn config(&self, faults: &mut Faults, warnings: &mut Faults) -> Option<Config> {
         let flags = &self.sources.flags;
         let general =
             self.table(&GENERAL, flags.listen.as_ref().map(|f| ("listen", f, "--listen")), faults);
@@ -104,7 +108,13 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
-        let servers = self.servers(faults);
+        let profiles = profiles::read(&general, faults);
+        let mut applications = self.repeated(&APPLICATION, faults);
+        if let Some(profiles) = &profiles {
+            application::warn(&applications, profiles, warnings);
+        }
+        let applications = read_each(&mut applications, faults, application::read, |a| &a.name);
+        let servers = self.servers(profiles.as_ref(), faults);
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
         let budget = general.share("budget", faults);
@@ -125,6 +135,8 @@ impl Loading<'_> {
             activity: activity?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
+            profiles: profiles?,
+            applications: applications?,
             servers: servers?,
         })
     }
@@ -160,7 +172,7 @@ impl Loading<'_> {
 
     fn take_variables(&self, table: &mut Table, section: &'static Section) {
         for key in section.keys {
-            let variable = section.variable(key.name);
+            let Some(variable) = section.variable(key.name) else { continue };
             // An empty variable is how compose files and units say that it is not set.
             if let Some(text) = self.sources.env.get(&variable).filter(|text| !text.is_empty()) {
                 table.set(key.name, text, &variable);
@@ -168,8 +180,8 @@ impl Loading<'_> {
         }
     }
 
-    fn servers(&self, faults: &mut Faults) -> Option<Vec<Server>> {
-        let mut tables = self.server_tables(faults);
+    fn servers(&self, profiles: Option<&Profiles>, faults: &mut Faults) -> Option<Vec<Server>> {
+        let mut tables = self.repeated(&SERVER, faults);
         self.override_the_one_server(&mut tables, faults);
         if tables.is_empty() {
             faults.add(
@@ -179,49 +191,35 @@ impl Loading<'_> {
             );
             return None;
         }
-        let servers: Vec<Option<Server>> =
-            tables.iter_mut().map(|table| server::read(table, &self.sources.env, faults)).collect();
-        let mut names = HashSet::new();
-        for (table, server) in tables.iter().zip(&servers) {
-            if let Some(server) = server
-                && !names.insert(server.name.clone())
-            {
-                faults.add(
-                    &table.place,
-                    table.key("name"),
-                    format!(
-                        "{:?} is the name of another server, too: give each its own",
-                        server.name
-                    ),
-                );
-            }
+        if let Some(profiles) = profiles {
+            profiles::check_choices(&tables, profiles, faults);
         }
-        servers.into_iter().collect()
+        let read =
+            |table: &mut Table, faults: &mut Faults| server::read(table, &self.sources.env, faults);
+        read_each(&mut tables, faults, read, |server| &server.name)
     }
 
-    fn server_tables(&self, faults: &mut Faults) -> Vec<Table> {
-        let Some(value) = self.root.get("server") else {
+    /// The tables of a section that may stand several times, such as `[[server]]`.
+    fn repeated(&self, section: &'static Section, faults: &mut Faults) -> Vec<Table> {
+        let Some(value) = self.root.get(section.name) else {
             return Vec::new();
         };
+        let each = format!("write each {} as its own table: {}", section.name, section.header());
         let DeValue::Array(list) = value.get_ref() else {
-            faults.add(
-                self.file.place(value.span().start),
-                "server",
-                "write each server as its own table: [[server]]",
-            );
+            faults.add(self.file.place(value.span().start), section.name, each);
             return Vec::new();
         };
         let mut tables = Vec::new();
         for (index, value) in list.iter().enumerate() {
             let place = self.file.place(value.span().start);
-            let path = format!("server[{index}]");
+            let path = format!("{}[{index}]", section.name);
             match value.get_ref() {
                 DeValue::Table(found) => {
-                    let mut table = Table::new(&SERVER, &path, &place);
+                    let mut table = Table::new(section, &path, &place);
                     table.take(found, self.file, &[], faults);
                     tables.push(table);
                 }
-                _ => faults.add(place, path, "write each server as its own table: [[server]]"),
+                _ => faults.add(place, path, &each),
             }
         }
         tables
@@ -230,7 +228,7 @@ impl Loading<'_> {
     /// `--url` and `ERPSCOPE_SERVER_*` make the one server, or change the only one in the file.
     fn override_the_one_server(&self, tables: &mut Vec<Table>, faults: &mut Faults) {
         let variables: Vec<String> =
-            SERVER.keys.iter().map(|key| SERVER.variable(key.name)).collect();
+            SERVER.keys.iter().filter_map(|key| SERVER.variable(key.name)).collect();
         let place = match (
             &self.sources.flags.url,
             variables.iter().find(|v| self.sources.env.contains_key(*v)),
@@ -255,8 +253,10 @@ impl Loading<'_> {
     }
 
     fn warn_of_unknown_variables(&self, warnings: &mut Faults) {
-        let known: Vec<String> =
-            SECTIONS.iter().flat_map(|s| s.keys.iter().map(|key| s.variable(key.name))).collect();
+        let known: Vec<String> = SECTIONS
+            .iter()
+            .flat_map(|s| s.keys.iter().filter_map(|k| s.variable(k.name)))
+            .collect();
         for name in self.sources.env.keys().filter(|name| name.starts_with("ERPSCOPE_")) {
             let declared = SECTIONS.iter().any(|section| declares(section, name).is_some());
             if declared || OTHER_VARIABLES.contains(&name.as_str()) {
@@ -269,6 +269,30 @@ impl Loading<'_> {
             warnings.add(name, "", problem);
         }
     }
+}
+
+/// Reads every table of a list; no two may have the same name.
+fn read_each<T>(
+    tables: &mut [Table],
+    faults: &mut Faults,
+    read: impl Fn(&mut Table, &mut Faults) -> Option<T>,
+    name: impl Fn(&T) -> &str,
+) -> Option<Vec<T>> {
+    let all: Vec<Option<T>> = tables.iter_mut().map(|table| read(table, faults)).collect();
+    let mut names = HashSet::new();
+    for (table, one) in tables.iter().zip(&all) {
+        if let Some(one) = one
+            && !names.insert(name(one))
+        {
+            let problem = format!(
+                "{:?} is the name of another {}, too: give each its own",
+                name(one),
+                table.section()
+            );
+            faults.add(&table.place, table.key("name"), problem);
+        }
+    }
+    all.into_iter().collect()
 }
 
 fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {

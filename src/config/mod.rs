@@ -3,11 +3,13 @@
 //! A [`Config`] is complete and valid: every key has its value, every value is typed. It is made by
 //! [`load`], which reports every fault it finds at once, each with its key and line.
 
+mod application;
 mod duration;
 mod fault;
 mod keys;
 mod load;
 mod password;
+mod profiles;
 mod reader;
 mod reference;
 mod secret;
@@ -18,6 +20,8 @@ mod url;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::erp::Profiles;
 
 pub use fault::{ConfigErrors, Fault};
 pub use load::{Flags, Loaded, Sources, load};
@@ -45,6 +49,10 @@ pub struct Config {
     pub locks: Locks,
     /// What counts as a slow transaction (`[transactions]`).
     pub transactions: Transactions,
+    /// The profiles of ERPs: those that come with erpscope and those of the files in `profiles`.
+    pub profiles: Profiles,
+    /// Applications with thresholds of their own (`[[application]]`), names unique.
+    pub applications: Vec<Application>,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
 }
@@ -120,6 +128,16 @@ pub struct Transactions {
     pub slow_after: Duration,
 }
 
+/// One `[[application]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// `name`: as the profiles name it, such as `bi-report`.
+    pub name: String,
+    /// `slow_after`: a transaction of it is a slow one only from this length on, instead of that
+    /// of `[transactions]` (10 ms to 1 day).
+    pub slow_after: Duration,
+}
+
 /// One `[[server]]`: a PostgreSQL server and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -133,6 +151,8 @@ pub struct Server {
     pub user: String,
     /// `dbname`: the database connected to first (default `postgres`).
     pub dbname: String,
+    /// `erp`: name of the profile for all its databases; without it each is recognised.
+    pub erp: Option<String>,
     /// Where the password comes from.
     pub password: Password,
     /// TLS.

@@ -16,6 +16,8 @@ use super::keys::{Key, Section, Shape};
 pub(super) struct Given {
     /// As text; a TOML string without its quotes.
     pub(super) text: String,
+    /// A TOML list: its members, each with its place.
+    pub(super) list: Option<Vec<(String, String)>>,
     /// A TOML number, boolean, ...: for messages, and because a duration must be text.
     pub(super) bare: Option<&'static str>,
     /// Where it stands.
@@ -83,7 +85,7 @@ impl Table {
             let place = file.place(name.span().start);
             let name: &str = name.get_ref();
             match self.section.keys.iter().find(|key| key.name == name) {
-                Some(key) => match given(value, place.clone()) {
+                Some(key) => match given(value, key.shape, file) {
                     Ok(given) => {
                         self.given.insert(key.name, given);
                     }
@@ -103,16 +105,12 @@ impl Table {
 
     /// Takes a value that outranks what was given so far.
     pub(super) fn set(&mut self, name: &'static str, text: &str, place: &str) {
-        let given =
-            Given { text: text.to_owned(), bare: None, place: place.to_owned(), quiet: false };
-        self.given.insert(name, given);
+        self.given.insert(name, Given::new(text, place));
     }
 
     /// Takes a value that messages must not repeat.
     pub(super) fn set_quietly(&mut self, name: &'static str, text: &str, place: &str) {
-        let given =
-            Given { text: text.to_owned(), bare: None, place: place.to_owned(), quiet: true };
-        self.given.insert(name, given);
+        self.given.insert(name, Given { quiet: true, ..Given::new(text, place) });
     }
 
     /// Takes a value unless one was given.
@@ -120,6 +118,11 @@ impl Table {
         if !self.given.contains_key(name) {
             self.set(name, text, place);
         }
+    }
+
+    /// The name of its section.
+    pub(super) fn section(&self) -> &'static str {
+        self.section.name
     }
 
     /// The name of a key for messages.
@@ -141,6 +144,28 @@ impl Table {
             _ if text.chars().any(char::is_control) => Err("holds control characters".to_owned()),
             _ => Ok(text.to_owned()),
         })
+    }
+
+    /// The members of a list, each with its place. In a variable `:` or `,` stands between them.
+    pub(super) fn list(&self, name: &str, faults: &mut Faults) -> Vec<(String, String)> {
+        let mut members = match self.given.get(name) {
+            None => Vec::new(),
+            Some(Given { list: Some(list), .. }) => list.clone(),
+            Some(given) => given
+                .text
+                .split([':', ','])
+                .map(|member| (member.trim().to_owned(), given.place.clone()))
+                .filter(|(member, _)| !member.is_empty())
+                .collect(),
+        };
+        members.retain(|(member, place)| {
+            let good = !member.is_empty() && !member.chars().any(char::is_control);
+            if !good {
+                faults.add(place, self.key(name), "a member is empty or holds control characters");
+            }
+            good
+        });
+        members
     }
 
     /// The value of a whole number.
@@ -186,7 +211,15 @@ impl Table {
         let key = self.section.keys.iter().find(|key| key.name == name)?;
         let (text, place) = match self.given.get(name) {
             Some(given) => (given.text.as_str(), given.place.as_str()),
-            None => (key.default?, "the default"),
+            None => match (key.default, key.example) {
+                (Some(default), _) => (default, "the default"),
+                (None, Some(example)) => {
+                    let problem = format!("is missing: add {name} = {example:?}");
+                    faults.add(&self.place, self.key(name), problem);
+                    return None;
+                }
+                (None, None) => return None,
+            },
         };
         let wrong_type = self.given.get(name).and_then(|given| given.bare).filter(|found| {
             !matches!(
@@ -208,8 +241,30 @@ impl Table {
     }
 }
 
-fn given(value: &Spanned<DeValue<'_>>, place: String) -> Result<Given, &'static str> {
+impl Given {
+    fn new(text: &str, place: &str) -> Self {
+        let (text, place) = (text.to_owned(), place.to_owned());
+        Self { text, list: None, bare: None, place, quiet: false }
+    }
+}
+
+fn given(
+    value: &Spanned<DeValue<'_>>,
+    shape: Shape,
+    file: &File<'_>,
+) -> Result<Given, &'static str> {
+    let place = file.place(value.span().start);
     let (text, bare) = match value.get_ref() {
+        DeValue::Array(members) if shape == Shape::List => {
+            let list = members.iter().map(|member| match member.get_ref() {
+                DeValue::String(text) => Ok((text.to_string(), file.place(member.span().start))),
+                _ => Err("list of something else"),
+            });
+            return Ok(Given {
+                list: Some(list.collect::<Result<_, _>>()?),
+                ..Given::new("", &place)
+            });
+        }
         DeValue::String(text) => (text.to_string(), None),
         DeValue::Integer(n) => (n.as_str().to_owned(), Some("whole number")),
         DeValue::Float(n) => (n.as_str().to_owned(), Some("number")),
@@ -218,7 +273,10 @@ fn given(value: &Spanned<DeValue<'_>>, place: String) -> Result<Given, &'static 
         DeValue::Array(_) => return Err("list"),
         DeValue::Table(_) => return Err("table"),
     };
-    Ok(Given { text, bare, place, quiet: false })
+    if shape == Shape::List {
+        return Err(bare.unwrap_or("text"));
+    }
+    Ok(Given { bare, ..Given::new(&text, &place) })
 }
 
 /// What a key holds, in words.
@@ -236,6 +294,7 @@ pub(super) fn expected(shape: Shape) -> String {
         Shape::Count { min, max } => format!("a whole number from {min} to {max}"),
         Shape::Share => "a number above 0 and at most 1".to_owned(),
         Shape::Choice(words) => format!("one of {}", words.join(", ")),
+        Shape::List => "a list of texts in quotes such as [\"...\", \"...\"]; a variable has `:` or `,` between them".to_owned(),
     }
 }
 
@@ -274,5 +333,5 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Whether a key of this section exists, for checking environment variables.
 pub(super) fn declares<'a>(section: &'a Section, variable: &str) -> Option<&'a Key> {
-    section.keys.iter().find(|key| section.variable(key.name) == variable)
+    section.keys.iter().find(|key| section.variable(key.name).as_deref() == Some(variable))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{SECTIONS, Section, Shape};
+use super::keys::{Key, SECTIONS, Section, Shape, Times};
 use super::reader::expected;
 
 /// The text of `erpscope.toml`: every key with its default and a sentence.
@@ -15,31 +15,32 @@ pub fn example() -> String {
          # `erpscope run --check-config` tells every fault at once; SIGHUP takes up changes.\n",
     );
     for section in SECTIONS {
-        match section.name {
-            "" => {}
-            "server" => {
-                let _infallible = write!(out, "\n# {}\n[[server]]\n", section.help);
-            }
-            name => {
-                let _infallible = write!(out, "\n# {}\n[{name}]\n", section.help);
-            }
+        if !section.name.is_empty() {
+            let comment = if section.times == Times::Any { "# " } else { "" };
+            let _infallible = write!(out, "\n# {}\n{comment}{}\n", section.help, section.header());
         }
         for key in section.keys {
-            let value = match (key.default, key.shape) {
-                (Some(default), Shape::Count { .. } | Shape::Share) => default.to_owned(),
-                (Some(default), _) => format!("{default:?}"),
-                (None, _) => "\"\"".to_owned(),
-            };
             let _infallible = write!(
                 out,
-                "\n# {} ({})\n# {} = {value}\n",
+                "\n# {} ({})\n# {} = {}\n",
                 key.help,
                 expected(key.shape),
-                key.name
+                key.name,
+                value(key)
             );
         }
     }
     out
+}
+
+/// As it would stand in the file.
+fn value(key: &Key) -> String {
+    match (key.default.or(key.example), key.shape) {
+        (Some(text), Shape::Count { .. } | Shape::Share) => text.to_owned(),
+        (Some(text), _) => format!("{text:?}"),
+        (None, Shape::List) => "[]".to_owned(),
+        (None, _) => "\"\"".to_owned(),
+    }
 }
 
 /// The text of docs/configuration.md.
@@ -63,10 +64,10 @@ pub fn reference() -> String {
 }
 
 fn table(out: &mut String, section: &Section) {
-    let title = match section.name {
-        "" => "Top level".to_owned(),
-        "server" => "`[[server]]`".to_owned(),
-        name => format!("`[{name}]`"),
+    let title = if section.name.is_empty() {
+        "Top level".to_owned()
+    } else {
+        format!("`{}`", section.header())
     };
     let _infallible = write!(
         out,
@@ -75,12 +76,16 @@ fn table(out: &mut String, section: &Section) {
         if section.help.is_empty() { "" } else { "\n\n" },
     );
     for key in section.keys {
-        let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let default = match (key.default, key.example) {
+            (Some(default), _) => format!("`{default}`"),
+            (None, Some(_)) => "must be given".to_owned(),
+            (None, None) => String::new(),
+        };
+        let variable = section.variable(key.name).map_or_else(String::new, |v| format!("`{v}`"));
         let _infallible = writeln!(
             out,
-            "| `{}` | {default} | `{}` | {} Holds {}. |",
+            "| `{}` | {default} | {variable} | {} Holds {}. |",
             key.name,
-            section.variable(key.name),
             key.help.replace('|', "\\|"),
             expected(key.shape),
         );

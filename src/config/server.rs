@@ -19,6 +19,7 @@ pub(super) fn read(
     let port = table.count("port", faults).and_then(|port| u16::try_from(port).ok());
     let user = table.text("user", faults);
     let dbname = table.text("dbname", faults);
+    let erp = table.text("erp", faults);
     let password = password(table, env, faults);
     let tls = tls(table, faults);
     let connect_timeout = table.duration("connect_timeout", faults);
@@ -34,6 +35,7 @@ pub(super) fn read(
         port: port?,
         user: user?,
         dbname: dbname?,
+        erp,
         password: password?,
         tls: tls?,
         connect_timeout: connect_timeout?,

@@ -242,11 +242,133 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
     let given: String = example()
         .lines()
         .map(|line| match line.strip_prefix("# ") {
+            Some(header) if header.starts_with("[[") => format!("{header}\n"),
             Some(key) if key.contains(" = ") && !key.ends_with("\"\"") => format!("{key}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
-    assert_eq!(load_text(&given, &[]).unwrap().config, plain);
+    let mut config = load_text(&given, &[]).unwrap().config;
+    assert_eq!(config.applications.pop().unwrap().name, "bi-report");
+    assert_eq!(config, plain);
+}
+
+#[test]
+fn profiles_come_from_the_files_of_the_list_and_a_server_may_choose_one() {
+    let base = file("name = 'base'\nextends = 'odoo'\n[modules]\nrental = ['rental_*']\n");
+    let ours = file("name = 'ours'\nextends = 'base'\n");
+    let (base, ours) = (base.path().to_str().unwrap(), ours.path().to_str().unwrap());
+    let server = "[[server]]\nname = 'a'\nerp = 'ours'\n";
+    let config = load_text(&format!("profiles = ['{base}',\n'{ours}']\n{server}"), &[]).unwrap();
+    assert_eq!(config.config.servers[0].erp.as_deref(), Some("ours"));
+    let profiles = &config.config.profiles;
+    assert_eq!(&*profiles.words(profiles.get("ours")).module("rental_line"), "rental");
+    for separator in [":", ",", " , ", ":\n"] {
+        let env = [("ERPSCOPE_PROFILES", &*format!("{base}{separator}{ours}"))];
+        assert_eq!(load_text(server, &env).unwrap().config, config.config, "{separator:?}");
+    }
+    assert_eq!(load_text("[[server]]\n", &[]).unwrap().config.profiles, Profiles::default());
+}
+
+#[test]
+fn faults_of_profiles_stand_among_all_others_with_file_and_line() {
+    let bad = file("name = 'ours'\n[modules]\nSales = ['a']\nother = ['b']\n");
+    let path = bad.path().to_str().unwrap();
+    let text = format!(
+        "budget = 7\nprofiles = [\n'{path}',\n'/nowhere.toml', '/dev/zero',\n'']\n[[server]]\nerp = 'ours'\nport = 0\n"
+    );
+    let told = load_text(&text, &[]).unwrap_err().to_string();
+    for part in [
+        ":1: budget:",
+        &format!("{path}:3: modules.Sales: is no short word"),
+        &format!("{path}:4: modules.other: `other` has a meaning of its own"),
+        ":4: profiles: /nowhere.toml cannot be read: No such file",
+        ":4: profiles: /dev/zero is no file",
+        ":5: profiles: a member is empty",
+        ":8: server[0].port",
+    ] {
+        assert!(told.contains(part), "{part}\nnot in\n{told}");
+    }
+    assert!(told.starts_with("the config has 7 faults"), "{told}");
+    // `ours` may well be in the file that cannot be read.
+    assert!(!told.contains("there is no profile"), "{told}");
+    let big = file(&"#".repeat(300_000));
+    let text = format!("profiles = ['{}']\n[[server]]\n", big.path().display());
+    let told = load_text(&text, &[]).unwrap_err().to_string();
+    assert!(told.contains("is larger than 262144 bytes"), "{told}");
+}
+
+#[test]
+fn a_list_is_a_list_of_texts() {
+    for (list, found) in
+        [("'a.toml'", "text"), ("3", "whole number"), ("[3]", "list of something else")]
+    {
+        let told = load_text(&format!("profiles = {list}\n[[server]]\n"), &[]).unwrap_err();
+        let part = format!(":1: profiles: a {found} where a list of texts in quotes");
+        assert!(told.to_string().contains(&part), "{told}");
+    }
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_told_with_the_nearest_name() {
+    let error = one_server("erp = 'odo'").unwrap_err();
+    assert!(error.contains(":2: server[0].erp: there is no profile \"odo\"; did you mean `odoo`?"));
+    let error = one_server("erp = 'sap'").unwrap_err();
+    assert!(error.contains("there is no profile \"sap\"; there are odoo, tryton,"), "{error}");
+    assert!(one_server("erp = ''").unwrap_err().contains("server[0].erp: is empty"));
+    let env = [("ERPSCOPE_SERVER_ERP", "tryton")];
+    assert_eq!(
+        load_text("[[server]]\n", &env).unwrap().config.servers[0].erp.as_deref(),
+        Some("tryton")
+    );
+}
+
+#[test]
+fn files_of_profiles_are_read_again_with_the_config() {
+    let ours = file("name = 'ours'\n");
+    let text = format!("profiles = ['{}']\n[[server]]\n", ours.path().display());
+    let before = load_text(&text, &[]).unwrap().config;
+    assert_eq!(load_text(&text, &[]).unwrap().config, before);
+    std::fs::write(ours.path(), "name = 'ours'\n[modules]\nrental = ['rental_*']\n").unwrap();
+    assert_ne!(load_text(&text, &[]).unwrap().config, before);
+    std::fs::write(ours.path(), "name = \n").unwrap();
+    assert!(load_text(&text, &[]).unwrap_err().to_string().contains(":1: not TOML"));
+}
+
+#[test]
+fn applications_have_thresholds_of_their_own() {
+    let text = "[[application]]\nname = 'bi-report'\nslow_after = '30s'\n[[application]]\nname = 'other'\nslow_after = '5s'\n[[server]]\n";
+    let loaded = load_text(text, &[]).unwrap();
+    let expected = [("bi-report", 30), ("other", 5)].map(|(name, seconds)| Application {
+        name: name.to_owned(),
+        slow_after: Duration::from_secs(seconds),
+    });
+    assert_eq!(loaded.config.applications, expected);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let text = "[[application]]\nname = 'bi-reprt'\nslow_after = '30s'\n[[server]]\n";
+    let warning = load_text(text, &[]).unwrap().warnings[0].to_string();
+    assert!(
+        warning.contains(":2: application[0].name: no profile names an application \"bi-reprt\"; did you mean \"bi-report\"?"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn applications_that_lack_something_or_stand_twice_are_faults() {
+    let text = "[[application]]\nname = 'odoo'\n[[application]]\nslow_after = 3\nnme = 'x'\n[[application]]\nname = 'psql'\nslow_after = '1s'\n[[application]]\nname = 'psql'\nslow_after = '2s'\n[[server]]\n";
+    let told = load_text(text, &[]).unwrap_err().to_string();
+    for part in [
+        ":1: application[0].slow_after: is missing: add slow_after = \"30s\"",
+        ":3: application[1].name: is missing: add name = \"bi-report\"",
+        ":4: application[1].slow_after: 3 has no unit",
+        ":5: application[1].nme: there is no such key; did you mean `name`?",
+        ":9: application[3].name: \"psql\" is the name of another application, too",
+    ] {
+        assert!(told.contains(part), "{part}\nnot in\n{told}");
+    }
+    let told = load_text("[application]\nname = 'x'\n[[server]]\n", &[]).unwrap_err().to_string();
+    assert!(told.contains("application: write each application as its own table: [[application]]"));
+    let loaded = load_text("[[server]]\n", &[("ERPSCOPE_APPLICATION_NAME", "x")]).unwrap();
+    assert!(loaded.warnings[0].problem.contains("means nothing"));
 }
 
 proptest! {

@@ -11,6 +11,7 @@ use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
 use crate::agent::Agent;
 use crate::config::{Activity, Config, Database, Locks, Log, LogFormat, Statements, Transactions};
+use crate::erp::Profiles;
 
 /// How often it says what the agent sees.
 const EVERY: Duration = Duration::from_secs(5);
@@ -122,6 +123,8 @@ fn config(options: &DemoOptions, stage: &Stage) -> Config {
             incident_after: Duration::from_secs(10),
         },
         transactions: Transactions { slow_after: Duration::from_secs(1) },
+        profiles: Profiles::default(),
+        applications: Vec::new(),
         servers: vec![stage.server()],
     }
 }

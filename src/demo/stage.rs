@@ -134,6 +134,7 @@ impl Stage {
             port: self.cluster.port(),
             user: "erpscope".to_owned(),
             dbname: DATNAME.to_owned(),
+            erp: None,
             password: Password::None,
             tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
             connect_timeout: Duration::from_secs(5),

@@ -2,50 +2,22 @@
 //! to which application. Profiles are data (`profiles/*.toml`); every label value comes from them,
 //! so the set of values is bounded, whatever tables and names there are.
 
+mod file;
 mod pattern;
 mod profile;
+mod profiles;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-pub use profile::{Kind, Profile, ProfileError};
+pub use file::{ProfileError, ProfileFault};
+pub use profile::{Kind, Profile};
+pub use profiles::{Profiles, built_in};
 
 /// The label of what no pattern matches.
 pub const OTHER: &str = "other";
 
-static BUILT_IN: LazyLock<Result<Vec<Arc<Profile>>, ProfileError>> = LazyLock::new(|| {
-    [
-        include_str!("profiles/odoo.toml"),
-        include_str!("profiles/tryton.toml"),
-        include_str!("profiles/idempiere.toml"),
-        include_str!("profiles/erpnext.toml"),
-        include_str!("profiles/ledgersmb.toml"),
-        include_str!("profiles/demo.toml"),
-        include_str!("profiles/generic.toml"),
-    ]
-    .into_iter()
-    .map(|text| Profile::parse(text).map(Arc::new))
-    .collect()
-});
-
-/// The profiles that come with erpscope, the most particular first, `generic` last.
-///
-/// # Errors
-/// When one of them is no profile, which a test rules out.
-pub fn built_in() -> Result<&'static [Arc<Profile>], &'static ProfileError> {
-    BUILT_IN.as_deref()
-}
-
-/// The first profile whose telling tables are all there.
-#[must_use]
-pub fn recognise<'a>(
-    profiles: &'a [Arc<Profile>],
-    tables: &BTreeSet<&str>,
-) -> Option<&'a Arc<Profile>> {
-    profiles.iter().find(|profile| profile.is_recognised_by(tables))
-}
-
-/// The words for one server: a profile, and `generic` for what it does not know.
+/// The words for one database: a profile, and `generic` for what it does not know.
 #[derive(Clone, Debug)]
 pub struct Erp {
     profiles: Vec<Arc<Profile>>,
@@ -73,10 +45,15 @@ impl Erp {
             .map_or_else(|| Arc::clone(&self.other), Arc::clone)
     }
 
-    /// The application behind a session, from the name it gave itself and its role.
+    /// The application behind a session, from the name it gave itself; from its role if it gave
+    /// none, or one that no pattern matches.
     #[must_use]
-    pub fn application(&self, application_name: &str, _usename: &str) -> Arc<str> {
-        self.first(|profile| profile.application(application_name))
+    pub fn application(&self, application_name: &str, usename: &str) -> Arc<str> {
+        let named = Some(application_name).filter(|name| !name.is_empty());
+        let by_name = |name| self.profiles.iter().find_map(|profile| profile.application(name));
+        named
+            .and_then(by_name)
+            .map_or_else(|| self.first(|profile| profile.role(usename)), Arc::clone)
     }
 
     /// What a session of this name is for.
@@ -118,8 +95,7 @@ impl Erps {
 impl Default for Erps {
     /// The words of `generic` everywhere.
     fn default() -> Self {
-        let generic = built_in().ok().and_then(|all| all.last()).map(Arc::clone);
-        Self::new(BTreeMap::new(), Erp::new(generic.into_iter().collect()))
+        Self::new(BTreeMap::new(), Profiles::default().words(None))
     }
 }
 

@@ -33,7 +33,7 @@ impl Pattern {
 }
 
 /// Patterns with what they stand for; the most particular one that matches decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Patterns<T> {
     /// The most particular first.
     all: Vec<(Pattern, T)>,
@@ -45,6 +45,11 @@ impl<T> Patterns<T> {
             given.into_iter().map(|(text, value)| (Pattern::new(&text), value)).collect();
         all.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
         Self { all }
+    }
+
+    /// Everything that the patterns stand for, with repetitions.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.all.iter().map(|(_, value)| value)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&T> {

@@ -1,15 +1,13 @@
 //! One ERP as a file describes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
+use super::file::{self, File, MOST_APPLICATIONS, MOST_MODULES, ProfileError};
 use super::pattern::{Patterns, named};
 
 /// What a session is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Somebody waits for it.
     Interactive,
@@ -34,46 +32,76 @@ impl Kind {
     }
 }
 
-/// A file that is no profile.
-#[derive(Debug, thiserror::Error)]
-#[error("not a profile: {0}; see src/erp/profiles for examples")]
-pub struct ProfileError(#[from] toml::de::Error);
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    recognised_by: Vec<String>,
-    modules: BTreeMap<String, Vec<String>>,
-    applications: BTreeMap<String, Vec<String>>,
-    kinds: BTreeMap<Kind, Vec<String>>,
-}
-
-/// What is known of one ERP.
-#[derive(Clone, Debug)]
+/// What is known of one ERP. What its file does not know, the profile it extends is asked.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     name: String,
     recognised_by: Vec<String>,
     modules: Patterns<Arc<str>>,
     applications: Patterns<Arc<str>>,
+    roles: Patterns<Arc<str>>,
     kinds: Patterns<Kind>,
+    extends: Option<Arc<Profile>>,
 }
 
 impl Profile {
-    /// Reads a profile's file.
-    pub fn parse(text: &str) -> Result<Self, ProfileError> {
-        let file: File = toml::from_str(text)?;
-        let kinds = file
-            .kinds
-            .into_iter()
-            .flat_map(|(kind, patterns)| patterns.into_iter().map(move |pattern| (pattern, kind)));
-        Ok(Self {
-            name: file.name,
-            recognised_by: file.recognised_by,
-            modules: named(&file.modules),
-            applications: named(&file.applications),
+    /// Reads a profile's file. What it extends must be among `others`; its own name must not be
+    /// among `taken`.
+    ///
+    /// # Errors
+    /// Every fault there is, not only the first.
+    pub(super) fn parse<'a>(
+        text: &str,
+        others: impl Iterator<Item = &'a Arc<Self>>,
+        taken: &[Arc<Self>],
+    ) -> Result<Self, ProfileError> {
+        let (file, mut faults) = file::read(text);
+        let others: Vec<_> = others.collect();
+        let extends = file.extends.as_ref().and_then(|wanted| {
+            let found = others.iter().find(|other| other.name == wanted.word);
+            if found.is_none() {
+                let names: Vec<&str> = others.iter().map(|other| other.name()).collect();
+                let problem = format!(
+                    "there is no profile {:?} to extend; there are {}, and those of files that \
+                     stand before this one in `profiles`",
+                    wanted.word,
+                    names.join(", ")
+                );
+                faults.add(wanted.line, "extends", problem);
+            }
+            found.map(|&found| Arc::clone(found))
+        });
+        if taken.iter().any(|other| other.name == file.name.word) {
+            let problem = "another file gives a profile of this name: give each its own";
+            faults.add(file.name.line, "name", problem);
+        }
+        let lines = (file.modules.line, file.applications.line);
+        let profile = Self::of(file, extends);
+        let few = [
+            (lines.0, "modules", profile.all_modules(), MOST_MODULES),
+            (lines.1, "applications", profile.all_applications(), MOST_APPLICATIONS),
+        ];
+        for (line, key, names, most) in few {
+            if let Some(problem) = file::too_many(key, &names, most) {
+                faults.add(line, key, problem);
+            }
+        }
+        faults.finish().map(|()| profile)
+    }
+
+    fn of(file: File, extends: Option<Arc<Self>>) -> Self {
+        let inherited = || extends.as_ref().map(|base| base.recognised_by.clone());
+        let kinds = file.kinds.names.into_iter();
+        let kinds = kinds.flat_map(|(kind, list)| list.into_iter().map(move |text| (text, kind)));
+        Self {
+            recognised_by: file.recognised_by.or_else(inherited).unwrap_or_default(),
+            name: file.name.word,
+            modules: named(&file.modules.names),
+            applications: named(&file.applications.names),
+            roles: named(&file.roles.names),
             kinds: Patterns::new(kinds),
-        })
+            extends,
+        }
     }
 
     /// Its name, by which a config chooses it.
@@ -94,14 +122,35 @@ impl Profile {
     }
 
     pub(super) fn module(&self, table: &str) -> Option<&Arc<str>> {
-        self.modules.find(table)
+        self.lineage().find_map(|profile| profile.modules.find(table))
     }
 
     pub(super) fn application(&self, application_name: &str) -> Option<&Arc<str>> {
-        self.applications.find(application_name)
+        self.lineage().find_map(|profile| profile.applications.find(application_name))
+    }
+
+    pub(super) fn role(&self, usename: &str) -> Option<&Arc<str>> {
+        self.lineage().find_map(|profile| profile.roles.find(usename))
     }
 
     pub(super) fn kind(&self, application_name: &str) -> Option<Kind> {
-        self.kinds.find(application_name).copied()
+        self.lineage().find_map(|profile| profile.kinds.find(application_name)).copied()
+    }
+
+    /// Every application that it can name a session by.
+    pub(super) fn all_applications(&self) -> BTreeSet<&str> {
+        self.lineage()
+            .flat_map(|profile| profile.applications.values().chain(profile.roles.values()))
+            .map(|name| &**name)
+            .collect()
+    }
+
+    fn all_modules(&self) -> BTreeSet<&str> {
+        self.lineage().flat_map(|profile| profile.modules.values()).map(|name| &**name).collect()
+    }
+
+    /// Itself, then what it extends, and so on.
+    fn lineage(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |profile| profile.extends.as_deref())
     }
 }

@@ -108,9 +108,9 @@ fn the_values_of_the_label_module_are_one_bounded_set() {
 
 #[test]
 fn an_erp_is_recognised_by_its_tables() {
-    let all = built_in().unwrap();
+    let all = Profiles::default();
     let found =
-        |tables: &[&str]| recognise(all, &tables.iter().copied().collect()).map(|p| p.name());
+        |tables: &[&str]| all.recognise(&tables.iter().copied().collect()).map(|p| p.name());
     assert_eq!(found(&["ir_module_module", "res_partner", "ir_model", "x"]), Some("odoo"));
     assert_eq!(found(&["ir_module", "party_party", "ir_model"]), Some("tryton"));
     assert_eq!(found(&["ad_table", "c_order", "m_product"]), Some("idempiere"));

@@ -1,10 +1,15 @@
 //! `erpscope check` and `erpscope setup` on real servers.
 
-use erpscope::check::{Report, Status, Target, check, setup_sql};
+use erpscope::check::{self, Report, Status, Target, setup_sql};
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Profiles;
 
 use crate::rig::{admin, server, session};
+
+async fn check(server: &Server) -> Report {
+    check::check(server, &Profiles::default()).await
+}
 
 /// How to reach a cluster as its superuser.
 fn as_superuser(cluster: &Cluster) -> Server {

@@ -115,6 +115,26 @@ fn a_good_config_is_said_to_be_good() {
 }
 
 #[test]
+fn a_bad_profile_is_told_with_its_file_and_line_wherever_its_path_comes_from() {
+    let profile = file("name = 'ours'\nextends = 'odo'\n");
+    let path = profile.path().to_str().unwrap();
+    let config = file(&format!("profiles = ['{path}']\n[[server]]\n"));
+    let mut by_file = erpscope(&["run", "--check-config"]);
+    by_file.args(["--config", config.path().to_str().unwrap()]);
+    let mut by_variable = erpscope(&["run", "--check-config", "--url", "postgres://u@h/d"]);
+    by_variable.env("ERPSCOPE_PROFILES", path);
+    for command in [&mut by_file, &mut by_variable] {
+        let output = command.output().unwrap();
+        let words = text(&output);
+        assert!(!output.status.success(), "{words}");
+        assert!(
+            words.contains(&format!("{path}:2: extends: there is no profile \"odo\"")),
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn a_taken_port_ends_the_program_with_a_clear_message() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();

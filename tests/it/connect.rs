@@ -167,6 +167,7 @@ async fn each_cause_has_its_kind_and_says_what_to_do() {
 async fn a_server_that_never_answers_is_given_up_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let cluster_free = Server {
+        erp: None,
         name: "silent".into(),
         host: "127.0.0.1".into(),
         port: silent.local_addr().unwrap().port(),

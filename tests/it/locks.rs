@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Profiles;
 use erpscope::export::locks::Locks;
-use erpscope::locks::Asking;
+use erpscope::locks::{Asking, LocksError};
 use erpscope::track::lock_tree::{Blocker, LockTree};
 use tokio_postgres::{Client, NoTls};
 
 use crate::rig::{admin, cluster, server, session};
+
+async fn begin(server: &Server) -> Result<Asking, LocksError> {
+    Asking::begin(server, &Profiles::default()).await
+}
 
 /// A session that names itself.
 async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
@@ -56,7 +61,7 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
     let cluster = cluster(&Options::default()).await;
     let client = admin(&cluster).await;
     client.batch_execute("create table stock_quant (id int primary key, n int); insert into stock_quant values (1, 0), (2, 0)").await.unwrap();
-    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
     assert_eq!(text(&asking.ask().await.unwrap()), "erp: nobody waits for a lock");
     let root = named(&cluster, "postgres", "partner-import").await;
     root.batch_execute("begin; update stock_quant set n = 41 where id = 1").await.unwrap();
@@ -105,7 +110,7 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
 #[tokio::test]
 async fn an_active_root_can_be_cancelled_and_advisory_locks_are_told() {
     let cluster = cluster(&Options::default()).await;
-    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
     waiting(
         named(&cluster, "postgres", "report").await,
         "select pg_advisory_lock(7), pg_sleep(60)",
@@ -143,7 +148,7 @@ async fn a_prepared_transaction_is_a_root_without_a_session() {
         .await
         .unwrap();
     waiting(named(&cluster, "postgres", "shop").await, "update t set id = 3");
-    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&mut asking, 1).await;
     assert_eq!((locks.roots[0].pid, locks.roots[0].state), (None, "prepared transaction"));
     assert_eq!(locks.roots[0].remedy, ["rollback prepared 'it''s open';"]);
@@ -158,7 +163,7 @@ async fn relations_of_another_database_have_their_names() {
     root.batch_execute("create table sale_order (id int)").await.unwrap();
     root.batch_execute("begin; lock table sale_order").await.unwrap();
     waiting(named(&cluster, "erp2", "odoo-1").await, "select * from sale_order");
-    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&mut asking, 1).await;
     let wait = locks.roots[0].victims[0].waits_for.as_ref().unwrap();
     assert_eq!((wait.object.as_str(), &*wait.module), ("public.sale_order", "sales"));
@@ -173,7 +178,7 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
     root.batch_execute("begin; lock table t").await.unwrap();
     waiting(named(&cluster, "postgres", "victim").await, "select * from t");
     let mut asking =
-        Asking::begin(&Server { statement_timeout: Duration::from_secs(5), ..server(&cluster) })
+        begin(&Server { statement_timeout: Duration::from_secs(5), ..server(&cluster) })
             .await
             .unwrap();
     for _ in 0..100 {
@@ -210,7 +215,7 @@ async fn a_statement_that_is_no_utf8_hides_no_wait() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("psql comes with the server");
-    let mut asking = Asking::begin(&server(&cluster)).await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
     let locks = until_victims(&mut asking, 1).await;
     let query = locks.roots[0].victims[0].query.clone().unwrap();
     assert_eq!(*query, *"select pg_advisory_lock(?) as \"caf\u{fffd}\"");

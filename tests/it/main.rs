@@ -19,6 +19,8 @@ mod locks;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sample;

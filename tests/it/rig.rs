@@ -8,6 +8,7 @@ use erpscope::config::{
     Transactions,
 };
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Profiles;
 use erpscope::state::{ServerSnapshot, Snapshot};
 use tokio_postgres::{Client, NoTls};
 
@@ -41,6 +42,7 @@ pub fn server(cluster: &Cluster) -> Server {
         port: cluster.port(),
         user: "erpscope".into(),
         dbname: "postgres".into(),
+        erp: None,
         password: Password::None,
         tls: Tls { mode: TlsMode::Prefer, root_cert: None, client: None },
         connect_timeout: Duration::from_secs(5),
@@ -69,6 +71,8 @@ pub fn config(servers: Vec<Server>) -> Config {
             incident_after: Duration::from_secs(10),
         },
         transactions: Transactions { slow_after: Duration::from_secs(1) },
+        profiles: Profiles::default(),
+        applications: Vec::new(),
         servers,
     }
 }

@@ -18,6 +18,7 @@ use self::message::Messages;
 use self::session::{Ended, Sampling};
 use super::clock::Clock;
 use crate::config;
+use crate::erp::Profiles;
 use crate::pg::Backoff;
 use crate::sample::Sampler;
 use crate::serve::Board;
@@ -34,6 +35,7 @@ pub(super) struct Watch {
     pub(super) statements: config::Statements,
     pub(super) database: config::Database,
     pub(super) activity: config::Activity,
+    pub(super) profiles: Profiles,
     /// What both lanes spend.
     pub(super) budget: Mutex<Budget>,
     pub(super) clock: Clock,
@@ -61,6 +63,8 @@ impl Watch {
                     messages.connected(sampling.lacking());
                     let (lacking, texts_come) =
                         (sampling.lacking().to_vec(), sampling.reads_texts());
+                    let erps = sampling.recognise(self).await;
+                    self.send(What::Recognised(Arc::new(erps))).await?;
                     self.send(What::Connected { lacking, texts_come }).await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
                         Ended::Changed => {}

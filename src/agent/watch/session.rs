@@ -1,12 +1,15 @@
 //! Sampling over one connection, until it ends.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::Messages;
 use super::{Watch, relations};
 use crate::agent::schedule::Schedule;
+use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
+use crate::recognise::recognise;
 use crate::sample::{Outcome, SampleError, Sampler, database, statements, texts};
 use crate::state::{Failure, Sampled, What};
 
@@ -15,6 +18,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// When a server that lacks something is first probed again, and the longest wait between probes:
 /// each looks into every database.
 const PROBE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
+/// A database made since, or an ERP installed in one, is recognised after this time.
+const RECOGNISE_AGAIN: Duration = Duration::from_secs(3_600);
 /// What the network may add to the server's own statement_timeout.
 const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
@@ -80,6 +85,11 @@ impl Sampling {
         &self.lacking
     }
 
+    /// Which ERP is in which database.
+    pub(super) async fn recognise(&self, watch: &Watch) -> Erps {
+        recognise(&watch.server, &self.session, &watch.profiles).await
+    }
+
     /// Whether texts of statements will be read.
     pub(super) fn reads_texts(&self) -> bool {
         self.texts.is_some()
@@ -94,6 +104,7 @@ impl Sampling {
     ) -> ControlFlow<(), Ended> {
         let mut probe_wait = PROBE_AGAIN.0;
         let mut probe_at = watch.clock.now().elapsed + probe_wait;
+        let mut recognise_at = watch.clock.now().elapsed + RECOGNISE_AGAIN;
         loop {
             let now = watch.clock.now().elapsed;
             if self.session.is_closed() {
@@ -105,6 +116,11 @@ impl Sampling {
                     return ControlFlow::Continue(Ended::Changed);
                 }
                 probe_at = watch.clock.now().elapsed + probe_wait;
+            }
+            if now >= recognise_at {
+                let erps = self.recognise(watch).await;
+                watch.send(What::Recognised(Arc::new(erps))).await?;
+                recognise_at = watch.clock.now().elapsed + RECOGNISE_AGAIN;
             }
             let Some((sampler, due)) = self.schedule.first() else {
                 tokio::time::sleep(LOOK).await;

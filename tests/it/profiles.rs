@@ -1,0 +1,185 @@
+//! Which words each database of a server has.
+
+use std::time::Duration;
+
+use erpscope::check::{Status, check};
+use erpscope::config::Server;
+use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::{Erps, Profiles};
+use erpscope::locks::Asking;
+use erpscope::pg;
+use erpscope::recognise::{Found, Recognised, look, recognise};
+use tokio_postgres::{Client, NoTls};
+
+use crate::rig::{admin, cluster, server, session};
+
+const ODOO: &str = "create table ir_module_module (id int); create table res_partner (id int); \
+                    create table ir_model (id int); create table stock_quant (id int)";
+/// In a schema of its own.
+const TRYTON: &str = "create schema erp; create table erp.ir_module (id int); \
+                      create table erp.party_party (id int); create table erp.ir_model (id int); \
+                      create table erp.ir_queue (id int)";
+
+/// Databases that look like Odoo and Tryton, and three which cannot be entered.
+async fn several_erps() -> Cluster {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    for datname in ["odoo14", "tryton", "secret", "crowded", "closed"] {
+        client.batch_execute(&format!("create database {datname}")).await.unwrap();
+    }
+    for (datname, tables) in [("odoo14", ODOO), ("tryton", TRYTON), ("secret", ODOO)] {
+        session(&cluster.url(datname)).await.batch_execute(tables).await.unwrap();
+    }
+    client
+        .batch_execute(
+            "revoke connect on database secret from public; \
+             alter database crowded connection limit 0; \
+             alter database closed allow_connections false",
+        )
+        .await
+        .unwrap();
+    cluster
+}
+
+async fn words(server: &Server, profiles: &Profiles) -> Erps {
+    let session = pg::connect(server, &server.dbname).await.unwrap();
+    recognise(server, &session, profiles).await
+}
+
+/// The module of `ir_queue` (only Tryton's is for jobs), and the application `odoo-1`.
+fn told(erps: &Erps, datname: &str) -> (String, String) {
+    let erp = erps.of(datname);
+    (erp.module("ir_queue").to_string(), erp.application("odoo-1", "").to_string())
+}
+
+#[tokio::test]
+async fn each_database_has_the_words_of_its_own_erp() {
+    let cluster = several_erps().await;
+    let watched = server(&cluster);
+    // In a task of its own, as the agent does it.
+    let recognising = tokio::spawn(async move { words(&watched, &Profiles::default()).await });
+    let erps = recognising.await.unwrap();
+    for (datname, module, application) in [
+        ("odoo14", "system", "odoo"),
+        ("tryton", "jobs", "other"),
+        ("secret", "other", "other"),
+        ("crowded", "other", "other"),
+        ("closed", "other", "other"),
+        ("postgres", "other", "other"),
+        ("made later", "other", "other"),
+    ] {
+        assert_eq!(told(&erps, datname), (module.into(), application.into()), "{datname}");
+    }
+    // What generic knows is known everywhere.
+    for datname in ["odoo14", "tryton", "secret"] {
+        assert_eq!(&*erps.of(datname).application("psql", ""), "psql");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_the_config_chooses_holds_for_all_databases() {
+    let cluster = several_erps().await;
+    let mut profiles = Profiles::default();
+    profiles.add("name = 'ours'\nextends = 'odoo'\n[modules]\nrental = ['ir_queue']").unwrap();
+    let chosen = Server { erp: Some("ours".into()), ..server(&cluster) };
+    let erps = words(&chosen, &profiles).await;
+    for datname in ["odoo14", "tryton", "secret", "made later"] {
+        assert_eq!(told(&erps, datname), ("rental".into(), "odoo".into()), "{datname}");
+    }
+    // Without the choice it is recognised where its base would be.
+    let erps = words(&server(&cluster), &profiles).await;
+    assert_eq!(told(&erps, "odoo14"), ("rental".into(), "odoo".into()));
+    assert_eq!(told(&erps, "tryton"), ("jobs".into(), "other".into()));
+}
+
+#[tokio::test]
+async fn only_so_many_databases_are_looked_into_and_no_connection_stays() {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    for n in 0..21 {
+        client.batch_execute(&format!("create database d{n}")).await.unwrap();
+    }
+    let watched = server(&cluster);
+    let session = pg::connect(&watched, "postgres").await.unwrap();
+    let Recognised::ByTables(databases) = look(&watched, &session, &Profiles::default()).await
+    else {
+        panic!("nothing chosen, and the databases can be listed")
+    };
+    assert_eq!(databases.len(), 22);
+    let unseen = |(_, found): &&(String, Found)| matches!(found, Found::Unseen(_));
+    assert_eq!(databases.iter().filter(unseen).count(), 2);
+    let sql = "select count(*) from pg_stat_activity where application_name = 'erpscope'";
+    for _ in 0..200 {
+        if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("connections stay open");
+}
+
+#[tokio::test]
+async fn check_tells_the_profile_of_each_database() {
+    let cluster = several_erps().await;
+    let report = check(&server(&cluster), &Profiles::default()).await;
+    let erps: Vec<_> = report.findings.iter().filter(|f| f.capability == "erp").collect();
+    assert!(erps.iter().all(|f| f.status == Status::Ok && f.mend.is_empty()), "{erps:?}");
+    let mut seen: Vec<String> = erps.iter().map(|f| format!("{} {}", f.seen, f.why)).collect();
+    for part in [
+        "odoo in database \"odoo14\"",
+        "tryton in database \"tryton\"",
+        "no profile fits database \"postgres\": generic words",
+        "database \"secret\" was not looked into: generic words the role \"erpscope\" may not",
+        "database \"crowded\" was not looked into: generic words cannot connect",
+    ] {
+        let at = seen.iter().position(|line| line.starts_with(part));
+        seen.remove(at.unwrap_or_else(|| panic!("{part} in {seen:#?}")));
+    }
+    assert!(seen.is_empty(), "{seen:#?}");
+}
+
+/// A session that names itself.
+async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
+    let mut config: tokio_postgres::Config = cluster.url(datname).parse().unwrap();
+    let (client, connection) =
+        config.application_name(application_name).connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn locks_are_told_in_the_words_of_each_database() {
+    let cluster = several_erps().await;
+    let mut roots = Vec::new();
+    for (datname, table, name) in
+        [("odoo14", "stock_quant", "odoo-1"), ("tryton", "erp.ir_queue", "trytond")]
+    {
+        let root = named(&cluster, datname, name).await;
+        root.batch_execute(&format!("begin; lock table {table}")).await.unwrap();
+        roots.push(root);
+        let victim = named(&cluster, datname, name).await;
+        let sql = format!("select * from {table}");
+        tokio::spawn(async move { victim.batch_execute(&sql).await });
+    }
+    let mut asking = Asking::begin(&server(&cluster), &Profiles::default()).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        let locks = asking.ask().await.unwrap();
+        told = locks
+            .roots
+            .iter()
+            .map(|root| {
+                let wait = root.victims[0].waits_for.as_ref().unwrap();
+                (root.application.to_string(), wait.module.to_string())
+            })
+            .collect();
+        told.sort();
+        if told.len() == 2 && told.iter().all(|(_, module)| !module.is_empty()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let expected =
+        [("odoo", "inventory"), ("tryton", "jobs")].map(|(a, m)| (a.to_owned(), m.to_owned()));
+    assert_eq!(told, expected);
+}
