@@ -2,6 +2,7 @@
 //! by the agent. What is wrong in it on purpose is listed in docs/demo.md.
 
 pub mod cluster;
+mod events;
 mod load;
 mod run;
 mod stage;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::events::Events;
 use super::load::Load;
 use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
@@ -86,7 +87,7 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
 
 async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str)) {
     let began = Instant::now();
-    let mut summary = Summary::default();
+    let (mut summary, mut events) = (Summary::default(), Events::default());
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         let left = options.seconds.map(|s| Duration::from_secs(s).saturating_sub(began.elapsed()));
@@ -97,8 +98,12 @@ async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str))
             }
         }
         let at = began.elapsed().as_secs_f64();
-        if let Some(text) = summary.next(&agent.board().load().snapshot, at) {
+        let board = agent.board().load();
+        if let Some(text) = summary.next(&board.snapshot, at) {
             say(&text);
+        }
+        for line in events.next(&board.snapshot.journal) {
+            say(&line);
         }
     }
 }

@@ -39,14 +39,22 @@ impl Report {
 /// Whose session.
 #[derive(Clone, Debug, Serialize)]
 pub struct Party {
-    pid: Option<i32>,
-    datname: Option<Arc<str>>,
-    usename: Option<Arc<str>>,
-    application: Arc<str>,
-    application_name: Option<Arc<str>>,
-    client_addr: Option<String>,
-    query: Option<Arc<str>>,
-    queryid: Option<String>,
+    /// Its process; absent for a prepared transaction.
+    pub pid: Option<i32>,
+    /// Its database.
+    pub datname: Option<Arc<str>>,
+    /// Its role.
+    pub usename: Option<Arc<str>>,
+    /// Its application, in the profile's words.
+    pub application: Arc<str>,
+    /// As it named itself.
+    pub application_name: Option<Arc<str>>,
+    /// Address of its client; absent for a Unix socket.
+    pub client_addr: Option<String>,
+    /// Its statement, normalised, if it is known.
+    pub query: Option<Arc<str>>,
+    /// Hash of that statement's shape, as text: JavaScript cannot hold 64 bits.
+    pub queryid: Option<String>,
 }
 
 impl Party {
@@ -59,7 +67,6 @@ impl Party {
             application_name: Some(Arc::clone(&who.application_name)),
             client_addr: who.client_addr.map(|addr| addr.to_string()),
             query: statement.text.clone(),
-            // As text: JavaScript cannot hold 64 bits.
             queryid: statement.queryid.map(|id| id.to_string()),
         }
     }

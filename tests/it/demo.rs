@@ -3,12 +3,14 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use erpscope::config::Application;
 use erpscope::demo::cluster::Binaries;
 use erpscope::demo::{Load, Stage, StageOptions};
+use erpscope::state::ServerSnapshot;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::rig::session;
+use crate::rig::{Rig, config, session, sum};
 
 fn options(seed: u64) -> StageOptions {
     StageOptions { pg_bin: None, seed, scale: 0.01 }
@@ -130,6 +132,61 @@ async fn every_worker_works_and_the_server_complains_of_nothing() {
     let unexpected =
         errors.iter().filter(|l| !l.contains("could not serialize") && !l.contains("deadlock"));
     assert_eq!(unexpected.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn the_planted_offenders_are_named() {
+    // Large enough for the month-end report to be seen running.
+    let stage = Stage::set(&StageOptions { scale: 0.2, ..options(1) }, |_| {}).await.unwrap();
+    let mut watched = config(vec![stage.server()]);
+    let report =
+        |name: &str, ms| Application { name: name.into(), slow_after: Duration::from_millis(ms) };
+    watched.applications = vec![report("bi-report", 10)];
+    let rig = Rig::start(watched);
+    rig.until_up().await;
+    let load = Load::start(&stage, 1).await.unwrap();
+    let server = || rig.server().unwrap();
+    let mut missing = String::new();
+    for _ in 0..2_400 {
+        missing = unnamed(&server());
+        if missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(missing, "", "{:#?}", server().activity);
+    let metrics = rig.metrics().await;
+    let blamed = "root_application=\"partner-import\",root_state=\"idle in transaction\"";
+    assert!(sum(&metrics, "erpscope_blocked_seconds_total", blamed) > 0.5, "{metrics}");
+    let report = "application=\"bi-report\",module=\"sales\"";
+    assert!(sum(&metrics, "erpscope_slow_transactions_total", report) >= 1.0, "{metrics}");
+    let (_, events) = rig.get("/api/v1/events").await;
+    assert!(
+        events.contains("\"kind\":\"lock_incident\"") || events.contains("\"kind\":\"lock_wait\"")
+    );
+    load.stop().await;
+    rig.agent.stop().await;
+}
+
+/// Which of the planted faults nobody has named yet.
+fn unnamed(server: &ServerSnapshot) -> String {
+    let view = &server.activity;
+    let hot_row = view.blocked.iter().any(|(key, _)| {
+        (&*key.module, &*key.application) == ("system", "distro-sales")
+            && (&*key.root_application, key.root_state) == ("partner-import", "idle in transaction")
+    });
+    let slow = |application: &str, module: &str| {
+        view.slow.iter().any(|(key, _)| (&*key.application, &*key.module) == (application, module))
+    };
+    let offender = view.ended.iter().any(|slow| {
+        *slow.party.application == *"partner-import" && slow.idle_seconds > 0.8 * slow.seconds
+    });
+    [("hot row", hot_row), ("idle import", offender), ("report", slow("bi-report", "sales"))]
+        .iter()
+        .filter(|(_, named)| !named)
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn demo(args: &[&str]) -> Command {
