@@ -158,20 +158,16 @@ impl Asking {
     }
 
     async fn look(&mut self) -> Result<LockTree, SampleError> {
-        let view = self.read(&[]).await?;
-        let has_new_names = self.name(&view.wanted).await?;
-        // Blockers that are idle show only when they are asked for.
-        let unseen = view.tree.roots.iter().any(|root| root.state == "gone");
-        if has_new_names || unseen {
-            return Ok(self.read(&view.roots).await?.tree);
+        let view = self.read().await?;
+        if self.name(&view.wanted).await? {
+            return Ok(self.read().await?.tree);
         }
         Ok(view.tree)
     }
 
-    async fn read(&mut self, also: &[i32]) -> Result<View, SampleError> {
-        let question = Question { also: also.to_vec(), ..Question::default() };
+    async fn read(&mut self) -> Result<View, SampleError> {
         let client = self.session.client();
-        let mut sample = self.reader.read(client, &question).await?;
+        let mut sample = self.reader.read(client, &Question::default()).await?;
         if sample.waits.is_none() {
             self.reader.look(client, &mut sample).await?;
         }

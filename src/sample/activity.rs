@@ -1,5 +1,6 @@
 //! What sessions do now, what they wait for, and who blocks whom.
 
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
@@ -169,6 +170,16 @@ pub struct Sample {
     pub prepared: Vec<Transaction>,
 }
 
+impl Sample {
+    /// Everyone who waits for a lock or is waited for, as far as was looked, each once.
+    #[must_use]
+    pub fn in_waits(&self) -> BTreeSet<i32> {
+        let waits = self.waits.iter().flatten();
+        let pids = waits.flat_map(|wait| wait.blockers.iter().copied().chain([wait.pid]));
+        pids.filter(|pid| *pid != 0).collect()
+    }
+}
+
 /// What to ask besides.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -240,19 +251,35 @@ impl Reader {
             waits: None,
             prepared: Vec::new(),
         };
-        for row in client.query(&self.activity, &[&question.since, &question.also]).await? {
-            match row.try_get(18)? {
-                Some(now) => sample.now = now,
-                None => sample.sessions.push(session(&row)?),
-            }
-        }
+        let (now, sessions) = self.sessions(client, question, false).await?;
+        sample.sessions = sessions;
+        sample.now = now.unwrap_or(sample.now);
         if self.sighted && !sample.sessions.iter().any(Session::waits_for_lock) {
             sample.waits = Some(Vec::new());
         }
         Ok(sample)
     }
 
-    /// Looks who blocks those who wait.
+    /// The server's clock and sessions: `only` those that the question names, or all not idle, too.
+    async fn sessions(
+        &self,
+        client: &Client,
+        question: &Question,
+        only: bool,
+    ) -> Result<(Option<SystemTime>, Vec<Session>), SampleError> {
+        let (mut server_clock, mut sessions) = (None, Vec::new());
+        let Question { since, also } = question;
+        for row in client.query(&self.activity, &[since, also, &only]).await? {
+            match row.try_get(18)? {
+                Some(now) => server_clock = Some(now),
+                None => sessions.push(session(&row)?),
+            }
+        }
+        Ok((server_clock, sessions))
+    }
+
+    /// Looks who blocks those who wait, and adds who of them the sample does not show: a session
+    /// that holds an advisory lock can be idle, and what others do can be hidden from the role.
     pub async fn look(&self, client: &Client, sample: &mut Sample) -> Result<(), SampleError> {
         let waiters: Vec<i32> =
             sample.sessions.iter().filter(|s| s.waits_for_lock()).map(|s| s.pid).collect();
@@ -264,6 +291,13 @@ impl Reader {
             }
         }
         sample.waits = Some(waits);
+        let shown: HashSet<i32> = sample.sessions.iter().map(|session| session.pid).collect();
+        let also: Vec<i32> =
+            sample.in_waits().into_iter().filter(|pid| !shown.contains(pid)).collect();
+        if !also.is_empty() {
+            let question = Question { also, ..Question::default() };
+            sample.sessions.extend(self.sessions(client, &question, true).await?.1);
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 -- cost: one look at shared memory, about 0.2 ms at 100 connections, most of it sending values: a
 --   text goes over only if its statement began since the last sample
 -- locks: none
--- Our own row is always there and tells the server's clock.
+-- Our own row is always there and tells the server's clock. $3: only those asked for by $2.
 select
   a.pid, coalesce(a.datid, 0), coalesce(a.usesysid, 0), a.application_name, a.client_addr, a.backend_type,
   a.leader_pid, a.backend_start, a.state, a.state_change, a.xact_start, a.query_start,
@@ -11,5 +11,5 @@ select
   age(a.backend_xmin), a.backend_xid is not null,
   case when a.pid = pg_backend_pid() then statement_timestamp() end
 from pg_stat_get_activity(null) a
-where a.state not in ('idle', 'disabled') or a.wait_event_type = 'Lock' or a.pid = any($2)
-  or a.pid = pg_backend_pid()
+where not $3 and (a.state not in ('idle', 'disabled') or a.wait_event_type = 'Lock')
+  or a.pid = any($2) or a.pid = pg_backend_pid()

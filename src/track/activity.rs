@@ -101,8 +101,6 @@ pub struct View {
     pub reports: BTreeMap<&'static str, u64>,
     /// Relations whose names are wanted.
     pub wanted: Vec<RelationKey>,
-    /// Blockers that samples must show even when they are idle.
-    pub roots: Vec<i32>,
 }
 
 /// The sessions of one server over time.
@@ -273,7 +271,6 @@ impl Activity {
             ended: self.ended.iter().cloned().collect(),
             reports: self.reports.clone(),
             wanted: self.relations.wanted(),
-            roots: self.locks.roots(),
         }
     }
 

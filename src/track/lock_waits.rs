@@ -284,12 +284,6 @@ impl LockWaits {
         &self.forest
     }
 
-    /// Blockers that a sample must show even when they are idle.
-    #[must_use]
-    pub fn roots(&self) -> Vec<i32> {
-        self.forest.roots.iter().map(|root| root.pid).filter(|pid| *pid != 0).collect()
-    }
-
     /// Waits that have ended.
     #[must_use]
     pub fn finished(&self) -> &Capped<WaitKey, u64> {

@@ -75,6 +75,8 @@ struct Lane {
     round_trip: Duration,
     /// The server's clock at the last sample: texts of later statements are wanted.
     since: SystemTime,
+    /// Who waited or was waited for at the last look: wanted also when they are idle.
+    also: Vec<i32>,
     /// When looking who blocks whom is affordable again, since the agent's start.
     look_at: Duration,
     look_cost: Option<Duration>,
@@ -108,7 +110,18 @@ impl Lane {
         let since = SystemTime::UNIX_EPOCH;
         let now = watch.clock.now().elapsed;
         let (look_at, look_cost, count_at) = (now, None, now);
-        Ok(Self { session, activity, sessions, round_trip, since, look_at, look_cost, count_at })
+        let also = Vec::new();
+        Ok(Self {
+            session,
+            activity,
+            sessions,
+            round_trip,
+            since,
+            also,
+            look_at,
+            look_cost,
+            count_at,
+        })
     }
 
     /// Samples until the connection ends, or may be able to see more.
@@ -145,8 +158,7 @@ impl Lane {
         messages: &mut Messages,
     ) -> ControlFlow<(), (Outcome, Duration)> {
         let began = watch.clock.now().elapsed;
-        let also = watch.see(|server| server.activity.roots.clone()).unwrap_or_default();
-        let question = Question { since: self.since, also };
+        let question = Question { since: self.since, also: self.also.clone() };
         let asked = self.activity.read(self.session.client(), &question);
         let (answer, took) = timed(watch, asked).await;
         let cost = took.saturating_sub(self.round_trip);
@@ -162,6 +174,9 @@ impl Lane {
                 self.since = sample.now;
                 if sample.waits.is_none() && began >= self.look_at {
                     self.look(watch, messages, &mut sample, spending).await?;
+                }
+                if sample.waits.is_some() {
+                    self.also = sample.in_waits().into_iter().collect();
                 }
                 let sighted = self.activity.is_sighted();
                 Ok(Sampled::Activity { began, sighted, sample })
