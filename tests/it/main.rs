@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod command;
@@ -14,6 +16,8 @@ mod demo;
 mod faults;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod lock_waits;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]
