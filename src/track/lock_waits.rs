@@ -92,6 +92,8 @@ pub struct Charge {
     pub root: Option<i32>,
     /// How long.
     pub time: Duration,
+    /// The wait is over: what the two do now is another thing already.
+    pub is_last: bool,
 }
 
 /// A wait that has ended.
@@ -251,7 +253,7 @@ impl LockWaits {
             };
             let time = open.take_charge(scene.now.at);
             *self.blocked.of(open.blocked_key(&root)) += time;
-            told.charges.push(Charge { waiter: *pid, root: Some(*root_pid), time });
+            told.charges.push(Charge { waiter: *pid, root: Some(*root_pid), time, is_last: false });
             open.blame(root, time);
         }
     }
@@ -260,7 +262,7 @@ impl LockWaits {
         let rest = open.take_charge(end);
         let last = open.last_root().cloned().unwrap_or_else(Root::unknown);
         *self.blocked.of(open.blocked_key(&last)) += rest;
-        told.charges.push(Charge { waiter: pid, root: last.pid, time: rest });
+        told.charges.push(Charge { waiter: pid, root: last.pid, time: rest, is_last: true });
         open.blame(last, rest);
         let root = open.worst_root().cloned().unwrap_or_else(Root::unknown);
         *self.finished.of(open.wait_key(&root)) += 1;

@@ -94,6 +94,7 @@ impl Transactions {
         charges: &[Charge],
     ) -> Vec<Finished> {
         let mut ended = Vec::new();
+        self.charge(charges.iter().filter(|charge| charge.is_last));
         for seen in sessions {
             let row = seen.row;
             let Some(xact_start) = row.xact_start.filter(|_| is_of_a_client(seen)) else {
@@ -114,14 +115,7 @@ impl Transactions {
                 }
             }
         }
-        for charge in charges {
-            if let Some(waiter) = self.open.get_mut(&charge.waiter) {
-                waiter.waited += charge.time;
-            }
-            if let Some(root) = charge.root.and_then(|pid| self.open.get_mut(&pid)) {
-                root.blame(charge.waiter, charge.time);
-            }
-        }
+        self.charge(charges.iter().filter(|charge| !charge.is_last));
         let gone: Vec<i32> =
             self.open.iter().filter(|(_, open)| open.seen != now.at).map(|(pid, _)| *pid).collect();
         for pid in gone {
@@ -134,6 +128,18 @@ impl Transactions {
             self.slow.of(finished.transaction.key()).observe(finished.length());
         }
         ended
+    }
+
+    /// What has ended was of the transactions of the last sample; the rest is of those of this one.
+    fn charge<'a>(&mut self, charges: impl Iterator<Item = &'a Charge>) {
+        for charge in charges {
+            if let Some(waiter) = self.open.get_mut(&charge.waiter) {
+                waiter.waited += charge.time;
+            }
+            if let Some(root) = charge.root.and_then(|pid| self.open.get_mut(&pid)) {
+                root.blame(charge.waiter, charge.time);
+            }
+        }
     }
 
     fn is_slow(&self, finished: &Finished) -> bool {
