@@ -17,7 +17,7 @@ use super::lock_waits::Charge;
 use super::sessions::Seen;
 use super::timeline::{Now, middle, span};
 use crate::erp::OTHER;
-use crate::sample::activity::{Backend, State};
+use crate::sample::activity::{Backend, Session, State};
 
 /// Labels of the metrics of slow transactions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,9 +97,7 @@ impl Transactions {
         self.charge(charges.iter().filter(|charge| charge.is_last));
         for seen in sessions {
             let row = seen.row;
-            let Some(xact_start) = row.xact_start.filter(|_| is_of_a_client(seen)) else {
-                continue;
-            };
+            let Some(xact_start) = start(row).filter(|_| is_of_a_client(seen)) else { continue };
             let begun = now.place(xact_start);
             match self.open.get_mut(&row.pid) {
                 Some(open) if open.is(row) => open.go_on(seen, now, last),
@@ -171,6 +169,12 @@ impl Finished {
     pub fn length(&self) -> Duration {
         span(self.transaction.start, self.end)
     }
+}
+
+/// When the transaction of a session began. PostgreSQL takes that away when it fails: of one that
+/// was never seen before, it is known only that it had begun when its last statement did.
+fn start(row: &Session) -> Option<SystemTime> {
+    row.xact_start.or_else(|| row.query_start.filter(|_| row.state == State::Aborted))
 }
 
 /// A parallel worker's transaction is its leader's; vacuum and replication are no transactions of

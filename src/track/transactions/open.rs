@@ -87,7 +87,9 @@ impl Open {
 
     /// Whether a session of the same pid is still in this transaction.
     pub(super) fn is(&self, row: &Session) -> bool {
-        self.identity == (row.backend_start, row.xact_start)
+        let (backend_start, xact_start) = self.identity;
+        let has_failed = row.state == State::Aborted && row.xact_start.is_none();
+        backend_start == row.backend_start && (xact_start == row.xact_start || has_failed)
     }
 
     pub(super) fn go_on(&mut self, seen: &Seen<'_>, now: Now, last: Option<SystemTime>) {

@@ -175,3 +175,47 @@ fn no_more_than_twenty_statements_are_told_apart_and_no_time_is_lost() {
     let told_apart: f64 = told.statements.iter().map(|part| part.seconds).sum();
     assert!(close(told_apart + told.other_statements_seconds, 4.0), "{told:?}");
 }
+
+#[test]
+fn one_that_has_failed_lasts_until_its_rollback() {
+    let failed = |since| Session {
+        state: State::Aborted,
+        state_change: Some(clock(since)),
+        // PostgreSQL says no more when it began.
+        xact_start: None,
+        ..active(0, 300)
+    };
+    for first_seen in [0, 400] {
+        let mut fold = Fold::new();
+        for ms in (first_seen..=1_900).step_by(100) {
+            let row = if ms < 400 { active(0, 300) } else { failed(350) };
+            fold.sample(ms, vec![row], None);
+        }
+        fold.sample(2_000, vec![], None);
+        let told = slow(&fold)[0];
+        let begun = if first_seen == 0 { 0.0 } else { 0.3 };
+        assert!(close(told.seconds, 1.95 - begun), "{told:?}");
+        assert!(close(told.idle_seconds, 1.55), "{told:?}");
+        assert_eq!(told.state, "idle in transaction (aborted)");
+    }
+}
+
+#[test]
+fn the_next_transaction_of_a_root_is_not_blamed_for_the_wait_that_has_ended() {
+    let mut fold = Fold::new();
+    for ms in (0..=1_500).step_by(100) {
+        let looked = Some(vec![wait(2, &[1], Some(0))]);
+        fold.sample(ms, vec![resting(0, 0, 10), waiter(2, 0)], looked);
+    }
+    for ms in (1_600..=3_000).step_by(100) {
+        fold.sample(ms, vec![resting(1_560, 1_560, 1_570), idle(2, 1_560, 1_570)], None);
+    }
+    fold.sample(3_100, vec![], None);
+    let told = slow(&fold);
+    let of = |pid| told.iter().filter(move |t| t.party.pid == Some(pid)).collect::<Vec<_>>();
+    let blamed: Vec<(f64, usize)> =
+        of(1).iter().map(|t| (t.blocked_others_seconds, t.victims)).collect();
+    assert_eq!(blamed, [(1.55, 1), (0.0, 0)]);
+    let waited: Vec<f64> = of(2).iter().map(|t| t.waited_seconds).collect();
+    assert_eq!(waited, [1.55, 0.0]);
+}
