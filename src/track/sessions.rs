@@ -153,7 +153,7 @@ fn who(row: &Session, words: Words<'_>) -> Who {
     }
 }
 
-/// The statement of a session: known by its queryid, else by its text.
+/// The statement of a session: by its text, or where that was not sent again, by its queryid.
 fn statement(
     statements: &mut HashMap<(u32, i64), Arc<Statement>>,
     row: &Session,
@@ -161,14 +161,19 @@ fn statement(
     erps: &Erps,
 ) -> Arc<Statement> {
     let key = row.queryid.map(|queryid| (row.dbid, queryid));
-    if let Some(known) = key.and_then(|key| statements.get(&key)) {
+    let is_same = |known: &&Arc<Statement>| {
+        row.query.is_none() || row.query.as_deref() == known.text.as_deref()
+    };
+    if let Some(known) = key.and_then(|key| statements.get(&key)).filter(is_same) {
         return Arc::clone(known);
     }
     let text: Option<Arc<str>> = row.query.as_deref().map(Arc::from);
     let erp: &Erp = erps.of(&who.datname);
     let module = text.as_deref().map_or_else(|| OTHER.into(), |text| erp.module_of_statement(text));
     let statement = Arc::new(Statement { queryid: row.queryid, text, module });
-    if let (Some(key), Some(_)) = (key, &statement.text) {
+    // Of several statements sent in one text, each has its own queryid: it is the text of none.
+    let is_its_text = |text: &Arc<str>| !text.trim_end_matches([';', ' ']).contains(';');
+    if let Some(key) = key.filter(|_| statement.text.as_ref().is_some_and(is_its_text)) {
         if statements.len() >= STATEMENTS {
             statements.clear();
         }
