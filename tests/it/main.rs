@@ -30,3 +30,5 @@ mod rig;
 mod sample;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod transactions;
