@@ -227,10 +227,13 @@ impl LockWaits {
 
     /// What a look says of the waits themselves: their start and their object.
     fn learn(&mut self, scene: Scene<'_>, waits: &[Wait], told: &mut Told) {
+        let mut by_leader: BTreeMap<i32, Vec<&Wait>> = BTreeMap::new();
         for wait in waits {
-            let pid = leader(scene, wait.pid);
+            by_leader.entry(leader(scene, wait.pid)).or_default().push(wait);
+        }
+        for (pid, waits) in by_leader {
             let Some(open) = self.open.get_mut(&pid) else { continue };
-            if let Some(begun) = open.is_followed_by(wait, scene.now) {
+            if let Some(begun) = open.is_followed_by(&waits, scene.now) {
                 // It has ended and the session waits again, with no sample between.
                 let next = open.next(begun);
                 let before = std::mem::replace(open, next);
@@ -238,7 +241,7 @@ impl LockWaits {
                 self.finish(pid, before, end, told);
             }
             if let Some(open) = self.open.get_mut(&pid) {
-                open.learn(wait, scene.now);
+                open.learn(&waits, scene.now);
             }
         }
     }

@@ -39,7 +39,8 @@ pub struct Open {
     before: Option<SystemTime>,
     backend_start: Option<SystemTime>,
     query_start: Option<SystemTime>,
-    waitstart: Option<SystemTime>,
+    /// By the server's clock, as last looked: of the session and of the workers that help it.
+    waitstarts: Vec<SystemTime>,
 }
 
 /// What is waited for.
@@ -77,7 +78,7 @@ impl Open {
             before,
             backend_start: seen.and_then(|seen| seen.row.backend_start),
             query_start,
-            waitstart: None,
+            waitstarts: Vec::new(),
         }
     }
 
@@ -88,7 +89,7 @@ impl Open {
             charged: begun.max(self.charged),
             object: None,
             roots: Vec::new(),
-            waitstart: None,
+            waitstarts: Vec::new(),
             is_exact: false,
             before: Some(begun),
             ..self.clone()
@@ -115,27 +116,32 @@ impl Open {
         }
     }
 
-    /// When the wait of a look began, if it is another than this one.
-    pub(super) fn is_followed_by(&self, wait: &Wait, now: Now) -> Option<SystemTime> {
-        match (self.waitstart, wait.since) {
-            (Some(before), Some(since)) if before != since => Some(now.place(since)),
-            _ => None,
-        }
+    /// When the waits that a look shows began, if they are others than this one. It goes on for as
+    /// long as one of the processes that wait in it does.
+    pub(super) fn is_followed_by(&self, waits: &[&Wait], now: Now) -> Option<SystemTime> {
+        let since = || waits.iter().filter_map(|wait| wait.since);
+        let goes_on = since().any(|since| self.waitstarts.contains(&since));
+        let first = since().min().filter(|_| !self.waitstarts.is_empty() && !goes_on);
+        first.map(|since| now.place(since))
     }
 
-    pub(super) fn learn(&mut self, wait: &Wait, now: Now) {
-        if self.waitstart.is_none()
-            && let Some(since) = wait.since
-        {
-            self.waitstart = Some(since);
+    /// What a look says of the session's own wait and of those of the workers that help it.
+    pub(super) fn learn(&mut self, waits: &[&Wait], now: Now) {
+        let is_new = self.waitstarts.is_empty();
+        let since: Vec<SystemTime> = waits.iter().filter_map(|wait| wait.since).collect();
+        if let Some(first) = since.iter().min().copied() {
+            self.waitstarts = since;
             // What is charged is charged.
-            if self.charged == self.start {
-                let begun = now.place(since).min(self.seen);
+            if is_new && self.charged == self.start {
+                let begun = now.place(first).min(self.seen);
                 self.start = self.before.map_or(begun, |before| begun.max(before));
                 self.charged = self.start;
                 self.is_exact = true;
             }
         }
+        let Some(wait) = waits.iter().min_by_key(|wait| (wait.since.is_none(), wait.since)) else {
+            return;
+        };
         let relation =
             wait.relation.or_else(|| self.object.as_ref().and_then(|object| object.relation));
         let is_known = self.object.as_ref().is_some_and(|object| {

@@ -292,3 +292,25 @@ proptest! {
         prop_assert_eq!(count, waits(&fold).len() as u64);
     }
 }
+
+#[test]
+fn workers_that_wait_in_turn_with_their_leader_are_one_wait() {
+    let mut fold = Fold::new();
+    let helper = |pid| Session {
+        backend: Backend::ParallelWorker,
+        leader: Some(2),
+        xact_start: None,
+        ..waiter(pid, 0)
+    };
+    let all = || vec![session(1, 0), waiter(2, 0), helper(3), helper(4)];
+    let of = |pid, since| wait(pid, &[1], Some(since));
+    fold.sample(100, all(), Some(vec![of(2, 10)]));
+    fold.sample(200, all(), Some(vec![of(2, 10), of(3, 110), of(4, 120)]));
+    fold.sample(300, all(), Some(vec![of(4, 120), of(3, 110)]));
+    fold.sample(400, all(), Some(vec![of(4, 120)]));
+    fold.sample(500, vec![session(1, 0)], None);
+    let told = waits(&fold);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(close(told[0].seconds, 0.44), "{told:#?}");
+    assert_eq!(fold.blocked().into_values().sum::<f64>(), 0.44);
+}
