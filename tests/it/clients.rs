@@ -4,12 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use erpscope::demo::cluster::Cluster;
+use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::sample::{Outcome, Sampler};
 use serde_json::Value;
 use tokio_postgres::NoTls;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, admin, cluster, config, server};
 
 /// The tables by which Odoo is recognised, and one with rows to fight for.
 pub const ODOO: &str = "create table ir_module_module (id int); create table res_partner (id int); \
@@ -89,6 +89,17 @@ pub fn word(application_name: &str) -> &'static str {
     }
 }
 
+/// An agent that watches such a database and tells of every wait.
+pub async fn watched(options: &Options) -> (Cluster, Rig) {
+    let cluster = cluster(options).await;
+    admin(&cluster).await.batch_execute(ODOO).await.unwrap();
+    let mut config = config(vec![server(&cluster)]);
+    config.locks.report_after = Duration::ZERO;
+    let rig = Rig::start(config);
+    until_sampling(&rig).await;
+    (cluster, rig)
+}
+
 /// Until sessions are sampled.
 pub async fn until_sampling(rig: &Rig) {
     rig.until("sessions are sampled", |server| runs(server, Sampler::Activity) > 0).await;
@@ -114,6 +125,30 @@ pub async fn events(rig: &Rig, kind: &str) -> Vec<Value> {
     let mut page: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(page["missed"], 0);
     page["events"].as_array_mut().map(std::mem::take).unwrap()
+}
+
+/// The forest of the only server.
+pub async fn locks(rig: &Rig) -> Value {
+    let (status, text) = rig.get("/api/v1/locks").await;
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str::<Value>(&text).unwrap()["servers"][0].take()
+}
+
+/// Waits until the forest is as wanted.
+pub async fn until_locks(rig: &Rig, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..600 {
+        last = locks(rig).await;
+        if wanted(&last) {
+            return last;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not within 30 s: {what}\n{last:#}");
+}
+
+pub fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
+    value[key].as_array().unwrap_or_else(|| panic!("{key} in {value:#}"))
 }
 
 /// When an event began.

@@ -1,6 +1,10 @@
 //! Everything that needs a real PostgreSQL, in one binary. Each test has a server of its own.
 
 #[cfg(test)]
+mod activity_faults;
+#[cfg(test)]
+mod activity_sight;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
