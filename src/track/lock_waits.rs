@@ -2,8 +2,9 @@
 //!
 //! A wait begins at its `waitstart` (PostgreSQL 14 and later; before that halfway between the last
 //! sample without it and the first with it) and ends halfway between the last sample with it and
-//! the first without: either is right to half an interval, with no bias in the sum. Until it ends,
-//! its time is charged at each sample to the root blocker of that moment; what has no root yet is
+//! the first without: either is right to half an interval, with no bias in the sum. Of waits shorter
+//! than an interval most are never seen; one that a single sample shows stands for them with a whole
+//! interval. Until a wait ends, its time is charged at each sample to the root blocker of that moment; what has no root yet is
 //! charged when one is found, at the latest at the end.
 
 mod open;
@@ -20,7 +21,7 @@ use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
 use super::sessions::{Seen, Who};
-use super::timeline::{Now, middle, span};
+use super::timeline::{Now, span};
 use crate::erp::{Erps, OTHER};
 use crate::sample::activity::{Backend, Sample, Wait};
 
@@ -204,7 +205,7 @@ impl LockWaits {
             .collect();
         for pid in ended {
             let Some(open) = self.open.remove(&pid) else { continue };
-            let end = middle(open.seen, scene.now.at);
+            let end = open.end(scene.now.at);
             self.finish(pid, open, end, told);
         }
     }
@@ -220,8 +221,7 @@ impl LockWaits {
                 }
                 Open::begin(scene.now, self.last, seen)
             });
-            open.seen = scene.now.at;
-            open.name(seen);
+            open.see(scene.now.at, seen);
         }
     }
 
@@ -235,7 +235,7 @@ impl LockWaits {
             let Some(open) = self.open.get_mut(&pid) else { continue };
             if let Some(begun) = open.is_followed_by(&waits, scene.now) {
                 // It has ended and the session waits again, with no sample between.
-                let next = open.next(begun);
+                let next = open.next(begun, self.last);
                 let before = std::mem::replace(open, next);
                 let end = begun.max(before.charged);
                 self.finish(pid, before, end, told);

@@ -137,11 +137,10 @@ impl LockWait {
             })
             .collect();
         roots.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-        let sides = if wait.is_exact { 1.0 } else { 2.0 };
         Self {
             started: wait.start,
             seconds: in_seconds(span(wait.start, finished.end)),
-            error_seconds: in_seconds(interval.mul_f64(0.5 * sides)),
+            error_seconds: in_seconds(wait.error(interval)),
             mode: wait.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
             object,
             module: Arc::clone(&wait.module),

@@ -2,6 +2,7 @@
 //! that would queue it, names of any bytes, a server in recovery.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use erpscope::demo::cluster::Options;
@@ -278,5 +279,51 @@ async fn names_of_any_bytes_are_bounded_labels_and_valid_json() {
     for line in lines.filter(|line| line.contains("application=")) {
         assert!(line.contains("application=\"other\"") && !line.contains('?'), "{line}");
     }
+    rig.agent.stop().await;
+}
+
+/// Two ways to the same time: where sessions are at each sample, and how long waits are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waits_to_extend_a_table_name_it_and_their_sum_is_right_however_short_they_are() {
+    let (cluster, rig) = watched(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client.batch_execute("create table stock_move (note text)").await.unwrap();
+    let done = AtomicBool::new(false);
+    let sql = "insert into stock_move select repeat('x', 1900) from generate_series(1, 200)";
+    let writers = (0..12).map(|_| async {
+        let client = Client::connect(&cluster, "odoo-1").await;
+        while !done.load(Ordering::Relaxed) {
+            client.run(sql).await;
+        }
+    });
+    let named = |wait: &Value| wait["object"] == "extend of public.stock_move";
+    let seen = join(join_all(writers), async {
+        let mut seen = 0;
+        for _ in 0..200 {
+            seen = events(&rig, "lock_wait").await.iter().filter(|wait| named(wait)).count();
+            if seen >= 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        done.store(true, Ordering::Relaxed);
+        seen
+    })
+    .await
+    .1;
+    let version = rig.server().unwrap().databases.server.as_ref().unwrap().version_num;
+    if seen < 200 && version >= 160_000 {
+        println!("{seen} waits: from 16 on, a table grows by many pages at once");
+        return rig.agent.stop().await;
+    }
+    until_settled(&rig).await;
+    let waits = events(&rig, "lock_wait").await;
+    let wait = waits.iter().find(|wait| named(wait)).expect("somebody waits to extend it");
+    assert_eq!((&wait["mode"], &wait["module"]), (&"ExclusiveLock".into(), &"inventory".into()));
+    let metrics = rig.metrics().await;
+    let blocked = sum(&metrics, "erpscope_blocked_seconds_total", "");
+    let waiting = sum(&metrics, "erpscope_active_seconds_total", "wait_event_type=\"Lock\"");
+    println!("{} waits; {blocked:.1} blocked seconds, {waiting:.1} s of waiting", waits.len());
+    assert!((blocked / waiting - 1.0).abs() < 0.15, "{blocked} and {waiting} s");
     rig.agent.stop().await;
 }

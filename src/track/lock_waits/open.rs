@@ -37,6 +37,8 @@ pub struct Open {
     pub roots: Vec<(Root, Duration)>,
     /// The sample before the first with it.
     before: Option<SystemTime>,
+    /// While one sample alone shows it: the time since the sample before that.
+    stands_for: Option<Duration>,
     backend_start: Option<SystemTime>,
     query_start: Option<SystemTime>,
     /// By the server's clock, as last looked: of the session and of the workers that help it.
@@ -69,6 +71,7 @@ impl Open {
             start,
             is_exact: false,
             seen: now.at,
+            stands_for: before.map(|before| span(before, now.at)),
             charged: start,
             who: None,
             statement: None,
@@ -83,8 +86,9 @@ impl Open {
     }
 
     /// The wait that follows this one in the same session, without a sample between.
-    pub(super) fn next(&self, begun: SystemTime) -> Self {
+    pub(super) fn next(&self, begun: SystemTime, last: Option<SystemTime>) -> Self {
         Self {
+            stands_for: last.map(|last| span(last, self.seen)),
             start: begun.max(self.charged),
             charged: begun.max(self.charged),
             object: None,
@@ -106,7 +110,28 @@ impl Open {
         })
     }
 
-    pub(super) fn name(&mut self, seen: Option<&Seen<'_>>) {
+    /// A sample at `at` shows it.
+    pub(super) fn see(&mut self, at: SystemTime, seen: Option<&Seen<'_>>) {
+        if self.seen != at {
+            self.stands_for = None;
+        }
+        self.seen = at;
+        self.name(seen);
+    }
+
+    /// When it ended, if a sample at `at` shows it no more.
+    pub(super) fn end(&self, at: SystemTime) -> SystemTime {
+        let halfway = middle(self.seen, at);
+        self.stands_for.map_or(halfway, |time| (self.start + time).max(self.seen).min(at))
+    }
+
+    /// How wrong its length may be when samples are so far apart.
+    #[must_use]
+    pub fn error(&self, interval: Duration) -> Duration {
+        if self.is_exact && self.stands_for.is_none() { interval / 2 } else { interval }
+    }
+
+    fn name(&mut self, seen: Option<&Seen<'_>>) {
         let Some(seen) = seen else { return };
         if self.who.is_none() {
             self.who = Some(Arc::clone(&seen.who));

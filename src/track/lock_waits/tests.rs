@@ -106,7 +106,7 @@ fn a_second_wait_of_the_same_statement_is_told_apart_by_its_waitstart() {
     fold.sample(200, sessions(), Some(vec![wait(2, &[1], Some(160))]));
     fold.sample(300, vec![], None);
     let seconds: Vec<f64> = waits(&fold).iter().map(|wait| wait.seconds).collect();
-    assert!(close(seconds[0], 0.16) && close(seconds[1], 0.09), "{seconds:?}");
+    assert!(close(seconds[0], 0.16) && close(seconds[1], 0.1), "{seconds:?}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_pid_that_was_given_to_another_process_is_another_waiter() {
     fold.sample(200, vec![session(1, 0), other()], Some(vec![wait(2, &[1], Some(170))]));
     fold.sample(300, vec![], None);
     let seconds: Vec<f64> = waits(&fold).iter().map(|wait| wait.seconds).collect();
-    assert!(close(seconds[0], 0.15) && close(seconds[1], 0.08), "{seconds:?}");
+    assert!(close(seconds[0], 0.15) && close(seconds[1], 0.1), "{seconds:?}");
 }
 
 #[test]
@@ -313,4 +313,24 @@ fn workers_that_wait_in_turn_with_their_leader_are_one_wait() {
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(close(told[0].seconds, 0.44), "{told:#?}");
     assert!(close(fold.blocked().into_values().sum(), 0.44));
+}
+
+#[test]
+fn the_sum_of_many_waits_is_right_also_of_those_shorter_than_an_interval() {
+    for length in [10, 50, 90, 100, 230, 270] {
+        let mut told = 0.0;
+        for offset in (1..100).step_by(2) {
+            let (begun, ended) = (1_000 + offset, 1_000 + offset + length);
+            let mut fold = Fold::new();
+            for ms in (900..=1_600).step_by(100) {
+                let waits_now = ms >= begun && ms < ended;
+                let row = if waits_now { waiter(2, 0) } else { session(2, 0) };
+                let looked = waits_now.then(|| vec![wait(2, &[1], Some(begun))]);
+                fold.sample(ms, vec![session(1, 0), row], looked);
+            }
+            told += waits(&fold).iter().map(|wait| wait.seconds).sum::<f64>();
+        }
+        let mean = told / 50.0;
+        assert!((mean * 1e3 - length as f64).abs() < 2.0, "{mean} s told of {length} ms");
+    }
 }
