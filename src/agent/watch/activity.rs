@@ -201,11 +201,11 @@ impl Lane {
             self.look_cost.map_or(cost, |mean| mean.mul_f64(1.0 - NEWEST) + cost.mul_f64(NEWEST));
         self.look_cost = Some(mean);
         let affordable = mean.div_f64((spending.limit * INCIDENT).max(1e-6));
-        let wait = affordable.max(watch.activity.interval).min(LONGEST_BETWEEN_LOOKS);
+        let wait = affordable.min(LONGEST_BETWEEN_LOOKS);
         self.look_at = began + wait;
         messages
             .ran(Sampler::Blockers, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
-        let run = Run { took, cost, interval: Some(wait) };
+        let run = Run { took, cost, interval: Some(wait.max(watch.activity.interval)) };
         report(watch, Sampler::Blockers, run, answer.map(|()| Sampled::Blockers)).await
     }
 
