@@ -125,9 +125,7 @@ impl Artist<'_> {
         root.waits_for = root.waits_for.filter(|_| node.circle);
         root.remedy = match self.scene.seen.get(&node.pid) {
             Some(seen) => remedy(seen),
-            None if node.pid == 0 => {
-                self.scene.sample.prepared.iter().map(rollback_prepared).collect()
-            }
+            None if node.pid == 0 => self.waits.prepared().iter().map(rollback_prepared).collect(),
             None => Vec::new(),
         };
         root
@@ -163,7 +161,7 @@ impl Artist<'_> {
     /// A prepared transaction (which of several, nobody can tell), or a session that has just
     /// gone or is idle and not yet looked at.
     fn unseen(&self, pid: i32) -> Blocker {
-        let oldest = self.scene.sample.prepared.first().filter(|_| pid == 0);
+        let oldest = self.waits.prepared().first().filter(|_| pid == 0);
         let age =
             oldest.map(|p| in_seconds(span(self.scene.now.place(p.prepared), self.scene.now.at)));
         let text =

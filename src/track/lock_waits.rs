@@ -23,7 +23,7 @@ use super::relations::Relations;
 use super::sessions::{Seen, Who};
 use super::timeline::{Now, span};
 use crate::erp::{Erps, OTHER};
-use crate::sample::activity::{Backend, Sample, Wait};
+use crate::sample::activity::{Backend, Sample, Transaction, Wait};
 
 /// Labels of `erpscope_lock_waits_total`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +137,8 @@ pub struct Scene<'a> {
 pub struct LockWaits {
     open: BTreeMap<i32, Open>,
     forest: Forest,
+    /// Prepared transactions, as last looked; the oldest first.
+    prepared: Vec<Transaction>,
     /// Root blocker of each waiter, as last looked.
     roots: HashMap<i32, i32>,
     last: Option<SystemTime>,
@@ -152,6 +154,7 @@ impl LockWaits {
         Self {
             open: BTreeMap::new(),
             forest: Forest::default(),
+            prepared: Vec::new(),
             roots: HashMap::new(),
             last: None,
             finished: Capped::new(series),
@@ -191,6 +194,7 @@ impl LockWaits {
             let blockers = wait.blockers.iter().copied().filter(|blocker| *blocker != waiter);
             edges.entry(waiter).or_default().extend(blockers);
         }
+        self.prepared.clone_from(&scene.sample.prepared);
         self.forest = Forest::grow(&edges);
         self.roots = self.forest.root_of_each();
     }
@@ -287,6 +291,12 @@ impl LockWaits {
     #[must_use]
     pub fn forest(&self) -> &Forest {
         &self.forest
+    }
+
+    /// Prepared transactions, the oldest first, while somebody waits for one.
+    #[must_use]
+    pub fn prepared(&self) -> &[Transaction] {
+        &self.prepared
     }
 
     /// Waits that have ended.

@@ -10,7 +10,7 @@ use super::reports::Report;
 use super::sessions::Words;
 use super::transactions::SlowAfter;
 use crate::erp::Erps;
-use crate::sample::activity::{Backend, Sample, Session, State, Wait};
+use crate::sample::activity::{Backend, Sample, Session, State, Transaction, Wait};
 use crate::sample::database::{self, Counters, Database};
 use crate::sample::relations;
 
@@ -68,6 +68,12 @@ pub(super) fn wait(pid: i32, blockers: &[i32], since: Option<u64>) -> Wait {
     }
 }
 
+/// What the sampler brings besides when somebody waits for such a one.
+fn prepared() -> Transaction {
+    let (gid, owner) = ("it's open".into(), "erp".into());
+    Transaction { gid, prepared: clock(0), owner, datname: "erp".into() }
+}
+
 /// An agent's fold of one server, and everything it has told.
 pub(super) struct Fold {
     pub(super) activity: Activity,
@@ -107,7 +113,9 @@ impl Fold {
     ) {
         let nobody = !sessions.iter().any(Session::waits_for_lock);
         let waits = if nobody && self.sighted { Some(Vec::new()) } else { waits };
-        let sample = Sample { now, sessions, waits, prepared: vec![] };
+        let for_prepared = waits.iter().flatten().any(|wait| wait.blockers.contains(&0));
+        let prepared = if for_prepared { vec![prepared()] } else { vec![] };
+        let sample = Sample { now, sessions, waits, prepared };
         let words = Words { names: &self.names, erps: &self.erps };
         let Told { reports, view } =
             self.activity.apply(Duration::from_millis(elapsed), &sample, self.sighted, words);

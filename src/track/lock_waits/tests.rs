@@ -157,11 +157,14 @@ fn vacuum_replication_and_prepared_transactions_are_roots_by_their_kind() {
         assert_eq!(fold.blocked().into_keys().collect::<Vec<_>>(), [(state.to_owned(), state)]);
     }
     let mut fold = Fold::new();
-    for ms in [0, 1_000] {
-        fold.sample(ms, vec![waiter(2, 0)], Some(vec![wait(2, &[0], Some(0))]));
+    // A look is left out when the budget does not allow it.
+    for looked in [Some(vec![wait(2, &[0], Some(0))]), None] {
+        fold.sample(if looked.is_some() { 0 } else { 1_000 }, vec![waiter(2, 0)], looked);
+        let root = &fold.view.tree.roots[0];
+        assert_eq!((root.pid, root.state), (None, "prepared transaction"));
+        assert_eq!(root.remedy, ["rollback prepared 'it''s open';"]);
     }
     assert!(close(fold.blocked()[&("other".into(), "prepared transaction")], 1.0));
-    assert_eq!(fold.view.tree.roots[0].pid, None);
 }
 
 #[test]
