@@ -9,7 +9,8 @@ use futures_util::future::{join, join_all};
 use serde_json::Value;
 
 use crate::clients::{
-    Client, Looks, Ran, events, list, locks, seconds, started, until_locks, until_settled, watched,
+    Client, Looks, Ran, count, events, list, locks, seconds, started, until_locks, until_settled,
+    watched,
 };
 use crate::rig::{Rig, admin, sum, value};
 
@@ -43,7 +44,7 @@ async fn a_root_with_150_victims_is_one_tree_and_one_incident() {
             let series = "erpscope_root_blocker_victims{server=\"erp\",datname=\"postgres\",\
                           root_application=\"metabase\",root_state=\"idle in transaction\"}";
             assert_eq!(value(&metrics, series), Some(150.0));
-            assert_eq!(sum(&metrics, "erpscope_lock_waiters", ""), 150.0);
+            assert_eq!(count(&metrics, "erpscope_lock_waiters", ""), 150);
             root.run("commit").await;
         },
         join_all(waits),
@@ -105,8 +106,8 @@ async fn a_chain_20_deep_is_drawn_to_its_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_circle_is_shown_until_postgresql_ends_it_and_then_counted() {
     let (cluster, rig) = watched(&Options::default().set("deadlock_timeout", "5s")).await;
-    let deadlocks = async || sum(&rig.metrics().await, "erpscope_deadlocks_total", "");
-    assert_eq!(deadlocks().await, 0.0);
+    let deadlocks = async || count(&rig.metrics().await, "erpscope_deadlocks_total", "");
+    assert_eq!(deadlocks().await, 0);
     let (a, b) =
         (Client::connect(&cluster, "odoo-1").await, Client::connect(&cluster, "psql").await);
     a.run("begin; update stock_quant set n = 1 where id = 1").await;
@@ -132,12 +133,12 @@ async fn a_circle_is_shown_until_postgresql_ends_it_and_then_counted() {
     until_locks(&rig, "no circle any more", |locks| list(locks, "roots").is_empty()).await;
     until_settled(&rig).await;
     for _ in 0..600 {
-        if deadlocks().await == 1.0 {
+        if deadlocks().await == 1 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(deadlocks().await, 1.0);
+    assert_eq!(deadlocks().await, 1);
     let waits = events(&rig, "lock_wait").await;
     assert_eq!(waits.len(), 2, "{waits:#?}");
     let truth: f64 = of_both.iter().map(|(ran, _)| ran.seconds()).sum();

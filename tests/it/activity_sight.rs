@@ -11,8 +11,8 @@ use futures_util::future::{join, join_all};
 use serde_json::Value;
 
 use crate::clients::{
-    Client, Looks, ODOO, events, list, runs, seconds, until_locks, until_sampling, until_settled,
-    watched,
+    Client, Looks, ODOO, count, events, list, runs, seconds, until_locks, until_sampling,
+    until_settled, watched,
 };
 use crate::rig::{Rig, admin, cluster, config, server, session, sum};
 
@@ -175,12 +175,12 @@ async fn without_pg_monitor_waits_and_applications_are_told_and_texts_are_not() 
     }
     let metrics = rig.metrics().await;
     assert_eq!(
-        sum(
+        count(
             &metrics,
             "erpscope_lock_waits_total",
             "application=\"odoo\",root_application=\"metabase\""
         ),
-        2.0
+        2
     );
     assert!(sum(&metrics, "erpscope_sessions", "state=\"hidden\"") >= 2.0, "{metrics}");
     let (_, ready) = rig.get("/readyz").await;
@@ -271,10 +271,7 @@ async fn names_of_any_bytes_are_bounded_labels_and_valid_json() {
         assert_eq!(wait["waiter"]["application"], "other");
     }
     let metrics = rig.metrics().await;
-    assert_eq!(
-        sum(&metrics, "erpscope_lock_waits_total", "datname=\"legacy\""),
-        names.len() as f64
-    );
+    assert_eq!(count(&metrics, "erpscope_lock_waits_total", "datname=\"legacy\""), names.len());
     let lines = metrics.lines().filter(|line| line.contains("datname=\"legacy\""));
     for line in lines.filter(|line| line.contains("application=")) {
         assert!(line.contains("application=\"other\"") && !line.contains('?'), "{line}");

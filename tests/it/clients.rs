@@ -9,7 +9,7 @@ use erpscope::sample::{Outcome, Sampler};
 use serde_json::Value;
 use tokio_postgres::NoTls;
 
-use crate::rig::{Rig, admin, cluster, config, server};
+use crate::rig::{Rig, admin, cluster, config, server, sum};
 
 /// The tables by which Odoo is recognised, and one with rows to fight for.
 pub const ODOO: &str = "create table ir_module_module (id int); create table res_partner (id int); \
@@ -149,6 +149,11 @@ pub async fn until_locks(rig: &Rig, what: &str, wanted: impl Fn(&Value) -> bool)
 
 pub fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
     value[key].as_array().unwrap_or_else(|| panic!("{key} in {value:#}"))
+}
+
+/// The sum of counts over all series of a metric whose labels contain `part`.
+pub fn count(metrics: &str, name: &str, part: &str) -> usize {
+    format!("{:.0}", sum(metrics, name, part).abs()).parse().unwrap()
 }
 
 /// When an event began.

@@ -21,6 +21,8 @@ mod faults;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod lock_scenes;
+#[cfg(test)]
 mod lock_waits;
 #[cfg(test)]
 mod locks;
@@ -34,5 +36,7 @@ mod rig;
 mod sample;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod transaction_scenes;
 #[cfg(test)]
 mod transactions;
