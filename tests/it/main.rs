@@ -23,4 +23,6 @@ mod rig;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod serverlog;
+#[cfg(test)]
 mod statements;
