@@ -3,6 +3,7 @@
 mod assess;
 mod mend;
 mod report;
+mod serverlog;
 mod setup;
 
 use std::time::Duration;
