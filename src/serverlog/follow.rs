@@ -136,20 +136,41 @@ impl Follower {
         let sight = self.seen.get(&candidate.id);
         if candidate.len < SURE as u64
             || sight.is_some_and(|s| (s.len, s.written) == (candidate.len, candidate.written))
+            || sight.is_none() && self.is_older(candidate)
         {
             return None;
         }
         let head = Head::read(&candidate.path);
         let offset = match sight {
-            Some(sight) if candidate.len >= sight.len && sight.head.grows_to(&head) => sight.len,
+            Some(Sight { len, head: known, .. })
+                if known.grows_to(&head) || known.is_copy_of(&head) =>
+            {
+                *len
+            }
             _ => 0,
         };
-        let is_copy = self.tail.as_ref().is_some_and(|tail| head.is_copy_of(&tail.head));
-        if candidate.len > offset && !is_copy && self.is_a_log(candidate, &head) {
+        // The server goes on in the copy only if it has lost the file of ours.
+        let may_grow = offset > 0 && self.tail.as_ref().is_none_or(Tail::is_deleted);
+        if candidate.len > offset
+            && (may_grow || !self.is_a_copy(candidate, &head))
+            && self.is_a_log(candidate, &head)
+        {
             return Some(offset);
         }
         self.seen.insert(candidate.id, Sight::of(candidate, head));
         None
+    }
+
+    /// Whether the server wrote to our file after this one: then this one was unpacked or put back.
+    fn is_older(&self, candidate: &Candidate) -> bool {
+        self.tail.as_ref().is_some_and(|tail| candidate.written < tail.written())
+    }
+
+    /// Whether a file begins like another that is known.
+    fn is_a_copy(&self, candidate: &Candidate, head: &Head) -> bool {
+        let ours = self.tail.iter().map(|tail| (&tail.id, &tail.head));
+        let others = self.seen.iter().map(|(id, sight)| (id, &sight.head));
+        ours.chain(others).any(|(id, known)| *id != candidate.id && head.is_copy_of(known))
     }
 
     /// Whether a file may be the log, and not the same log in the format that we do not follow.

@@ -197,6 +197,28 @@ fn an_emptied_file_is_read_from_its_beginning_and_the_copy_is_not() {
 }
 
 #[test]
+fn old_files_that_are_copied_unpacked_or_cut_are_not_read_again() {
+    let mut log = Log::new("");
+    log.write("old.csv", records([1, 2]));
+    log.age("old.csv", 100);
+    log.write("pg.csv", record(3));
+    assert_eq!(log.new_pids(), [0; 0]);
+    fs::copy(log.path("old.csv"), log.path("copy.csv")).unwrap();
+    log.write("unpacked.csv", record(4));
+    log.age("unpacked.csv", 100);
+    let half = OpenOptions::new().write(true).open(log.path("old.csv")).unwrap();
+    half.set_len(record(1).len() as u64).unwrap();
+    log.write("pg.csv", record(5));
+    assert_eq!(log.new_pids(), [5]);
+    // One that is edited has another inode; the server goes on in it after its next start.
+    fs::copy(log.path("pg.csv"), log.path("pg.swp")).unwrap();
+    log.rename("pg.swp", "pg.csv");
+    assert!(matches!(log.follower.read().error, Some(LogError::Deleted { .. })));
+    log.write("pg.csv", record(6));
+    assert_eq!(log.new_pids(), [6]);
+}
+
+#[test]
 fn an_old_name_that_is_used_again_is_read_from_its_beginning() {
     let mut log = Log::new("pg-*.csv");
     log.write("pg-Mon.csv", records([1, 2]));
