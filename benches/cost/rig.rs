@@ -84,6 +84,7 @@ impl Bench {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_millis(100),
+            log: None,
         }
     }
 

@@ -35,11 +35,13 @@ pub enum Sampler {
     Blockers,
     /// How many sessions there are.
     Sessions,
+    /// The server's own log.
+    Log,
 }
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
@@ -47,6 +49,7 @@ impl Sampler {
         Self::Activity,
         Self::Blockers,
         Self::Sessions,
+        Self::Log,
     ];
 
     /// The value of the label `sampler`.
@@ -60,6 +63,7 @@ impl Sampler {
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Sessions => "sessions",
+            Self::Log => "log",
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::erp::Erps;
 use crate::sample::{
     Moment, Outcome, Sampler, activity, database, relations, sessions, statements, texts,
 };
+use crate::serverlog;
 use crate::track::activity::Limits as ActivityLimits;
 
 /// Something that happened to one server.
@@ -95,6 +96,8 @@ pub enum Sampled {
     Blockers,
     /// Of `sessions`.
     Sessions(Vec<sessions::Count>),
+    /// Of `log`.
+    Log(serverlog::Batch),
 }
 
 /// Why a run brought nothing.

@@ -120,6 +120,10 @@ impl Server {
                 let words = Words { names: &self.names, erps: &self.erps };
                 self.activity.count(&counts, words);
             }
+            Sampled::Log(batch) => {
+                let words = Words { names: &self.names, erps: &self.erps };
+                return self.activity.read_log(&batch, words);
+            }
         }
         Vec::new()
     }

@@ -9,6 +9,7 @@ use super::histogram::{EPISODE_SECONDS, Histogram};
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
 use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey, oldest};
+use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{LockWait, Report, SlowTransaction};
 use super::sessions::{Seen, Sessions, Words};
@@ -19,6 +20,7 @@ use crate::erp::OTHER;
 use crate::sample::activity::{Sample, State};
 use crate::sample::relations::{self, RelationKey};
 use crate::sample::sessions::Count;
+use crate::serverlog::Batch;
 
 /// Transactions that a picture holds: open ones that are slow, and of late.
 const TRANSACTIONS: usize = 100;
@@ -97,6 +99,10 @@ pub struct View {
     pub open: Vec<SlowTransaction>,
     /// Slow ones that have ended of late, the last first.
     pub ended: Vec<Arc<SlowTransaction>>,
+    /// Failures that the server's log tells of.
+    pub failures: Capped<FailureKey, u64>,
+    /// How reading that log goes; `None` if none is read.
+    pub log_lines: Option<Lines>,
     /// Reports by kind.
     pub reports: BTreeMap<&'static str, u64>,
     /// Relations whose names are wanted.
@@ -110,6 +116,7 @@ pub struct View {
 pub struct Activity {
     limits: Limits,
     timeline: Timeline,
+    now: Option<Now>,
     last: Option<SystemTime>,
     drawn: Option<SystemTime>,
     sessions: Sessions,
@@ -118,6 +125,7 @@ pub struct Activity {
     locks: LockWaits,
     transactions: Transactions,
     incidents: Incidents,
+    log: Log,
     counts: Capped<StateKey, u64>,
     ended: VecDeque<Arc<SlowTransaction>>,
     reports: BTreeMap<&'static str, u64>,
@@ -138,6 +146,7 @@ impl Activity {
     pub fn new(limits: Limits) -> Self {
         Self {
             timeline: Timeline::default(),
+            now: None,
             last: None,
             drawn: None,
             sessions: Sessions::default(),
@@ -146,6 +155,7 @@ impl Activity {
             locks: LockWaits::new(limits.series),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
+            log: Log::new(limits.series),
             counts: Capped::new(limits.series),
             ended: VecDeque::new(),
             reports: BTreeMap::new(),
@@ -157,6 +167,7 @@ impl Activity {
     pub fn limit(&mut self, limits: Limits) {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
+        self.log.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
         self.limits = limits;
     }
@@ -199,7 +210,7 @@ impl Activity {
         for report in &reports {
             *self.reports.entry(report.kind()).or_default() += 1;
         }
-        self.last = Some(now.at);
+        (self.now, self.last) = (Some(now), Some(now.at));
         let is_due =
             self.drawn.is_none_or(|drawn| span(drawn, now.at) >= self.limits.picture_every);
         let view = is_due.then(|| self.view(scene));
@@ -218,6 +229,25 @@ impl Activity {
     /// Learns names of relations.
     pub fn learn_names(&mut self, sample: &relations::Sample, elapsed: Duration) {
         self.relations.learn(sample, elapsed);
+    }
+
+    /// Takes what the server's log has told.
+    pub fn read_log(&mut self, batch: &Batch, words: Words<'_>) -> Vec<Report> {
+        let told = self.log.apply(batch, words);
+        let mut reports = told.reports;
+        if let Some(now) = self.now {
+            for (missed, waiter) in told.waits {
+                if let Some(start) = self.locks.add_missed(&missed, now)
+                    && missed.length >= self.limits.report_after
+                {
+                    reports.push(log::report(missed, waiter, start));
+                }
+            }
+        }
+        for report in &reports {
+            *self.reports.entry(report.kind()).or_default() += 1;
+        }
+        reports
     }
 
     /// Takes a count of all sessions.
@@ -271,6 +301,8 @@ impl Activity {
             sessions: self.counts.clone(),
             open: self.open(now.at),
             ended: self.ended.iter().cloned().collect(),
+            failures: self.log.failures().clone(),
+            log_lines: self.log.lines(),
             reports: self.reports.clone(),
             wanted: self.relations.wanted(),
             roots: self.locks.roots(),

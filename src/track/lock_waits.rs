@@ -9,7 +9,7 @@
 mod open;
 mod root;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -105,6 +105,27 @@ pub struct Finished {
     pub end: SystemTime,
 }
 
+/// A wait that the server's log tells of.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    /// The waiter's process.
+    pub pid: i32,
+    /// When it was logged, at its end, by the server's clock.
+    pub logged: Option<SystemTime>,
+    /// How long it was.
+    pub length: Duration,
+    /// The waiter's database.
+    pub datname: Arc<str>,
+    /// The waiter's.
+    pub application: Arc<str>,
+    /// Of the object waited for.
+    pub module: Arc<str>,
+    /// As in pg_locks.
+    pub mode: &'static str,
+    /// For people.
+    pub object: String,
+}
+
 /// What one sample has told.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -140,7 +161,12 @@ pub struct LockWaits {
     finished: Capped<WaitKey, u64>,
     seconds: BTreeMap<LengthKey, Distribution>,
     blocked: Capped<BlockedKey, Duration>,
+    /// Waits that have ended of late: process, beginning and end.
+    recent: VecDeque<(i32, SystemTime, SystemTime)>,
 }
+
+/// How many waits that have ended are remembered, to know them again in the log.
+const RECENT: usize = 4_096;
 
 impl LockWaits {
     /// Nothing seen yet; at most `series` series of each metric.
@@ -154,6 +180,7 @@ impl LockWaits {
             finished: Capped::new(series),
             seconds: BTreeMap::new(),
             blocked: Capped::new(series),
+            recent: VecDeque::new(),
         }
     }
 
@@ -269,7 +296,43 @@ impl LockWaits {
             .entry((who, Arc::clone(&open.module)))
             .or_default()
             .observe(open.charged_time());
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((pid, open.start, end));
         told.finished.push(Finished { wait: open, pid, end });
+    }
+
+    /// Counts a wait that the log tells of, unless sampling has seen it; returns when it began.
+    pub fn add_missed(&mut self, missed: &Missed, now: Now) -> Option<SystemTime> {
+        let end = missed.logged.map_or(now.at, |logged| now.place(logged));
+        let start = end - missed.length;
+        let is_open = self.open.get(&missed.pid).is_some_and(|open| open.start < end);
+        let is_seen = self.recent.iter().any(|&(pid, seen_start, seen_end)| {
+            pid == missed.pid && seen_start < end && seen_end > start
+        });
+        if is_open || is_seen {
+            return None;
+        }
+        let unknown = Root::unknown();
+        let root_application = Arc::clone(&unknown.application);
+        *self.blocked.of(BlockedKey {
+            datname: Arc::clone(&missed.datname),
+            module: Arc::clone(&missed.module),
+            application: Arc::clone(&missed.application),
+            root_application: Arc::clone(&root_application),
+            root_state: unknown.state,
+        }) += missed.length;
+        *self.finished.of(WaitKey {
+            datname: Arc::clone(&missed.datname),
+            module: Arc::clone(&missed.module),
+            mode: missed.mode.into(),
+            application: Arc::clone(&missed.application),
+            root_application,
+        }) += 1;
+        let key = (Arc::clone(&missed.datname), Arc::clone(&missed.module));
+        self.seconds.entry(key).or_default().observe(missed.length);
+        Some(start)
     }
 
     /// The waits that go on, by pid.

@@ -25,4 +25,6 @@ mod rig;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod serverlog;
+#[cfg(test)]
 mod statements;
