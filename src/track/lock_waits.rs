@@ -6,6 +6,8 @@
 //! its time is charged at each sample to the root blocker of that moment; what has no root yet is
 //! charged when one is found, at the latest at the end.
 
+mod keys;
+mod missed;
 mod open;
 mod root;
 
@@ -13,75 +15,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use self::keys::{BlockedKey, LengthKey, WaitKey};
+pub use self::missed::Missed;
 pub use self::open::Open;
 pub use self::root::Root;
-use super::capped::{Capped, Coarse};
+use super::capped::Capped;
 use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
 use super::sessions::{Seen, Who};
 use super::timeline::{Now, middle, span};
-use crate::erp::{Erps, OTHER};
+use crate::erp::Erps;
 use crate::sample::activity::{Backend, Sample, Wait};
-
-/// Labels of `erpscope_lock_waits_total`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WaitKey {
-    /// The waiter's database.
-    pub datname: Arc<str>,
-    /// Of the object waited for.
-    pub module: Arc<str>,
-    /// Such as `ShareLock`; from a closed set of PostgreSQL's.
-    pub mode: Arc<str>,
-    /// The waiter's.
-    pub application: Arc<str>,
-    /// Of the root blocker that blocked longest.
-    pub root_application: Arc<str>,
-}
-
-/// Database and module: labels of `erpscope_lock_wait_seconds`.
-pub type LengthKey = (Arc<str>, Arc<str>);
-
-/// Labels of `erpscope_blocked_seconds_total`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BlockedKey {
-    /// The waiter's database.
-    pub datname: Arc<str>,
-    /// Of the object waited for.
-    pub module: Arc<str>,
-    /// The waiter's.
-    pub application: Arc<str>,
-    /// The root blocker's.
-    pub root_application: Arc<str>,
-    /// The root blocker's.
-    pub root_state: &'static str,
-}
-
-impl Coarse for WaitKey {
-    fn coarse(&self) -> Self {
-        let other = || Arc::from(OTHER);
-        Self {
-            datname: Arc::clone(&self.datname),
-            module: other(),
-            mode: other(),
-            application: other(),
-            root_application: other(),
-        }
-    }
-}
-
-impl Coarse for BlockedKey {
-    fn coarse(&self) -> Self {
-        let other = || Arc::from(OTHER);
-        Self {
-            datname: Arc::clone(&self.datname),
-            module: other(),
-            application: other(),
-            root_application: other(),
-            root_state: OTHER,
-        }
-    }
-}
 
 /// Blocked time between two samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,27 +48,6 @@ pub struct Finished {
     pub pid: i32,
     /// When it ended, on the server's line of time.
     pub end: SystemTime,
-}
-
-/// A wait that the server's log tells of.
-#[derive(Clone, Debug)]
-pub struct Missed {
-    /// The waiter's process.
-    pub pid: i32,
-    /// When it was logged, at its end, by the server's clock.
-    pub logged: Option<SystemTime>,
-    /// How long it was.
-    pub length: Duration,
-    /// The waiter's database.
-    pub datname: Arc<str>,
-    /// The waiter's.
-    pub application: Arc<str>,
-    /// Of the object waited for.
-    pub module: Arc<str>,
-    /// As in pg_locks.
-    pub mode: &'static str,
-    /// For people.
-    pub object: String,
 }
 
 /// What one sample has told.
@@ -301,38 +225,6 @@ impl LockWaits {
         }
         self.recent.push_back((pid, open.start, end));
         told.finished.push(Finished { wait: open, pid, end });
-    }
-
-    /// Counts a wait that the log tells of, unless sampling has seen it; returns when it began.
-    pub fn add_missed(&mut self, missed: &Missed, now: Now) -> Option<SystemTime> {
-        let end = missed.logged.map_or(now.at, |logged| now.place(logged));
-        let start = end - missed.length;
-        let is_open = self.open.get(&missed.pid).is_some_and(|open| open.start < end);
-        let is_seen = self.recent.iter().any(|&(pid, seen_start, seen_end)| {
-            pid == missed.pid && seen_start < end && seen_end > start
-        });
-        if is_open || is_seen {
-            return None;
-        }
-        let unknown = Root::unknown();
-        let root_application = Arc::clone(&unknown.application);
-        *self.blocked.of(BlockedKey {
-            datname: Arc::clone(&missed.datname),
-            module: Arc::clone(&missed.module),
-            application: Arc::clone(&missed.application),
-            root_application: Arc::clone(&root_application),
-            root_state: unknown.state,
-        }) += missed.length;
-        *self.finished.of(WaitKey {
-            datname: Arc::clone(&missed.datname),
-            module: Arc::clone(&missed.module),
-            mode: missed.mode.into(),
-            application: Arc::clone(&missed.application),
-            root_application,
-        }) += 1;
-        let key = (Arc::clone(&missed.datname), Arc::clone(&missed.module));
-        self.seconds.entry(key).or_default().observe(missed.length);
-        Some(start)
     }
 
     /// The waits that go on, by pid.

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::sample::Sampler;
 use erpscope::serverlog::{Batch, Entry, Follower, Sqlstate, What};
+use erpscope::state::ServerSnapshot;
 use tokio_postgres::{Client, NoTls};
 
-use crate::rig::{admin, cluster, session};
+use crate::rig::{Rig, admin, cluster, config, server, session, sum};
 
 /// Followers of one log and what they have brought.
 struct Logs {
@@ -213,4 +216,53 @@ async fn waits_and_failures_are_told_across_a_rotation_and_no_literal_of_theirs(
         assert_eq!((late.last.unreadable, logs.last.unreadable), (0, 0));
         assert_eq!((&late.last.error, &logs.last.error), (&None, &None));
     }
+}
+
+#[tokio::test]
+async fn the_agent_counts_failures_and_waits_that_it_could_not_see() {
+    let (cluster, patterns) = logging().await;
+    let mut watched = config(vec![Server {
+        log: Some(cluster.data().join("log").join(patterns[0])),
+        ..server(&cluster)
+    }]);
+    // It looks so rarely that the wait is over before it looks again.
+    watched.activity.interval = Duration::from_secs(10);
+    let rig = Rig::start(watched);
+    let log_is_read = |s: &ServerSnapshot| s.samplers.records.contains_key(&Sampler::Log);
+    rig.until("the log is followed", log_is_read).await;
+    rig.until("a look at sessions", |s| s.samplers.records.contains_key(&Sampler::Activity)).await;
+    let (admin, holder) = (admin(&cluster).await, session(&cluster.url("postgres")).await);
+    admin.batch_execute("begin; lock table stock_quant").await.unwrap();
+    let waiting = tokio::spawn(async move {
+        holder.batch_execute("begin; lock table stock_quant; commit").await.unwrap();
+        holder
+    });
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    admin.batch_execute("commit").await.unwrap();
+    let holder = waiting.await.unwrap();
+    admin.batch_execute("begin; lock table stock_quant").await.unwrap();
+    holder.batch_execute("begin; lock table stock_quant nowait").await.unwrap_err();
+    admin.batch_execute("commit").await.unwrap();
+    holder.batch_execute("rollback").await.unwrap();
+    serialization_failure(&admin, &holder).await;
+    deadlock(&cluster).await;
+    let told = rig.until("all failures", |s| s.activity.failures.iter().count() >= 3).await;
+    assert!(told.activity.log_lines.unwrap().read > 0);
+    let metrics = rig.metrics().await;
+    let of = |name: &str, part: &str| sum(&metrics, name, part);
+    let inventory = "module=\"inventory\"";
+    assert!(
+        (of("erpscope_serialization_failures_total", inventory) - 1.0).abs() < 1e-9,
+        "{metrics}"
+    );
+    for sqlstate in ["55P03", "40P01"] {
+        let part = format!("{inventory},sqlstate=\"{sqlstate}\"");
+        assert!((of("erpscope_lock_failures_total", &part) - 1.0).abs() < 1e-9, "{metrics}");
+    }
+    let (_, events) = rig.get("/api/v1/events").await;
+    assert!(events.contains("\"kind\":\"deadlock\"") && !events.contains("geheim"), "{events}");
+    let (_, waits) = rig.get("/api/v1/events?kind=lock_wait").await;
+    assert!(waits.contains("\"source\":\"log\""), "{waits}");
+    assert!(of("erpscope_blocked_seconds_total", "root_state=\"unknown\"") > 0.4, "{metrics}");
+    rig.agent.stop().await;
 }
