@@ -111,7 +111,8 @@ fn sample(tick: u32) -> Sample {
         relation: Some((1, 16_384)),
         since: Some(clock(0)),
     });
-    Sample { now: clock(tick), sessions, waits: Some(waits.collect()), prepared: Vec::new() }
+    let waits = Some(waits.collect());
+    Sample { now: clock(tick), sessions, all: tick.is_multiple_of(10), waits, prepared: Vec::new() }
 }
 
 fn session(pid: i32, tick: u32) -> Session {

@@ -163,6 +163,8 @@ pub struct Sample {
     pub now: SystemTime,
     /// Sessions that are not idle, and those asked for. Not our own.
     pub sessions: Vec<Session>,
+    /// Idle sessions are there, too.
+    pub all: bool,
     /// Who waits for a lock, and for whom; `None` if somebody waits and it was not looked.
     pub waits: Option<Vec<Wait>>,
     /// Prepared transactions, the oldest first, if somebody waits for one.
@@ -176,12 +178,14 @@ pub struct Question {
     pub since: SystemTime,
     /// Sessions wanted even when they are idle.
     pub also: Vec<i32>,
+    /// All sessions, idle ones too.
+    pub all: bool,
 }
 
 impl Default for Question {
-    /// All texts, and nobody in particular.
+    /// All texts, and nobody who is idle.
     fn default() -> Self {
-        Self { since: SystemTime::UNIX_EPOCH, also: Vec::new() }
+        Self { since: SystemTime::UNIX_EPOCH, also: Vec::new(), all: false }
     }
 }
 
@@ -237,10 +241,12 @@ impl Reader {
         let mut sample = Sample {
             now: SystemTime::UNIX_EPOCH,
             sessions: Vec::new(),
+            all: question.all,
             waits: None,
             prepared: Vec::new(),
         };
-        for row in client.query(&self.activity, &[&question.since, &question.also]).await? {
+        let Question { since, also, all } = question;
+        for row in client.query(&self.activity, &[since, also, all]).await? {
             match row.try_get(18)? {
                 Some(now) => sample.now = now,
                 None => sample.sessions.push(session(&row)?),

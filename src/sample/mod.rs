@@ -9,7 +9,6 @@ mod decode;
 mod error;
 mod normalise;
 pub mod relations;
-pub mod sessions;
 pub mod statements;
 pub mod texts;
 
@@ -33,22 +32,19 @@ pub enum Sampler {
     Activity,
     /// Who blocks whom, while somebody waits.
     Blockers,
-    /// How many sessions there are.
-    Sessions,
     /// The server's own log.
     Log,
 }
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
         Self::Relations,
         Self::Activity,
         Self::Blockers,
-        Self::Sessions,
         Self::Log,
     ];
 
@@ -62,7 +58,6 @@ impl Sampler {
             Self::Relations => "relations",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
-            Self::Sessions => "sessions",
             Self::Log => "log",
         }
     }

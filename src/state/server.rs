@@ -116,10 +116,6 @@ impl Server {
                 return told.reports;
             }
             Sampled::Blockers => {}
-            Sampled::Sessions(counts) => {
-                let words = Words { names: &self.names, erps: &self.erps };
-                self.activity.count(&counts, words);
-            }
             Sampled::Log(batch) => {
                 let words = Words { names: &self.names, erps: &self.erps };
                 return self.activity.read_log(&batch, words);

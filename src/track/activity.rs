@@ -17,9 +17,8 @@ use super::timeline::{Now, Timeline, span};
 use super::transactions::{SlowAfter, SlowKey, Transactions};
 use super::waits::{ActiveKey, IdleKey, Waits};
 use crate::erp::OTHER;
-use crate::sample::activity::{Sample, State};
+use crate::sample::activity::{Backend, Sample, State};
 use crate::sample::relations::{self, RelationKey};
-use crate::sample::sessions::Count;
 use crate::serverlog::Batch;
 
 /// Transactions that a picture holds: open ones that are slow, and of late.
@@ -185,6 +184,9 @@ impl Activity {
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
         self.waits.apply(&seen, since_last);
+        if sample.all {
+            self.count(&seen);
+        }
         self.want_names(sample, elapsed);
         let by_pid: HashMap<i32, &Seen<'_>> = seen.iter().map(|s| (s.row.pid, s)).collect();
         let scene =
@@ -250,16 +252,13 @@ impl Activity {
         reports
     }
 
-    /// Takes a count of all sessions.
-    pub fn count(&mut self, counts: &[Count], words: Words<'_>) {
+    /// Counts all sessions of clients.
+    fn count(&mut self, sessions: &[Seen<'_>]) {
         self.counts = Capped::new(self.limits.series);
-        for count in counts {
-            let datname = words.names.datname(count.dbid);
-            let usename = words.names.usename(count.userid);
-            let erp = words.erps.of(&datname);
-            let application = erp.application(&count.application_name, &usename);
-            let state = State::of(Some(&count.state)).name();
-            *self.counts.of(StateKey { datname, application, state }) += count.count;
+        for seen in sessions.iter().filter(|seen| seen.who.backend == Backend::Client) {
+            let datname = Arc::clone(&seen.who.datname);
+            let application = Arc::clone(&seen.who.application);
+            *self.counts.of(StateKey { datname, application, state: seen.row.state.name() }) += 1;
         }
     }
 

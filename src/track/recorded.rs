@@ -107,7 +107,7 @@ impl Fold {
     ) {
         let nobody = !sessions.iter().any(Session::waits_for_lock);
         let waits = if nobody && self.sighted { Some(Vec::new()) } else { waits };
-        let sample = Sample { now, sessions, waits, prepared: vec![] };
+        let sample = Sample { now, sessions, all: true, waits, prepared: vec![] };
         let words = Words { names: &self.names, erps: &self.erps };
         let Told { reports, view } =
             self.activity.apply(Duration::from_millis(elapsed), &sample, self.sighted, words);

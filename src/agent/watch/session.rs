@@ -206,7 +206,7 @@ impl Sampling {
                 relations::read(watch, &self.session).await?.map(Sampled::Relations)
             }
             // The other lanes'.
-            Sampler::Activity | Sampler::Blockers | Sampler::Sessions | Sampler::Log => None,
+            Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
         })
     }
 
