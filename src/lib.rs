@@ -8,6 +8,7 @@ pub mod config;
 pub mod erp;
 pub mod pg;
 pub mod sample;
+pub mod serverlog;
 pub mod track;
 pub mod state;
 pub mod export;

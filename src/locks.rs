@@ -17,12 +17,16 @@ use crate::track::activity::{Activity, Limits, View};
 use crate::track::incidents::Thresholds;
 use crate::track::lock_tree::LockTree;
 use crate::track::names::Names;
+use crate::track::reports::SlowTransaction;
 use crate::track::sessions::Words;
 use crate::track::timeline::span;
 use crate::track::transactions::SlowAfter;
 
 /// Databases in which names of relations are looked up: one more connection each, one at a time.
 const MOST_DATABASES: usize = 5;
+
+/// A transaction that has lasted so long is told, too.
+const LONG: Duration = Duration::from_secs(1);
 
 /// Why it cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,8 @@ pub enum Answer {
         /// The forest.
         #[serde(flatten)]
         tree: LockTree,
+        /// Transactions that have lasted for [`LONG`] already.
+        long_transactions: Vec<SlowTransaction>,
     },
     /// Why it cannot be told.
     Failed {
@@ -66,7 +72,9 @@ impl Answer {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::Seen { server, tree } => Locks { server, tree }.text(),
+            Self::Seen { server, tree, long_transactions } => {
+                Locks { server, tree, long_transactions }.text()
+            }
             Self::Failed { server, error } => format!("{server}: {error}"),
         }
     }
@@ -97,7 +105,11 @@ impl Watching {
         let mut answers = Vec::with_capacity(self.servers.len());
         for (server, asking) in &mut self.servers {
             answers.push(match look(server, &self.profiles, asking).await {
-                Ok(tree) => Answer::Seen { server: server.name.clone(), tree },
+                Ok(view) => Answer::Seen {
+                    server: server.name.clone(),
+                    tree: view.tree,
+                    long_transactions: view.open,
+                },
                 Err(error) => {
                     *asking = None;
                     Answer::Failed { server: server.name.clone(), error: error.to_string() }
@@ -112,7 +124,7 @@ async fn look(
     server: &Server,
     profiles: &Profiles,
     asking: &mut Option<Asking>,
-) -> Result<LockTree, LocksError> {
+) -> Result<View, LocksError> {
     if let Some(asking) = asking {
         return asking.ask().await;
     }
@@ -152,24 +164,24 @@ impl Asking {
     }
 
     /// Who waits for whom now.
-    pub async fn ask(&mut self) -> Result<LockTree, LocksError> {
+    pub async fn ask(&mut self) -> Result<View, LocksError> {
         let server = self.server.name.clone();
         self.look().await.map_err(|source| LocksError::Sample { server, source })
     }
 
-    async fn look(&mut self) -> Result<LockTree, SampleError> {
+    async fn look(&mut self) -> Result<View, SampleError> {
         let view = self.read().await?;
         if self.name(&view.wanted).await? {
-            return Ok(self.read().await?.tree);
+            return self.read().await;
         }
-        Ok(view.tree)
+        Ok(view)
     }
 
     async fn read(&mut self) -> Result<View, SampleError> {
         let client = self.session.client();
         let mut sample = self.reader.read(client, &Question::default()).await?;
         if sample.waits.is_none() {
-            self.reader.look(client, &mut sample).await?;
+            self.reader.look(client, &mut sample, &[]).await?;
         }
         // The server's clock is the only one here.
         let elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
@@ -209,7 +221,7 @@ fn limits() -> Limits {
     Limits {
         series: 1_000,
         picture_every: Duration::ZERO,
-        slow_after: SlowAfter::default(),
+        slow_after: SlowAfter { general: LONG, of_application: BTreeMap::new() },
         report_after: Duration::MAX,
         incident: Thresholds { victims: usize::MAX, after: Duration::MAX },
     }

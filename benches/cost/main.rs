@@ -1,6 +1,7 @@
-//! What watching costs: the database, the agent, a scrape; postgres_exporter beside it.
+//! What watching costs: the database, the agent, a scrape; postgres_exporter beside it; sessions
+//! ten times a second with few and with many connections, and in an incident; the trackers alone.
 //!
-//! The server has what a middling ERP has: 6,000 statements, half of them with 2 kB of text, 1,200
+//! For statements, the server has what a middling ERP has: 6,000 statements, half of them with 2 kB of text, 1,200
 //! tables with 3 indexes each, 100 connections. Processor time is the kernel's count of each
 //! process (nanoseconds in schedstat), so what else the machine does matters little; every figure
 //! is the median of several rounds.
@@ -9,20 +10,33 @@
 
 mod exporter;
 mod rig;
+mod sessions;
+mod trackers;
 
 use std::time::{Duration, Instant};
 
 use rig::{Bench, Child, Cpu, median, quantile};
 
+/// All parts, or those that are named: `statements`, `sessions`, `trackers`.
 fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let bench = Bench::start().await;
-        println!("{}", bench.machine().await);
-        sample(&bench).await;
-        agent(&bench).await;
-        scrape(&bench).await;
-        exporter::run(&bench).await;
+        if wanted("trackers") {
+            trackers::run();
+        }
+        if wanted("sessions") {
+            sessions::run().await;
+        }
+        if wanted("statements") {
+            let bench = Bench::start().await;
+            println!("{}", bench.machine().await);
+            sample(&bench).await;
+            agent(&bench).await;
+            scrape(&bench).await;
+            exporter::run(&bench).await;
+        }
     });
 }
 
@@ -70,7 +84,7 @@ async fn sample(bench: &Bench) {
 /// The agent as it is by default, for a minute.
 async fn agent(bench: &Bench) {
     const MINUTE: Duration = Duration::from_secs(60);
-    let agent = Child::agent(bench, &[]);
+    let agent = Child::agent(bench.port(), &[]);
     agent.until_up().await;
     tokio::time::sleep(Duration::from_secs(15)).await;
     let backends = bench.backends("erpscope").await;
@@ -99,7 +113,7 @@ async fn agent(bench: &Bench) {
 async fn scrape(bench: &Bench) {
     const SCRAPES: usize = 2_000;
     let agent = Child::agent(
-        bench,
+        bench.port(),
         &["[statements]", "top = 1440", "interval = '1s'", "texts_interval = '1s'"],
     );
     agent.until_up().await;

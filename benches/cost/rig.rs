@@ -84,23 +84,24 @@ impl Bench {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_millis(100),
+            log: None,
         }
     }
 
     /// Process ids of the server's processes for a client.
     pub async fn backends(&self, application_name: &str) -> Vec<i32> {
-        let sql = "select pid from pg_stat_activity where application_name = $1";
-        self.admin
-            .query(sql, &[&application_name])
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.get(0))
-            .collect()
+        backends(&self.admin, application_name).await
     }
 }
 
-async fn session(cluster: &Cluster) -> Client {
+/// Process ids of the server's processes for a client.
+pub async fn backends(admin: &Client, application_name: &str) -> Vec<i32> {
+    let sql = "select pid from pg_stat_activity where application_name = $1";
+    let rows = admin.query(sql, &[&application_name]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+pub async fn session(cluster: &Cluster) -> Client {
     let (client, connection) =
         tokio_postgres::connect(&cluster.url("postgres"), NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -154,13 +155,11 @@ pub struct Child {
 }
 
 impl Child {
-    pub fn agent(bench: &Bench, lines: &[&str]) -> Self {
+    pub fn agent(server_port: u16, lines: &[&str]) -> Self {
         let port = free_port();
         let mut config = tempfile::NamedTempFile::new().unwrap();
-        let server = format!(
-            "[[server]]\nhost = '127.0.0.1'\nport = {}\nsslmode = 'disable'\n",
-            bench.port()
-        );
+        let server =
+            format!("[[server]]\nhost = '127.0.0.1'\nport = {server_port}\nsslmode = 'disable'\n");
         write!(config, "listen = '127.0.0.1:{port}'\n{}\n{server}", lines.join("\n")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));
         command.args(["run", "--log-level", "warn", "--config"]).arg(config.path());

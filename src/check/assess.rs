@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::mend::{self, RESTART, connect_to, quoted};
 use super::report::{Finding, Status};
+use super::serverlog::serverlog;
 use crate::config::{Server, TlsMode};
 use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, StatStatementsMissing};
 
@@ -31,7 +32,12 @@ pub(super) fn finding(capability: &'static str, needed: bool, seen: impl Into<St
 }
 
 impl Finding {
-    fn but(mut self, status: Status, why: &str, mend: impl IntoIterator<Item = String>) -> Self {
+    pub(super) fn but(
+        mut self,
+        status: Status,
+        why: &str,
+        mend: impl IntoIterator<Item = String>,
+    ) -> Self {
         self.status = status;
         why.clone_into(&mut self.why);
         self.mend = mend.into_iter().collect();
@@ -79,10 +85,9 @@ pub(super) fn assess(server: &Server, found: &Capabilities, usage: &Usage) -> Ve
         slots(server, found, usage),
         setting(found, "track_io_timing", "on", "Reading and writing times show as 0: whether a statement is slow by I/O cannot be told."),
         setting(found, "log_lock_waits", "on", "Lock waits that are shorter than a sample leave no trace in the server's log."),
-        text_size(found),
-        hypopg(server, found),
-        recovery(found),
     ]);
+    findings.extend(serverlog(server, found));
+    findings.extend([text_size(found), hypopg(server, found), recovery(found)]);
     findings
 }
 
@@ -393,6 +398,7 @@ mod tests {
                 connect_timeout: Duration::from_secs(1),
                 statement_timeout: Duration::from_secs(1),
                 lock_timeout: Duration::from_secs(1),
+                log: None,
             };
             assert_eq!(tls(&server, &found).status, expected);
         }

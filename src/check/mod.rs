@@ -4,6 +4,7 @@ mod assess;
 mod erp;
 mod mend;
 mod report;
+mod serverlog;
 mod setup;
 
 use std::time::Duration;

@@ -310,6 +310,11 @@ pub(super) const SERVER: Section = Section {
             "100ms",
             "Set in every session of the agent.",
         ),
+        optional(
+            "log",
+            Shape::Text,
+            "csvlog or jsonlog of the server, as a file, a folder or a pattern such as /var/log/postgresql/postgresql-*.csv; tells waits and failures that sampling misses.",
+        ),
     ],
 };
 

@@ -163,6 +163,8 @@ pub struct Server {
     pub statement_timeout: Duration,
     /// `lock_timeout`: set in every session of ours (default 100 ms).
     pub lock_timeout: Duration,
+    /// `log`: its csvlog or jsonlog, a file, a folder, or a path whose last part has a `*`.
+    pub log: Option<PathBuf>,
 }
 
 /// Where a password comes from. Files and variables are read again at each connection, so a

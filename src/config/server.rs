@@ -25,6 +25,7 @@ pub(super) fn read(
     let connect_timeout = table.duration("connect_timeout", faults);
     let statement_timeout = table.duration("statement_timeout", faults);
     let lock_timeout = table.duration("lock_timeout", faults);
+    let log = log(table, faults);
     let name = name(table, host.as_deref(), port, faults);
     if !good {
         return None;
@@ -41,6 +42,7 @@ pub(super) fn read(
         connect_timeout: connect_timeout?,
         statement_timeout: statement_timeout?,
         lock_timeout: lock_timeout?,
+        log,
     })
 }
 
@@ -134,6 +136,18 @@ fn password(
         Some(_) => Password::PassFile(text("passfile")?.into()),
         None => default_passfile(env).map_or(Password::None, Password::PassFile),
     })
+}
+
+fn log(table: &Table, faults: &mut Faults) -> Option<PathBuf> {
+    let given = table.given("log")?;
+    let path = PathBuf::from(table.text("log", faults)?);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if folder.as_os_str().as_encoded_bytes().contains(&b'*') {
+        let problem = "may have a `*` in its last part only: name the folder in full";
+        faults.add(given.place.clone(), table.key("log"), problem);
+        return None;
+    }
+    Some(path)
 }
 
 fn default_passfile(env: &BTreeMap<String, String>) -> Option<PathBuf> {

@@ -212,6 +212,17 @@ fn passwords_come_from_files_variables_and_passfiles() {
 }
 
 #[test]
+fn the_log_of_a_server_is_a_path_with_stars_in_its_last_part_only() {
+    assert_eq!(one_server("host = 'db'").unwrap().log, None);
+    let server = one_server("log = '/log/pg-*.csv'").unwrap();
+    assert_eq!(server.log.as_deref(), Some(Path::new("/log/pg-*.csv")));
+    let error = one_server("log = '/log/*/pg.csv'").unwrap_err();
+    assert!(error.contains("server[0].log: may have a `*` in its last part only"), "{error}");
+    let error = one_server("log = ''").unwrap_err();
+    assert!(error.contains("server[0].log: is empty"), "{error}");
+}
+
+#[test]
 fn a_password_others_can_read_is_a_warning() {
     let config = file("[[server]]\npassword = 'hunter2'\n");
     std::fs::set_permissions(config.path(), std::fs::Permissions::from_mode(0o644)).unwrap();

@@ -140,6 +140,7 @@ impl Stage {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(2),
             lock_timeout: Duration::from_millis(100),
+            log: None,
         }
     }
 

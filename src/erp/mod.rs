@@ -6,6 +6,7 @@ mod file;
 mod pattern;
 mod profile;
 mod profiles;
+mod statement;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +39,26 @@ impl Erp {
     }
 
     /// The module of a statement, from the tables in its text; `other` without any that is known.
+    ///
+    /// What a statement changes says more of the business than what it looks up on the way, so
+    /// the first table that it writes decides; of a query, most of its tables do, and among
+    /// equals the first.
     #[must_use]
     pub fn module_of_statement(&self, text: &str) -> Arc<str> {
-        text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .find_map(|word| self.profiles.iter().find_map(|profile| profile.module(word)))
-            .map_or_else(|| Arc::clone(&self.other), Arc::clone)
+        let tables = statement::tables(text);
+        let known = |table: &String| self.profiles.iter().find_map(|profile| profile.module(table));
+        if let Some(module) = tables.written.iter().find_map(known) {
+            return Arc::clone(module);
+        }
+        let mut counts: Vec<(&Arc<str>, usize)> = Vec::new();
+        for module in tables.read.iter().filter_map(known) {
+            match counts.iter_mut().find(|(counted, _)| *counted == module) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((module, 1)),
+            }
+        }
+        let most = counts.iter().rev().max_by_key(|(_, count)| *count);
+        most.map_or_else(|| Arc::clone(&self.other), |(module, _)| Arc::clone(module))
     }
 
     /// The application behind a session, from the name it gave itself; from its role if it gave

@@ -164,6 +164,8 @@ pub struct Sample {
     pub now: SystemTime,
     /// Sessions that are not idle, and those asked for. Not our own.
     pub sessions: Vec<Session>,
+    /// Idle sessions are there, too.
+    pub all: bool,
     /// Who waits for a lock, and for whom; `None` if somebody waits and it was not looked.
     pub waits: Option<Vec<Wait>>,
     /// Prepared transactions, the oldest first, if somebody waits for one.
@@ -187,12 +189,14 @@ pub struct Question {
     pub since: SystemTime,
     /// Sessions wanted even when they are idle.
     pub also: Vec<i32>,
+    /// All sessions, idle ones too.
+    pub all: bool,
 }
 
 impl Default for Question {
-    /// All texts, and nobody in particular.
+    /// All texts, and nobody who is idle.
     fn default() -> Self {
-        Self { since: SystemTime::UNIX_EPOCH, also: Vec::new() }
+        Self { since: SystemTime::UNIX_EPOCH, also: Vec::new(), all: false }
     }
 }
 
@@ -248,6 +252,7 @@ impl Reader {
         let mut sample = Sample {
             now: SystemTime::UNIX_EPOCH,
             sessions: Vec::new(),
+            all: question.all,
             waits: None,
             prepared: Vec::new(),
         };
@@ -260,7 +265,7 @@ impl Reader {
         Ok(sample)
     }
 
-    /// The server's clock and sessions: `only` those that the question names, or all not idle, too.
+    /// The server's clock, and what the question asks for or `only` those that it names.
     async fn sessions(
         &self,
         client: &Client,
@@ -268,8 +273,8 @@ impl Reader {
         only: bool,
     ) -> Result<(Option<SystemTime>, Vec<Session>), SampleError> {
         let (mut server_clock, mut sessions) = (None, Vec::new());
-        let Question { since, also } = question;
-        for row in client.query(&self.activity, &[since, also, &only]).await? {
+        let Question { since, also, all } = question;
+        for row in client.query(&self.activity, &[since, also, all, &only]).await? {
             match row.try_get(18)? {
                 Some(now) => server_clock = Some(now),
                 None => sessions.push(session(&row)?),
@@ -278,9 +283,15 @@ impl Reader {
         Ok((server_clock, sessions))
     }
 
-    /// Looks who blocks those who wait, and adds who of them the sample does not show: a session
-    /// that holds an advisory lock can be idle, and what others do can be hidden from the role.
-    pub async fn look(&self, client: &Client, sample: &mut Sample) -> Result<(), SampleError> {
+    /// Looks who blocks those who wait. Who of them the sample does not show, or shows as idle and
+    /// so without its text, is added, but for those that are `known`: a session that holds an
+    /// advisory lock can be idle, and what others do can be hidden from the role.
+    pub async fn look(
+        &self,
+        client: &Client,
+        sample: &mut Sample,
+        known: &[i32],
+    ) -> Result<(), SampleError> {
         let waiters: Vec<i32> =
             sample.sessions.iter().filter(|s| s.waits_for_lock()).map(|s| s.pid).collect();
         let rows = client.query(&self.waits, &[&waiters]).await?;
@@ -291,12 +302,15 @@ impl Reader {
             }
         }
         sample.waits = Some(waits);
-        let shown: HashSet<i32> = sample.sessions.iter().map(|session| session.pid).collect();
+        let is_shown = |s: &&Session| s.state != State::Idle || known.contains(&s.pid);
+        let shown: HashSet<i32> = sample.sessions.iter().filter(is_shown).map(|s| s.pid).collect();
         let also: Vec<i32> =
             sample.in_waits().into_iter().filter(|pid| !shown.contains(pid)).collect();
         if !also.is_empty() {
             let question = Question { also, ..Question::default() };
-            sample.sessions.extend(self.sessions(client, &question, true).await?.1);
+            let (_, added) = self.sessions(client, &question, true).await?;
+            sample.sessions.retain(|session| !question.also.contains(&session.pid));
+            sample.sessions.extend(added);
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ mod decode;
 mod error;
 mod normalise;
 pub mod relations;
-pub mod sessions;
 pub mod statements;
 pub mod texts;
 
@@ -33,8 +32,8 @@ pub enum Sampler {
     Activity,
     /// Who blocks whom, while somebody waits.
     Blockers,
-    /// How many sessions there are.
-    Sessions,
+    /// The server's own log.
+    Log,
 }
 
 impl Sampler {
@@ -46,7 +45,7 @@ impl Sampler {
         Self::Relations,
         Self::Activity,
         Self::Blockers,
-        Self::Sessions,
+        Self::Log,
     ];
 
     /// The value of the label `sampler`.
@@ -59,7 +58,7 @@ impl Sampler {
             Self::Relations => "relations",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
-            Self::Sessions => "sessions",
+            Self::Log => "log",
         }
     }
 }

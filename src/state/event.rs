@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::erp::Erps;
-use crate::sample::{
-    Moment, Outcome, Sampler, activity, database, relations, sessions, statements, texts,
-};
+use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
+use crate::serverlog;
 use crate::track::activity::Limits as ActivityLimits;
 
 /// Something that happened to one server.
@@ -93,8 +92,8 @@ pub enum Sampled {
     },
     /// Of `blockers`: they came with the sample of `activity`.
     Blockers,
-    /// Of `sessions`.
-    Sessions(Vec<sessions::Count>),
+    /// Of `log`.
+    Log(serverlog::Batch),
 }
 
 /// Why a run brought nothing.

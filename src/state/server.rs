@@ -116,9 +116,9 @@ impl Server {
                 return told.reports;
             }
             Sampled::Blockers => {}
-            Sampled::Sessions(counts) => {
+            Sampled::Log(batch) => {
                 let words = Words { names: &self.names, erps: &self.erps };
-                self.activity.count(&counts, words);
+                return self.activity.read_log(&batch, words);
             }
         }
         Vec::new()

@@ -9,6 +9,7 @@ use super::histogram::{EPISODE_SECONDS, Histogram};
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
 use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey, oldest};
+use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{LockWait, Report, SlowTransaction};
 use super::sessions::{Seen, Sessions, Words};
@@ -16,9 +17,9 @@ use super::timeline::{Now, Timeline, span};
 use super::transactions::{SlowAfter, SlowKey, Transactions};
 use super::waits::{ActiveKey, IdleKey, Waits};
 use crate::erp::OTHER;
-use crate::sample::activity::{Sample, State};
+use crate::sample::activity::{Backend, Sample, State};
 use crate::sample::relations::{self, RelationKey};
-use crate::sample::sessions::Count;
+use crate::serverlog::Batch;
 
 /// Transactions that a picture holds: open ones that are slow, and of late.
 const TRANSACTIONS: usize = 100;
@@ -97,6 +98,10 @@ pub struct View {
     pub open: Vec<SlowTransaction>,
     /// Slow ones that have ended of late, the last first.
     pub ended: Vec<Arc<SlowTransaction>>,
+    /// Failures that the server's log tells of.
+    pub failures: Capped<FailureKey, u64>,
+    /// How reading that log goes; `None` if none is read.
+    pub log_lines: Option<Lines>,
     /// Reports by kind.
     pub reports: BTreeMap<&'static str, u64>,
     /// Relations whose names are wanted.
@@ -108,6 +113,7 @@ pub struct View {
 pub struct Activity {
     limits: Limits,
     timeline: Timeline,
+    now: Option<Now>,
     last: Option<SystemTime>,
     drawn: Option<SystemTime>,
     sessions: Sessions,
@@ -116,6 +122,7 @@ pub struct Activity {
     locks: LockWaits,
     transactions: Transactions,
     incidents: Incidents,
+    log: Log,
     counts: Capped<StateKey, u64>,
     ended: VecDeque<Arc<SlowTransaction>>,
     reports: BTreeMap<&'static str, u64>,
@@ -136,6 +143,7 @@ impl Activity {
     pub fn new(limits: Limits) -> Self {
         Self {
             timeline: Timeline::default(),
+            now: None,
             last: None,
             drawn: None,
             sessions: Sessions::default(),
@@ -144,6 +152,7 @@ impl Activity {
             locks: LockWaits::new(limits.series),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
+            log: Log::new(limits.series),
             counts: Capped::new(limits.series),
             ended: VecDeque::new(),
             reports: BTreeMap::new(),
@@ -155,6 +164,7 @@ impl Activity {
     pub fn limit(&mut self, limits: Limits) {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
+        self.log.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
         self.limits = limits;
     }
@@ -172,6 +182,9 @@ impl Activity {
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
         self.waits.apply(&seen, since_last);
+        if sample.all {
+            self.count(&seen);
+        }
         self.want_names(sample, elapsed);
         let by_pid: HashMap<i32, &Seen<'_>> = seen.iter().map(|s| (s.row.pid, s)).collect();
         let scene =
@@ -197,7 +210,7 @@ impl Activity {
         for report in &reports {
             *self.reports.entry(report.kind()).or_default() += 1;
         }
-        self.last = Some(now.at);
+        (self.now, self.last) = (Some(now), Some(now.at));
         let is_due =
             self.drawn.is_none_or(|drawn| span(drawn, now.at) >= self.limits.picture_every);
         let view = is_due.then(|| self.view(scene));
@@ -218,16 +231,32 @@ impl Activity {
         self.relations.learn(sample, elapsed);
     }
 
-    /// Takes a count of all sessions.
-    pub fn count(&mut self, counts: &[Count], words: Words<'_>) {
+    /// Takes what the server's log has told.
+    pub fn read_log(&mut self, batch: &Batch, words: Words<'_>) -> Vec<Report> {
+        let told = self.log.apply(batch, words);
+        let mut reports = told.reports;
+        if let Some(now) = self.now {
+            for (missed, waiter) in told.waits {
+                if let Some(start) = self.locks.add_missed(&missed, now)
+                    && missed.length >= self.limits.report_after
+                {
+                    reports.push(log::report(missed, waiter, start));
+                }
+            }
+        }
+        for report in &reports {
+            *self.reports.entry(report.kind()).or_default() += 1;
+        }
+        reports
+    }
+
+    /// Counts all sessions of clients.
+    fn count(&mut self, sessions: &[Seen<'_>]) {
         self.counts = Capped::new(self.limits.series);
-        for count in counts {
-            let datname = words.names.datname(count.dbid);
-            let usename = words.names.usename(count.userid);
-            let erp = words.erps.of(&datname);
-            let application = erp.application(&count.application_name, &usename);
-            let state = State::of(Some(&count.state)).name();
-            *self.counts.of(StateKey { datname, application, state }) += count.count;
+        for seen in sessions.iter().filter(|seen| seen.who.backend == Backend::Client) {
+            let datname = Arc::clone(&seen.who.datname);
+            let application = Arc::clone(&seen.who.application);
+            *self.counts.of(StateKey { datname, application, state: seen.row.state.name() }) += 1;
         }
     }
 
@@ -269,6 +298,8 @@ impl Activity {
             sessions: self.counts.clone(),
             open: self.open(now.at),
             ended: self.ended.iter().cloned().collect(),
+            failures: self.log.failures().clone(),
+            log_lines: self.log.lines(),
             reports: self.reports.clone(),
             wanted: self.relations.wanted(),
         }

@@ -4,85 +4,30 @@
 //! sample without it and the first with it) and ends halfway between the last sample with it and
 //! the first without: either is right to half an interval, with no bias in the sum. Of waits shorter
 //! than an interval most are never seen; one that a single sample shows stands for them with a whole
-//! interval. Until a wait ends, its time is charged at each sample to the root blocker of that moment; what has no root yet is
-//! charged when one is found, at the latest at the end.
+//! interval. Until a wait ends, its time is charged at each sample to the root blocker of that
+//! moment; what has no root yet is charged when one is found, at the latest at the end.
 
+mod keys;
+mod missed;
 mod open;
 mod root;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use self::keys::{BlockedKey, LengthKey, WaitKey};
+pub use self::missed::Missed;
 pub use self::open::Open;
 pub use self::root::Root;
-use super::capped::{Capped, Coarse};
+use super::capped::Capped;
 use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
 use super::sessions::{Seen, Who};
 use super::timeline::{Now, span};
-use crate::erp::{Erps, OTHER};
+use crate::erp::Erps;
 use crate::sample::activity::{Backend, Sample, Transaction, Wait};
-
-/// Labels of `erpscope_lock_waits_total`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WaitKey {
-    /// The waiter's database.
-    pub datname: Arc<str>,
-    /// Of the object waited for.
-    pub module: Arc<str>,
-    /// Such as `ShareLock`; from a closed set of PostgreSQL's.
-    pub mode: Arc<str>,
-    /// The waiter's.
-    pub application: Arc<str>,
-    /// Of the root blocker that blocked longest.
-    pub root_application: Arc<str>,
-}
-
-/// Database and module: labels of `erpscope_lock_wait_seconds`.
-pub type LengthKey = (Arc<str>, Arc<str>);
-
-/// Labels of `erpscope_blocked_seconds_total`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BlockedKey {
-    /// The waiter's database.
-    pub datname: Arc<str>,
-    /// Of the object waited for.
-    pub module: Arc<str>,
-    /// The waiter's.
-    pub application: Arc<str>,
-    /// The root blocker's.
-    pub root_application: Arc<str>,
-    /// The root blocker's.
-    pub root_state: &'static str,
-}
-
-impl Coarse for WaitKey {
-    fn coarse(&self) -> Self {
-        let other = || Arc::from(OTHER);
-        Self {
-            datname: Arc::clone(&self.datname),
-            module: other(),
-            mode: other(),
-            application: other(),
-            root_application: other(),
-        }
-    }
-}
-
-impl Coarse for BlockedKey {
-    fn coarse(&self) -> Self {
-        let other = || Arc::from(OTHER);
-        Self {
-            datname: Arc::clone(&self.datname),
-            module: other(),
-            application: other(),
-            root_application: other(),
-            root_state: OTHER,
-        }
-    }
-}
 
 /// Blocked time between two samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,7 +90,12 @@ pub struct LockWaits {
     finished: Capped<WaitKey, u64>,
     seconds: BTreeMap<LengthKey, Distribution>,
     blocked: Capped<BlockedKey, Duration>,
+    /// Waits that have ended of late: process, beginning and end.
+    recent: VecDeque<(i32, SystemTime, SystemTime)>,
 }
+
+/// How many waits that have ended are remembered, to know them again in the log.
+const RECENT: usize = 4_096;
 
 impl LockWaits {
     /// Nothing seen yet; at most `series` series of each metric.
@@ -160,6 +110,7 @@ impl LockWaits {
             finished: Capped::new(series),
             seconds: BTreeMap::new(),
             blocked: Capped::new(series),
+            recent: VecDeque::new(),
         }
     }
 
@@ -278,6 +229,10 @@ impl LockWaits {
             .entry((who, Arc::clone(&open.module)))
             .or_default()
             .observe(open.charged_time());
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((pid, open.start, end));
         told.finished.push(Finished { wait: open, pid, end });
     }
 

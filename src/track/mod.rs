@@ -15,6 +15,7 @@ pub mod histogram;
 pub mod incidents;
 pub mod lock_tree;
 pub mod lock_waits;
+pub mod log;
 pub mod names;
 #[cfg(test)]
 mod recorded;

@@ -115,7 +115,7 @@ impl Fold {
         let waits = if nobody && self.sighted { Some(Vec::new()) } else { waits };
         let for_prepared = waits.iter().flatten().any(|wait| wait.blockers.contains(&0));
         let prepared = if for_prepared { vec![prepared()] } else { vec![] };
-        let sample = Sample { now, sessions, waits, prepared };
+        let sample = Sample { now, sessions, all: true, waits, prepared };
         let words = Words { names: &self.names, erps: &self.erps };
         let Told { reports, view } =
             self.activity.apply(Duration::from_millis(elapsed), &sample, self.sighted, words);

@@ -22,6 +22,8 @@ pub enum Report {
     SlowTransaction(SlowTransaction),
     /// A root blocker had many victims, or one for long.
     LockIncident(LockIncident),
+    /// PostgreSQL has ended a deadlock; only the server's log tells.
+    Deadlock(Deadlock),
 }
 
 impl Report {
@@ -32,6 +34,7 @@ impl Report {
             Self::LockWait(_) => "lock_wait",
             Self::SlowTransaction(_) => "slow_transaction",
             Self::LockIncident(_) => "lock_incident",
+            Self::Deadlock(_) => "deadlock",
         }
     }
 }
@@ -88,9 +91,23 @@ impl Party {
     }
 }
 
+/// A session whose transaction PostgreSQL gave up to end a deadlock.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deadlock {
+    /// Whose.
+    #[serde(flatten)]
+    pub party: Party,
+    /// The table of the row it waited for, as the log names it.
+    pub relation: Option<String>,
+    /// The business module of that, or of its statement.
+    pub module: Arc<str>,
+}
+
 /// A wait that has ended.
 #[derive(Clone, Debug, Serialize)]
 pub struct LockWait {
+    /// `samples`, or `log` for one that sampling has missed.
+    pub source: &'static str,
     /// When it began, by the server's clock.
     #[serde(serialize_with = "moment")]
     pub started: SystemTime,
@@ -138,6 +155,7 @@ impl LockWait {
             .collect();
         roots.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         Self {
+            source: "samples",
             started: wait.start,
             seconds: in_seconds(span(wait.start, finished.end)),
             error_seconds: in_seconds(wait.error(interval)),

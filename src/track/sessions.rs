@@ -183,7 +183,7 @@ fn statement(
 }
 
 /// A client can name itself anything; no terminal or log is to obey it.
-fn printable(name: &str) -> Arc<str> {
+pub(super) fn printable(name: &str) -> Arc<str> {
     if name.contains(char::is_control) {
         name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>().into()
     } else {

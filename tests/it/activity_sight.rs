@@ -202,13 +202,7 @@ async fn the_agent_never_queues_behind_ddl() {
         let so_far = waiting.len();
         until_locks(&rig, "one more waits", |locks| locks["victims"] == so_far).await;
     }
-    let samplers = [
-        Sampler::Database,
-        Sampler::Statements,
-        Sampler::Activity,
-        Sampler::Blockers,
-        Sampler::Sessions,
-    ];
+    let samplers = [Sampler::Database, Sampler::Statements, Sampler::Activity, Sampler::Blockers];
     let before = rig.server().unwrap();
     let seen = rig
         .until("some more of every sampler", |server| {

@@ -82,6 +82,26 @@ async fn a_bare_server_lacks_what_the_mends_then_bring() {
 }
 
 #[tokio::test]
+async fn a_log_that_the_config_names_and_the_server_does_not_write_is_mended() {
+    let mut cluster = Cluster::start(&Options::default()).await.unwrap();
+    let client = admin(&cluster).await;
+    client.batch_execute("create role erpscope login").await.unwrap();
+    let silent = check(&server(&cluster)).await;
+    assert!(silent.findings.iter().all(|f| f.capability != "log"), "{}", silent.text());
+    let watched = Server { log: Some(cluster.data().join("log/*.csv")), ..server(&cluster) };
+    let report = check(&watched).await;
+    assert_eq!(status(&report, "log"), Status::Degraded, "{}", report.text());
+    for sql in statements(&mend(&report, "log")) {
+        client.batch_execute(&sql).await.unwrap();
+    }
+    cluster.stop().await.unwrap();
+    cluster.start_again().await.unwrap();
+    let report = check(&watched).await;
+    assert_eq!(status(&report, "log"), Status::Ok, "{}", report.text());
+    assert!(seen(&report, "log").ends_with("stderr, csvlog"), "{}", report.text());
+}
+
+#[tokio::test]
 async fn setup_run_by_an_administrator_is_enough_and_running_it_twice_is_harmless() {
     let cluster = Cluster::start(&Options::default()).await.unwrap();
     let client = admin(&cluster).await;

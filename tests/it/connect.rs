@@ -178,6 +178,7 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
         connect_timeout: Duration::from_millis(300),
         statement_timeout: Duration::from_secs(1),
         lock_timeout: Duration::from_millis(100),
+        log: None,
     };
     let (kind, message) = outcome(&cluster_free).await.unwrap_err();
     assert!(kind == "timeout" && message.contains("300ms"), "{message}");

@@ -36,19 +36,19 @@ fn waiting(client: Client, sql: &str) {
 }
 
 fn text(tree: &LockTree) -> String {
-    Locks { server: "erp", tree }.text()
+    Locks { server: "erp", tree, long_transactions: &[] }.text()
 }
 
 async fn until_victims(asking: &mut Asking, victims: usize) -> LockTree {
     for _ in 0..200 {
-        let locks = asking.ask().await.unwrap();
+        let locks = asking.ask().await.unwrap().tree;
         // A wait has no start in its first instant.
         if locks.victims == victims && locks.roots.iter().all(settled) {
             return locks;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not {victims} victims:\n{}", text(&asking.ask().await.unwrap()));
+    panic!("not {victims} victims:\n{}", text(&asking.ask().await.unwrap().tree));
 }
 
 fn settled(blocker: &Blocker) -> bool {
@@ -62,7 +62,7 @@ async fn an_idle_transaction_is_the_root_and_its_victims_stand_under_it() {
     let client = admin(&cluster).await;
     client.batch_execute("create table stock_quant (id int primary key, n int); insert into stock_quant values (1, 0), (2, 0)").await.unwrap();
     let mut asking = begin(&server(&cluster)).await.unwrap();
-    assert_eq!(text(&asking.ask().await.unwrap()), "erp: nobody waits for a lock");
+    assert_eq!(text(&asking.ask().await.unwrap().tree), "erp: nobody waits for a lock");
     let root = named(&cluster, "postgres", "partner-import").await;
     root.batch_execute("begin; update stock_quant set n = 41 where id = 1").await.unwrap();
     let second = named(&cluster, "postgres", "odoo-17").await;
@@ -182,7 +182,7 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
             .await
             .unwrap();
     for _ in 0..100 {
-        let locks = asking.ask().await.unwrap();
+        let locks = asking.ask().await.unwrap().tree;
         // What kind of wait a session is in is hidden from such a role, too.
         assert!(locks.victims <= 1);
         assert!(locks.roots.iter().all(|root| root.query.is_none()));
@@ -191,7 +191,7 @@ async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(text(&asking.ask().await.unwrap()).contains("nobody waits"));
+    assert!(text(&asking.ask().await.unwrap().tree).contains("nobody waits"));
 }
 
 /// A database in SQL_ASCII lets in any bytes, and other databases show them.

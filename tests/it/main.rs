@@ -35,6 +35,8 @@ mod rig;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod serverlog;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod transaction_scenes;

@@ -164,7 +164,7 @@ async fn locks_are_told_in_the_words_of_each_database() {
     let mut asking = Asking::begin(&server(&cluster), &Profiles::default()).await.unwrap();
     let mut told = Vec::new();
     for _ in 0..200 {
-        let locks = asking.ask().await.unwrap();
+        let locks = asking.ask().await.unwrap().tree;
         told = locks
             .roots
             .iter()

@@ -48,6 +48,7 @@ pub fn server(cluster: &Cluster) -> Server {
         connect_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(5),
         lock_timeout: Duration::from_millis(100),
+        log: None,
     }
 }
 

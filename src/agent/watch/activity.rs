@@ -7,7 +7,7 @@ use super::Watch;
 use super::message::Messages;
 use crate::pg::{self, Backoff, Session};
 use crate::sample::activity::{Question, Reader, Sample};
-use crate::sample::{Outcome, SampleError, Sampler, sessions};
+use crate::sample::{Outcome, SampleError, Sampler};
 use crate::state::{Failure, Sampled, Spending, What};
 
 /// How often it looks whether the server can be reached.
@@ -70,7 +70,6 @@ async fn report(
 struct Lane {
     session: Session,
     activity: Reader,
-    sessions: sessions::Reader,
     /// The shortest way to the server and back: none of the server's time.
     round_trip: Duration,
     /// The server's clock at the last sample: texts of later statements are wanted.
@@ -93,10 +92,9 @@ impl Lane {
         let prepared = async {
             let client = session.client();
             let activity = Reader::prepare(client).await?;
-            let sessions = sessions::Reader::prepare(client).await?;
-            Ok::<_, SampleError>((activity, sessions, round_trip(watch, &session).await?))
+            Ok::<_, SampleError>((activity, round_trip(watch, &session).await?))
         };
-        let (activity, sessions, round_trip) = match tokio::time::timeout(limit, prepared).await {
+        let (activity, round_trip) = match tokio::time::timeout(limit, prepared).await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(error)) => {
                 let message = format!("cannot prepare the activity sampler: {error}");
@@ -111,17 +109,7 @@ impl Lane {
         let now = watch.clock.now().elapsed;
         let (look_at, look_cost, count_at) = (now, None, now);
         let also = Vec::new();
-        Ok(Self {
-            session,
-            activity,
-            sessions,
-            round_trip,
-            since,
-            also,
-            look_at,
-            look_cost,
-            count_at,
-        })
+        Ok(Self { session, activity, round_trip, since, also, look_at, look_cost, count_at })
     }
 
     /// Samples until the connection ends, or may be able to see more.
@@ -138,8 +126,7 @@ impl Lane {
                 return ControlFlow::Continue(());
             }
             let (outcome, wait) = self.sample(watch, messages).await?;
-            if outcome == Outcome::Ok && now >= self.count_at {
-                self.count(watch, messages).await?;
+            if outcome == Outcome::Ok {
                 backoff.reset();
             }
             if matches!(outcome, Outcome::Closed | Outcome::Missing) {
@@ -158,7 +145,11 @@ impl Lane {
         messages: &mut Messages,
     ) -> ControlFlow<(), (Outcome, Duration)> {
         let began = watch.clock.now().elapsed;
-        let question = Question { since: self.since, also: self.also.clone() };
+        let all = began >= self.count_at;
+        if all {
+            self.count_at = began + COUNT;
+        }
+        let question = Question { since: self.since, also: self.also.clone(), all };
         let asked = self.activity.read(self.session.client(), &question);
         let (answer, took) = timed(watch, asked).await;
         let cost = took.saturating_sub(self.round_trip);
@@ -195,7 +186,8 @@ impl Lane {
         spending: Spending,
     ) -> ControlFlow<()> {
         let began = watch.clock.now().elapsed;
-        let (answer, took) = timed(watch, self.activity.look(self.session.client(), sample)).await;
+        let (answer, took) =
+            timed(watch, self.activity.look(self.session.client(), sample, &self.also)).await;
         let cost = took.saturating_sub(self.round_trip);
         let mean =
             self.look_cost.map_or(cost, |mean| mean.mul_f64(1.0 - NEWEST) + cost.mul_f64(NEWEST));
@@ -207,19 +199,6 @@ impl Lane {
             .ran(Sampler::Blockers, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
         let run = Run { took, cost, interval: Some(wait.max(watch.activity.interval)) };
         report(watch, Sampler::Blockers, run, answer.map(|()| Sampled::Blockers)).await
-    }
-
-    async fn count(&mut self, watch: &Watch, messages: &mut Messages) -> ControlFlow<()> {
-        let began = watch.clock.now().elapsed;
-        let (answer, took) = timed(watch, self.sessions.read(self.session.client())).await;
-        let cost = took.saturating_sub(self.round_trip);
-        let spending = watch.spent(Sampler::Sessions, COUNT, cost);
-        let wait = COUNT.max(watch.activity.interval).mul_f64(spending.stretch);
-        self.count_at = began + wait;
-        messages
-            .ran(Sampler::Sessions, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
-        let run = Run { took, cost, interval: Some(wait) };
-        report(watch, Sampler::Sessions, run, answer.map(Sampled::Sessions)).await
     }
 }
 

@@ -1,9 +1,11 @@
 //! Watching one server: connect, find out what it can, sample until the connection ends, again.
 //!
 //! On two lanes, each with a connection: sessions are looked at ten times a second (`activity`);
-//! everything else, which is rare and can be slow, goes one after the other (`session`).
+//! everything else, which is rare and can be slow, goes one after the other (`session`). A third
+//! follows the server's log, if the config says where it is (`log`).
 
 mod activity;
+mod log;
 mod message;
 mod relations;
 mod session;
@@ -50,6 +52,7 @@ impl Watch {
             _ = stopped.wait_for(|stop| *stop) => {}
             _ = self.keep_watching(limits) => {}
             _ = activity::keep_sampling(&self) => {}
+            _ = log::keep_following(&self) => {}
         }
     }
 

@@ -205,8 +205,8 @@ impl Sampling {
             Sampler::Relations => {
                 relations::read(watch, &self.session).await?.map(Sampled::Relations)
             }
-            // The other lane's.
-            Sampler::Activity | Sampler::Blockers | Sampler::Sessions => None,
+            // The other lanes'.
+            Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
         })
     }
 
@@ -215,7 +215,7 @@ impl Sampling {
             Sampler::Database => watch.database.interval,
             Sampler::Statements => watch.statements.interval,
             Sampler::Texts => self.texts_interval(watch, outcome),
-            Sampler::Relations | Sampler::Activity | Sampler::Blockers | Sampler::Sessions => LOOK,
+            _ => LOOK,
         }
     }
 

@@ -29,7 +29,11 @@ pub struct LocksPage<'a> {
 /// When it names a server that is not watched.
 pub fn locks<'a>(snapshot: &'a Snapshot, query: &ServerQuery) -> Result<LocksPage<'a>, BadQuery> {
     let servers = servers(snapshot, query.server.as_deref())?;
-    let locks = servers.iter().map(|s| Locks { server: &s.name, tree: &s.activity.tree });
+    let locks = servers.iter().map(|s| Locks {
+        server: &s.name,
+        tree: &s.activity.tree,
+        long_transactions: &s.activity.open,
+    });
     Ok(LocksPage { servers: locks.collect() })
 }
 

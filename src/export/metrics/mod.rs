@@ -4,6 +4,7 @@
 mod connection;
 mod databases;
 mod locks;
+mod log;
 mod process;
 mod reference;
 mod samplers;
@@ -40,12 +41,13 @@ struct Signal {
     unchanged: fn(&ServerSnapshot, &ServerSnapshot) -> bool,
 }
 
-const SIGNALS: [&Signal; 7] = [
+const SIGNALS: [&Signal; 8] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
     &locks::SIGNAL,
     &transactions::SIGNAL,
+    &log::SIGNAL,
     &statements::SIGNAL,
     &samplers::SIGNAL,
 ];
