@@ -37,6 +37,8 @@ mod sample;
 #[cfg(test)]
 mod serverlog;
 #[cfg(test)]
+mod standby;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod transaction_scenes;
