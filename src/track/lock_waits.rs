@@ -2,9 +2,10 @@
 //!
 //! A wait begins at its `waitstart` (PostgreSQL 14 and later; before that halfway between the last
 //! sample without it and the first with it) and ends halfway between the last sample with it and
-//! the first without: either is right to half an interval, with no bias in the sum. Of waits shorter
-//! than an interval most are never seen; one that a single sample shows stands for them with a whole
-//! interval. Until a wait ends, its time is charged at each sample to the root blocker of that
+//! the first without: either is right to half an interval. Of waits shorter than an interval most are
+//! never seen; one that a single sample shows stands for them with a whole interval. So the sum has no
+//! bias, but for waits of one to two intervals, of which an eighth of an interval is missing at worst.
+//! Until a wait ends, its time is charged at each sample to the root blocker of that
 //! moment; what has no root yet is charged when one is found, at the latest at the end.
 
 mod keys;
