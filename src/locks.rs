@@ -55,7 +55,7 @@ pub enum Answer {
         /// The forest.
         #[serde(flatten)]
         tree: LockTree,
-        /// Transactions that have lasted for [`LONG`] already.
+        /// Transactions that have lasted for a second or longer.
         long_transactions: Vec<SlowTransaction>,
     },
     /// Why it cannot be told.
