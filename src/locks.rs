@@ -13,7 +13,7 @@ use crate::recognise::recognise;
 use crate::sample::activity::{Question, Reader};
 use crate::sample::relations::RelationKey;
 use crate::sample::{SampleError, database, relations};
-use crate::track::activity::{Activity, Limits, View};
+use crate::track::activity::{Activity, Limits, Taken, View};
 use crate::track::incidents::Thresholds;
 use crate::track::lock_tree::LockTree;
 use crate::track::names::Names;
@@ -186,7 +186,9 @@ impl Asking {
         // The server's clock is the only one here.
         let elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
         let words = Words { names: &self.names, erps: &self.erps };
-        let told = self.activity.apply(elapsed, &sample, self.reader.is_sighted(), words);
+        let (interval, sighted) = (Duration::ZERO, self.reader.is_sighted());
+        let taken = Taken { at: elapsed, interval, sighted };
+        let told = self.activity.apply(taken, &sample, words);
         Ok(told.view.unwrap_or_default())
     }
 

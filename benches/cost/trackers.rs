@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use erpscope::erp::Erps;
 use erpscope::sample::activity::{Backend, Sample, Session, State, Wait};
 use erpscope::sample::database::{Counters, Database, Sample as Facts, Server};
-use erpscope::track::activity::{Activity, Limits};
+use erpscope::track::activity::{Activity, Limits, Taken};
 use erpscope::track::incidents::Thresholds;
 use erpscope::track::names::Names;
 use erpscope::track::sessions::Words;
@@ -35,7 +35,7 @@ pub fn run() {
             let tick = round * SAMPLES + index;
             let sample = sample(tick);
             let began = Instant::now();
-            let told = activity.apply(elapsed(tick), &sample, true, words);
+            let told = activity.apply(taken(tick), &sample, words);
             spent += began.elapsed();
             drop(told);
         }
@@ -95,6 +95,10 @@ fn limits() -> Limits {
 
 fn elapsed(tick: u32) -> Duration {
     Duration::from_millis(100) * tick
+}
+
+fn taken(tick: u32) -> Taken {
+    Taken { at: elapsed(tick), interval: Duration::from_millis(100), sighted: true }
 }
 
 fn clock(tick: u32) -> SystemTime {

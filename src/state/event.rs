@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::erp::Erps;
 use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
 use crate::serverlog;
-use crate::track::activity::Limits as ActivityLimits;
+use crate::track::activity::{Limits as ActivityLimits, Taken};
 
 /// Something that happened to one server.
 #[derive(Debug)]
@@ -83,10 +83,8 @@ pub enum Sampled {
     Relations(relations::Sample),
     /// Of `activity`.
     Activity {
-        /// When it was asked, since the agent's start.
-        began: Duration,
-        /// Whether the role sees what others do.
-        sighted: bool,
+        /// When and how.
+        taken: Taken,
         /// What came back, with who blocks whom if that was looked at.
         sample: activity::Sample,
     },

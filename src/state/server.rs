@@ -107,9 +107,9 @@ impl Server {
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
-            Sampled::Activity { began, sighted, sample } => {
+            Sampled::Activity { taken, sample } => {
                 let words = Words { names: &self.names, erps: &self.erps };
-                let told = self.activity.apply(began, &sample, sighted, words);
+                let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
                     self.activity_view = Arc::new(view);
                 }

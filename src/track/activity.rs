@@ -128,6 +128,17 @@ pub struct Activity {
     reports: BTreeMap<&'static str, u64>,
 }
 
+/// How a sample came to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// When it was asked for, since the agent's start.
+    pub at: Duration,
+    /// How long after the one before it that was meant to be.
+    pub interval: Duration,
+    /// Whether the role sees what others do.
+    pub sighted: bool,
+}
+
 /// What a sample has brought.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -169,28 +180,21 @@ impl Activity {
         self.limits = limits;
     }
 
-    /// Folds one sample in, read `elapsed` after the agent's start by a role that sees what
-    /// others do (`sighted`), or not.
-    pub fn apply(
-        &mut self,
-        elapsed: Duration,
-        sample: &Sample,
-        sighted: bool,
-        words: Words<'_>,
-    ) -> Told {
-        let now = self.timeline.now(sample.now, elapsed);
+    /// Folds one sample in.
+    pub fn apply(&mut self, taken: Taken, sample: &Sample, words: Words<'_>) -> Told {
+        let now = self.timeline.now(sample.now, taken.at, taken.interval);
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
-        self.waits.apply(&seen, since_last);
+        self.waits.apply(&seen, now, self.last);
         if sample.all {
             self.count(&seen);
         }
-        self.want_names(sample, elapsed);
+        self.want_names(sample, taken.at);
         let by_pid: HashMap<i32, &Seen<'_>> = seen.iter().map(|s| (s.row.pid, s)).collect();
         let scene =
             Scene { sample, now, seen: &by_pid, relations: &self.relations, erps: words.erps };
         let mut reports = Vec::new();
-        let locks = self.locks.apply(scene, sighted);
+        let locks = self.locks.apply(scene, taken.sighted);
         for finished in &locks.finished {
             if span(finished.wait.start, finished.end) >= self.limits.report_after {
                 let object = object(&finished.wait, scene);

@@ -161,7 +161,7 @@ impl LockWaits {
             .collect();
         for pid in ended {
             let Some(open) = self.open.remove(&pid) else { continue };
-            let end = open.end(scene.now.at);
+            let end = open.end(scene.now);
             self.finish(pid, open, end, told);
         }
     }
@@ -191,7 +191,7 @@ impl LockWaits {
             let Some(open) = self.open.get_mut(&pid) else { continue };
             if let Some(begun) = open.is_followed_by(&waits, scene.now) {
                 // It has ended and the session waits again, with no sample between.
-                let next = open.next(begun, self.last);
+                let next = open.next(begun, scene.now, self.last);
                 let before = std::mem::replace(open, next);
                 let end = begun.max(before.charged);
                 self.finish(pid, before, end, told);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::activity::{Activity, Limits, Told, View};
+use super::activity::{Activity, Limits, Taken, Told, View};
 use super::incidents::Thresholds;
 use super::names::Names;
 use super::reports::Report;
@@ -117,8 +117,12 @@ impl Fold {
         let prepared = if for_prepared { vec![prepared()] } else { vec![] };
         let sample = Sample { now, sessions, all: true, waits, prepared };
         let words = Words { names: &self.names, erps: &self.erps };
-        let Told { reports, view } =
-            self.activity.apply(Duration::from_millis(elapsed), &sample, self.sighted, words);
+        let taken = Taken {
+            at: Duration::from_millis(elapsed),
+            interval: Duration::from_millis(100),
+            sighted: self.sighted,
+        };
+        let Told { reports, view } = self.activity.apply(taken, &sample, words);
         self.reports.extend(reports);
         self.view = view.unwrap();
     }

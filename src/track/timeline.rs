@@ -18,13 +18,20 @@ pub struct Now {
     pub at: SystemTime,
     /// By the server's clock.
     server: SystemTime,
+    /// For how long the sample before this one stands at most.
+    reach: Duration,
 }
 
+/// A sample stands for this time at least, however short the interval.
+const REACH: Duration = Duration::from_secs(2);
+
 impl Timeline {
-    /// A sample read when the server's clock said `server` and `elapsed` after the agent's start.
-    pub fn now(&mut self, server: SystemTime, elapsed: Duration) -> Now {
+    /// A sample read when the server's clock said `server` and `elapsed` after the agent's start;
+    /// it was meant to come `interval` after the one before it.
+    pub fn now(&mut self, server: SystemTime, elapsed: Duration, interval: Duration) -> Now {
         let (first, begun) = *self.anchor.get_or_insert((server, elapsed));
-        Now { at: first + elapsed.saturating_sub(begun), server }
+        let at = first + elapsed.saturating_sub(begun);
+        Now { at, server, reach: REACH.max(interval * 2) }
     }
 }
 
@@ -33,6 +40,25 @@ impl Now {
     #[must_use]
     pub fn place(&self, moment: SystemTime) -> SystemTime {
         self.at - span(moment, self.server)
+    }
+
+    /// The time since the sample at `last`, as far as that stands for it: of a longer one, when
+    /// the agent did not look, nobody knows.
+    #[must_use]
+    pub fn reached_from(&self, last: SystemTime) -> Duration {
+        span(last, self.at).min(self.reach)
+    }
+
+    /// When something ended that the sample at `last` has shown and this one does not: halfway.
+    #[must_use]
+    pub fn end_of(&self, last: SystemTime) -> SystemTime {
+        last + self.reached_from(last) / 2
+    }
+
+    /// When something began that this sample shows and the one at `last` did not: halfway.
+    #[must_use]
+    pub fn beginning_after(&self, last: SystemTime) -> SystemTime {
+        self.at - self.reached_from(last) / 2
     }
 }
 
@@ -48,15 +74,11 @@ pub fn in_seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e4).round() / 1e4
 }
 
-/// Halfway: the best guess for something between two samples.
-#[must_use]
-pub fn middle(from: SystemTime, to: SystemTime) -> SystemTime {
-    from + span(from, to) / 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TICK: Duration = Duration::from_millis(100);
 
     fn clock(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -65,10 +87,22 @@ mod tests {
     #[test]
     fn a_jump_of_the_servers_clock_moves_nothing() {
         let mut line = Timeline::default();
-        let before = line.now(clock(10_000), Duration::from_secs(5));
-        let after = line.now(clock(13_601), Duration::from_secs(6));
+        let before = line.now(clock(10_000), Duration::from_secs(5), TICK);
+        let after = line.now(clock(13_601), Duration::from_secs(6), TICK);
         assert_eq!(span(before.at, after.at), Duration::from_secs(1));
         assert_eq!(span(after.place(clock(13_599)), after.at), Duration::from_secs(2));
         assert_eq!(after.place(clock(99_999)), after.at);
+    }
+    #[test]
+    fn a_sample_does_not_stand_for_time_when_the_agent_did_not_look() {
+        let mut line = Timeline::default();
+        let first = line.now(clock(0), Duration::ZERO, TICK).at;
+        let next = line.now(clock(1), Duration::from_secs(1), TICK);
+        assert_eq!(span(first, next.end_of(first)), Duration::from_millis(500));
+        let late = line.now(clock(3_600), Duration::from_secs(3_600), TICK);
+        assert_eq!(span(first, late.end_of(first)), Duration::from_secs(1));
+        assert_eq!(span(late.beginning_after(first), late.at), Duration::from_secs(1));
+        let rare = line.now(clock(3_610), Duration::from_secs(3_610), Duration::from_secs(10));
+        assert_eq!(rare.reached_from(late.at), Duration::from_secs(10), "as it was meant to be");
     }
 }

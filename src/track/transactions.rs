@@ -15,7 +15,7 @@ use super::capped::{Capped, Coarse};
 use super::distribution::Distribution;
 use super::lock_waits::Charge;
 use super::sessions::Seen;
-use super::timeline::{Now, middle, span};
+use super::timeline::{Now, span};
 use crate::erp::OTHER;
 use crate::sample::activity::{Backend, Session, State};
 
@@ -105,7 +105,8 @@ impl Transactions {
                     let next = Open::begin(seen, now, begun);
                     let before = std::mem::replace(open, next);
                     // The next one began before this sample.
-                    let end = middle(before.seen, begun.max(before.seen));
+                    let halfway = before.seen + span(before.seen, begun) / 2;
+                    let end = halfway.min(now.end_of(before.seen));
                     ended.push(Finished { transaction: before, pid: row.pid, end });
                 }
                 None => {
@@ -118,7 +119,7 @@ impl Transactions {
             self.open.iter().filter(|(_, open)| open.seen != now.at).map(|(pid, _)| *pid).collect();
         for pid in gone {
             let Some(transaction) = self.open.remove(&pid) else { continue };
-            let end = middle(transaction.seen, now.at);
+            let end = now.end_of(transaction.seen);
             ended.push(Finished { transaction, pid, end });
         }
         ended.retain(|finished| self.is_slow(finished));

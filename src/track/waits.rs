@@ -4,15 +4,13 @@
 //! agent was not connected, or the server did not answer) is counted as unseen, never guessed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::capped::{Capped, Coarse};
 use super::sessions::Seen;
+use super::timeline::{Now, span};
 use crate::erp::OTHER;
 use crate::sample::activity::{Backend, State};
-
-/// The longest time that one sample stands for.
-const LONGEST: Duration = Duration::from_secs(2);
 
 /// Labels of `erpscope_active_seconds_total`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,10 +76,10 @@ impl Waits {
         self.idle_in_transaction.limit(series);
     }
 
-    /// Folds one sample in, which came so long after the one before it.
-    pub fn apply(&mut self, sessions: &[Seen<'_>], since_last: Duration) {
-        let time = since_last.min(LONGEST);
-        self.unseen += since_last.saturating_sub(time);
+    /// Folds one sample in; `last` is that before it.
+    pub fn apply(&mut self, sessions: &[Seen<'_>], now: Now, last: Option<SystemTime>) {
+        let time = last.map_or(Duration::ZERO, |last| now.reached_from(last));
+        self.unseen += last.map_or(Duration::ZERO, |last| span(last, now.at).saturating_sub(time));
         for seen in sessions {
             let who = &seen.who;
             match seen.row.state {

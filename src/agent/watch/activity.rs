@@ -9,6 +9,7 @@ use crate::pg::{self, Backoff, Session};
 use crate::sample::activity::{Question, Reader, Sample};
 use crate::sample::{Outcome, SampleError, Sampler};
 use crate::state::{Failure, Sampled, Spending, What};
+use crate::track::activity::Taken;
 
 /// How often it looks whether the server can be reached.
 const LOOK: Duration = Duration::from_millis(100);
@@ -80,6 +81,8 @@ struct Lane {
     look_at: Duration,
     look_cost: Option<Duration>,
     count_at: Duration,
+    /// How long after the last sample the next was meant to come.
+    interval: Duration,
 }
 
 impl Lane {
@@ -109,7 +112,18 @@ impl Lane {
         let now = watch.clock.now().elapsed;
         let (look_at, look_cost, count_at) = (now, None, now);
         let also = Vec::new();
-        Ok(Self { session, activity, round_trip, since, also, look_at, look_cost, count_at })
+        let interval = watch.activity.interval;
+        Ok(Self {
+            session,
+            activity,
+            round_trip,
+            since,
+            also,
+            look_at,
+            look_cost,
+            count_at,
+            interval,
+        })
     }
 
     /// Samples until the connection ends, or may be able to see more.
@@ -169,8 +183,9 @@ impl Lane {
                 if sample.waits.is_some() {
                     self.also = sample.in_waits().into_iter().collect();
                 }
-                let sighted = self.activity.is_sighted();
-                Ok(Sampled::Activity { began, sighted, sample })
+                let (at, sighted) = (began, self.activity.is_sighted());
+                let interval = std::mem::replace(&mut self.interval, wait);
+                Ok(Sampled::Activity { taken: Taken { at, interval, sighted }, sample })
             }
         };
         report(watch, Sampler::Activity, run, result).await?;

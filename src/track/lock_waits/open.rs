@@ -9,7 +9,7 @@ use crate::sample::activity::Wait;
 use crate::sample::relations::RelationKey;
 use crate::track::names::UNKNOWN;
 use crate::track::sessions::{Seen, Statement, Who};
-use crate::track::timeline::{Now, middle, span};
+use crate::track::timeline::{Now, span};
 
 /// Roots of one wait that are told apart.
 const ROOTS: usize = 8;
@@ -60,18 +60,17 @@ impl Open {
     /// A wait that this sample shows and `before`, the one before it, did not.
     pub(super) fn begin(now: Now, before: Option<SystemTime>, seen: Option<&Seen<'_>>) -> Self {
         let query_start = seen.and_then(|seen| seen.row.query_start);
-        let earliest = match (before, query_start.map(|start| now.place(start))) {
-            (Some(before), Some(query)) => before.max(query),
-            (Some(before), None) => before,
+        let start = match (before, query_start.map(|start| now.place(start))) {
+            (Some(before), Some(query)) => now.beginning_after(before.max(query)),
+            (Some(before), None) => now.beginning_after(before),
             // The first sample of all: it may have waited for long.
             (None, _) => now.at,
         };
-        let start = middle(earliest, now.at);
         Self {
             start,
             is_exact: false,
             seen: now.at,
-            stands_for: before.map(|before| span(before, now.at)),
+            stands_for: before.map(|before| now.reached_from(before)),
             charged: start,
             who: None,
             statement: None,
@@ -86,9 +85,9 @@ impl Open {
     }
 
     /// The wait that follows this one in the same session, without a sample between.
-    pub(super) fn next(&self, begun: SystemTime, last: Option<SystemTime>) -> Self {
+    pub(super) fn next(&self, begun: SystemTime, now: Now, last: Option<SystemTime>) -> Self {
         Self {
-            stands_for: last.map(|last| span(last, self.seen)),
+            stands_for: last.map(|last| now.reached_from(last)),
             start: begun.max(self.charged),
             charged: begun.max(self.charged),
             object: None,
@@ -119,10 +118,13 @@ impl Open {
         self.name(seen);
     }
 
-    /// When it ended, if a sample at `at` shows it no more.
-    pub(super) fn end(&self, at: SystemTime) -> SystemTime {
-        let halfway = middle(self.seen, at);
-        self.stands_for.map_or(halfway, |time| (self.start + time).max(self.seen).min(at))
+    /// When it ended, if a sample shows it no more.
+    pub(super) fn end(&self, now: Now) -> SystemTime {
+        let latest = self.seen + now.reached_from(self.seen);
+        self.stands_for.map_or_else(
+            || now.end_of(self.seen),
+            |time| (self.start + time).max(self.seen).min(latest),
+        )
     }
 
     /// How wrong its length may be when samples are so far apart.

@@ -48,6 +48,21 @@ fn a_wait_begins_at_its_waitstart_and_ends_halfway_between_two_samples() {
 }
 
 #[test]
+fn a_wait_that_ended_while_the_agent_did_not_look_is_not_made_as_long_as_that() {
+    let mut fold = Fold::new();
+    let both = || vec![idle(1, 0, 0), waiter(2, 10)];
+    for ms in [100, 200, 300] {
+        fold.sample(ms, both(), Some(vec![wait(2, &[1], Some(10))]));
+    }
+    fold.sample(3_600_000, vec![], None);
+    let told = waits(&fold)[0];
+    assert!(told.seconds < 2.3, "{told:?}");
+    assert!(told.error_seconds > 1_700.0, "and how wrong that may be is said: {told:?}");
+    assert!(fold.blocked().into_values().sum::<f64>() < 2.3);
+    assert!(fold.view.unseen.as_secs() >= 3_597);
+}
+
+#[test]
 fn before_postgresql_14_a_wait_begins_halfway_too() {
     let mut fold = Fold::new();
     fold.sample(100, vec![idle(1, 0, 50)], None);

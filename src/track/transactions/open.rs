@@ -94,7 +94,9 @@ impl Open {
 
     pub(super) fn go_on(&mut self, seen: &Seen<'_>, now: Now, last: Option<SystemTime>) {
         let from = last.map_or(self.seen, |last| last.max(self.seen));
-        self.account(seen, now, from, Some(self.state));
+        // After a time when the agent did not look, what was seen before it says nothing.
+        let is_gap = now.reached_from(from) < span(from, now.at);
+        self.account(seen, now, from, Some(self.state).filter(|_| !is_gap));
     }
 
     /// Tells what the time from `from` to now was spent on.
