@@ -73,7 +73,7 @@ impl Answer {
     pub fn text(&self) -> String {
         match self {
             Self::Seen { server, tree, long_transactions } => {
-                Locks { server, tree, long_transactions }.text()
+                Locks { server, is_current: true, tree, long_transactions }.text()
             }
             Self::Failed { server, error } => format!("{server}: {error}"),
         }

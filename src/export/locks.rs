@@ -14,6 +14,8 @@ use crate::track::reports::SlowTransaction;
 pub struct Locks<'a> {
     /// The server's name.
     pub server: &'a str,
+    /// Sessions can be seen now: if not, an empty forest says nothing.
+    pub is_current: bool,
     /// The forest.
     #[serde(flatten)]
     pub tree: &'a LockTree,

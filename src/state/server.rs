@@ -61,6 +61,7 @@ impl Server {
             }
             What::Recognised(erps) => self.erps = erps,
             What::Lost { kind, message } => {
+                self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
             }
             What::Ran { sampler, took, cost, interval, result, spending } => {
@@ -71,8 +72,10 @@ impl Server {
                     }
                     Err(failure) => (failure.outcome, Some(failure.message)),
                 };
-                if sampler == Sampler::Texts {
-                    self.statements.expect_texts(outcome == Outcome::Ok);
+                match sampler {
+                    Sampler::Texts => self.statements.expect_texts(outcome == Outcome::Ok),
+                    Sampler::Activity if outcome != Outcome::Ok => self.go_blind(),
+                    _ => {}
                 }
                 let run = Run { took, cost, interval, outcome };
                 Arc::make_mut(&mut self.samplers).ran(at, sampler, run, failure);
@@ -80,6 +83,13 @@ impl Server {
             }
         }
         reports
+    }
+
+    /// Who waits and who blocks is not known any more, and nobody is to be woken for what was.
+    fn go_blind(&mut self) {
+        if self.activity_view.is_current {
+            self.activity_view = Arc::new(self.activity.go_blind(&self.activity_view));
+        }
     }
 
     fn fold(&mut self, at: Moment, sampled: Sampled) -> Vec<Report> {

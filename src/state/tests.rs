@@ -3,8 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::sample::activity::{Sample, Session, Wait};
 use crate::sample::{Moment, Outcome, Sampler, database, statements};
+use crate::track::activity::Taken;
 use crate::track::incidents::Thresholds;
+use crate::track::recorded::{idle, wait, waiter};
 use crate::track::transactions::SlowAfter;
 
 fn event(server: &str, what: What) -> Event {
@@ -118,4 +121,44 @@ fn after_a_fail_over_the_other_servers_statements_are_a_new_base() {
     let view = state.snapshot().servers[0].statements.clone();
     assert_eq!(view.other.iter().map(|(_, counters)| counters.calls).sum::<u64>(), 2);
     assert_eq!(view.counts.rebased, 1);
+}
+
+fn activity(elapsed: u64, sessions: Vec<Session>, waits: Vec<Wait>) -> What {
+    let at = Duration::from_secs(elapsed);
+    let taken = Taken { at, interval: Duration::from_millis(100), sighted: true };
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000) + at;
+    let sample = Sample { now, sessions, all: true, waits: Some(waits), prepared: vec![] };
+    let What::Ran { took, cost, interval, spending, .. } = ran(Ok(Sampled::Blockers)) else {
+        unreachable!("it is a run")
+    };
+    let result = Ok(Sampled::Activity { taken, sample });
+    What::Ran { sampler: Sampler::Activity, took, cost, interval, result, spending }
+}
+
+#[test]
+fn nobody_is_woken_for_a_wait_that_cannot_be_seen_any_more() {
+    let mut state = State::default();
+    state.apply(event("a", added()));
+    let waits = || activity(1, vec![idle(1, 0, 0), waiter(2, 0)], vec![wait(2, &[1], Some(0))]);
+    state.apply(event("a", waits()));
+    assert_eq!(state.snapshot().servers[0].activity.tree.victims, 1);
+    let lost = || What::Lost { kind: "lost", message: "gone".into() };
+    let failed = || {
+        let failure = Failure { outcome: Outcome::Timeout, message: "too slow".into() };
+        let What::Ran { took, cost, interval, spending, .. } = waits() else {
+            unreachable!("it is a run")
+        };
+        let (sampler, result) = (Sampler::Activity, Err(failure));
+        What::Ran { sampler, took, cost, interval, result, spending }
+    };
+    for blind in [lost(), failed()] {
+        state.apply(event("a", waits()));
+        assert!(state.snapshot().servers[0].activity.is_current);
+        state.apply(event("a", blind));
+        let view = &state.snapshot().servers[0].activity;
+        assert!(!view.is_current && view.tree.roots.is_empty());
+        assert!(view.waiters.is_empty() && view.root_victims.is_empty());
+        assert!(view.sessions.is_empty() && view.oldest_transaction.is_empty());
+        assert!(!view.active.is_empty(), "what was counted stays");
+    }
 }

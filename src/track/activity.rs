@@ -68,6 +68,9 @@ pub struct Waiters {
 /// What is true now of one server's sessions.
 #[derive(Clone, Debug, Default)]
 pub struct View {
+    /// Sessions can be seen now. If not, what was true when they last were is left out, and only
+    /// what was counted is here.
+    pub is_current: bool,
     /// Who blocks whom.
     pub tree: LockTree,
     /// By database; one without waiters has no entry.
@@ -230,6 +233,23 @@ impl Activity {
         }
     }
 
+    /// Sessions cannot be seen any more: a picture of what was counted so far.
+    pub fn go_blind(&mut self, seen: &View) -> View {
+        self.drawn = None;
+        View {
+            is_current: false,
+            tree: LockTree::default(),
+            waiters: BTreeMap::new(),
+            root_victims: Capped::default(),
+            oldest_transaction: Capped::default(),
+            oldest_statement: Capped::default(),
+            sessions: Capped::default(),
+            open: Vec::new(),
+            wanted: Vec::new(),
+            ..seen.clone()
+        }
+    }
+
     /// Learns names of relations.
     pub fn learn_names(&mut self, sample: &relations::Sample, elapsed: Duration) {
         self.relations.learn(sample, elapsed);
@@ -277,6 +297,7 @@ impl Activity {
         let (oldest_transaction, oldest_statement) = self.oldest(now, series);
         let tree = LockTree::of(scene, &self.locks);
         View {
+            is_current: true,
             root_victims: root_victims(&tree, series),
             tree,
             waiters: self.waiters(now.at),

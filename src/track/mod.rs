@@ -18,7 +18,7 @@ pub mod lock_waits;
 pub mod log;
 pub mod names;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 pub mod relations;
 pub mod reports;
 pub mod samplers;

@@ -20,7 +20,7 @@ pub(super) fn clock(ms: u64) -> SystemTime {
 }
 
 /// An active session whose transaction and statement began at `since`.
-pub(super) fn session(pid: i32, since: u64) -> Session {
+pub(crate) fn session(pid: i32, since: u64) -> Session {
     Session {
         pid,
         dbid: 1,
@@ -43,7 +43,7 @@ pub(super) fn session(pid: i32, since: u64) -> Session {
 }
 
 /// The same, idle in transaction since `idle`.
-pub(super) fn idle(pid: i32, since: u64, idle: u64) -> Session {
+pub(crate) fn idle(pid: i32, since: u64, idle: u64) -> Session {
     Session {
         state: State::IdleInTransaction,
         state_change: Some(clock(idle)),
@@ -52,12 +52,12 @@ pub(super) fn idle(pid: i32, since: u64, idle: u64) -> Session {
 }
 
 /// An active session that waits for a lock.
-pub(super) fn waiter(pid: i32, since: u64) -> Session {
+pub(crate) fn waiter(pid: i32, since: u64) -> Session {
     Session { wait: Some(("Lock".into(), "transactionid".into())), ..session(pid, since) }
 }
 
 /// What a look says of its wait.
-pub(super) fn wait(pid: i32, blockers: &[i32], since: Option<u64>) -> Wait {
+pub(crate) fn wait(pid: i32, blockers: &[i32], since: Option<u64>) -> Wait {
     Wait {
         pid,
         blockers: blockers.to_vec(),

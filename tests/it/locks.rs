@@ -36,7 +36,7 @@ fn waiting(client: Client, sql: &str) {
 }
 
 fn text(tree: &LockTree) -> String {
-    Locks { server: "erp", tree, long_transactions: &[] }.text()
+    Locks { server: "erp", is_current: true, tree, long_transactions: &[] }.text()
 }
 
 async fn until_victims(asking: &mut Asking, victims: usize) -> LockTree {

@@ -31,6 +31,7 @@ pub fn locks<'a>(snapshot: &'a Snapshot, query: &ServerQuery) -> Result<LocksPag
     let servers = servers(snapshot, query.server.as_deref())?;
     let locks = servers.iter().map(|s| Locks {
         server: &s.name,
+        is_current: s.activity.is_current,
         tree: &s.activity.tree,
         long_transactions: &s.activity.open,
     });

@@ -1,16 +1,14 @@
 //! Waits for locks: who waits, for whom, how long.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use super::sessions::by_state;
+use super::sessions::{by_state, same_sessions};
+use super::text::{Rows, Value};
 use super::{Kind, Metric, Signal};
+use crate::state::ServerSnapshot;
+use crate::track::activity::Waiters;
 
-pub(super) const SIGNAL: Signal = Signal {
-    metrics: METRICS,
-    unchanged: |a, b| {
-        Arc::ptr_eq(&a.activity, &b.activity) && Arc::ptr_eq(&a.databases, &b.databases)
-    },
-};
+pub(super) const SIGNAL: Signal = Signal { metrics: METRICS, unchanged: same_sessions };
 
 const METRICS: &[Metric] = &[
     Metric {
@@ -62,26 +60,17 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_lock_waiters",
-        help: "Sessions that wait for a lock now.",
+        help: "Sessions that wait for a lock now; absent while sessions cannot be seen.",
         kind: Kind::Gauge,
         labels: &["datname"],
-        rows: |server, out| {
-            for datname in server.databases.shown.keys() {
-                out.row(&[datname], server.activity.waiters.get(datname).map_or(0, |w| w.count));
-            }
-        },
+        rows: |server, out| waiters(server, out, |waiters| waiters.count),
     },
     Metric {
         name: "erpscope_lock_wait_oldest_seconds",
-        help: "How long the longest wait for a lock has lasted that goes on; 0 when nobody waits.",
+        help: "How long the longest wait for a lock has lasted that goes on; 0 when nobody waits, absent while sessions cannot be seen.",
         kind: Kind::Gauge,
         labels: &["datname"],
-        rows: |server, out| {
-            for datname in server.databases.shown.keys() {
-                let oldest = server.activity.waiters.get(datname).map(|w| w.oldest);
-                out.row(&[datname], oldest.unwrap_or_default().as_secs_f64());
-            }
-        },
+        rows: |server, out| waiters(server, out, |waiters| waiters.oldest.as_secs_f64()),
     },
     Metric {
         name: "erpscope_root_blocker_victims",
@@ -95,7 +84,11 @@ const METRICS: &[Metric] = &[
         help: "The longest chain of sessions that wait for each other now.",
         kind: Kind::Gauge,
         labels: &[],
-        rows: |server, out| out.row(&[], server.activity.tree.depth as f64),
+        rows: |server, out| {
+            if server.activity.is_current {
+                out.row(&[], server.activity.tree.depth as f64);
+            }
+        },
     },
     Metric {
         name: "erpscope_events_total",
@@ -109,3 +102,15 @@ const METRICS: &[Metric] = &[
         },
     },
 ];
+
+/// A row for every database that is known, and for one where somebody waits before it is.
+fn waiters<V: Value>(server: &ServerSnapshot, out: &mut Rows, value: fn(Waiters) -> V) {
+    let view = &server.activity;
+    if !view.is_current {
+        return;
+    }
+    let datnames: BTreeSet<_> = server.databases.shown.keys().chain(view.waiters.keys()).collect();
+    for datname in datnames {
+        out.row(&[datname], value(view.waiters.get(datname).copied().unwrap_or_default()));
+    }
+}

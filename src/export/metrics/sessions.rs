@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::text::{Rows, Value};
 use super::{Kind, Metric, Signal};
+use crate::state::ServerSnapshot;
 use crate::track::activity::StateKey;
 use crate::track::capped::Capped;
 
-pub(super) const SIGNAL: Signal = Signal {
-    metrics: METRICS,
-    unchanged: |a, b| {
-        Arc::ptr_eq(&a.activity, &b.activity) && Arc::ptr_eq(&a.databases, &b.databases)
-    },
-};
+pub(super) const SIGNAL: Signal = Signal { metrics: METRICS, unchanged: same_sessions };
+
+/// Sessions, and the databases that they are in.
+pub(super) fn same_sessions(a: &ServerSnapshot, b: &ServerSnapshot) -> bool {
+    Arc::ptr_eq(&a.activity, &b.activity) && Arc::ptr_eq(&a.databases, &b.databases)
+}
 
 const METRICS: &[Metric] = &[
     Metric {

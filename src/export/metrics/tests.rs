@@ -1,11 +1,12 @@
 //! Exposition, from recorded snapshots.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::*;
 use crate::sample::statements::Counters;
 use crate::state::Connection;
+use crate::track::activity::{View as ActivityView, Waiters};
 use crate::track::statements::{Shown, View};
 
 fn server(name: &str) -> ServerSnapshot {
@@ -89,6 +90,22 @@ fn what_has_not_changed_is_not_rendered_again() {
     assert!(
         blocks(&rendered, 1).iter().zip(blocks(&next, 1).iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     );
+}
+
+#[test]
+fn who_cannot_see_sessions_does_not_say_that_nobody_waits() {
+    let gauges = |is_current| {
+        let waiters = BTreeMap::from([("erp".into(), Waiters::default())]);
+        let view = ActivityView { is_current, waiters, ..ActivityView::default() };
+        let page = page(
+            vec![ServerSnapshot { activity: Arc::new(view), ..server("a") }],
+            Format::Prometheus,
+        );
+        ["erpscope_lock_waiters", "erpscope_lock_wait_oldest_seconds", "erpscope_lock_depth"]
+            .map(|name| page.contains(&format!("\n{name}{{")))
+    };
+    assert_eq!(gauges(true), [true; 3]);
+    assert_eq!(gauges(false), [false; 3]);
 }
 
 #[test]
