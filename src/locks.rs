@@ -22,9 +22,6 @@ use crate::track::sessions::Words;
 use crate::track::timeline::span;
 use crate::track::transactions::SlowAfter;
 
-/// Databases in which names of relations are looked up: one more connection each, one at a time.
-const MOST_DATABASES: usize = 5;
-
 /// A transaction that has lasted so long is told, too.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -136,10 +133,12 @@ pub struct Asking {
     server: Server,
     session: Session,
     reader: Reader,
+    datnames: BTreeMap<u32, String>,
     names: Names,
     erps: Erps,
     activity: Activity,
     first: Option<SystemTime>,
+    elapsed: Duration,
 }
 
 impl Asking {
@@ -156,10 +155,12 @@ impl Asking {
             server: server.clone(),
             session,
             reader,
+            datnames: sample.databases.into_iter().map(|d| (d.dbid, d.datname)).collect(),
             names,
             erps,
             activity: Activity::new(limits()),
             first: None,
+            elapsed: Duration::ZERO,
         })
     }
 
@@ -184,37 +185,19 @@ impl Asking {
             self.reader.look(client, &mut sample, &[]).await?;
         }
         // The server's clock is the only one here.
-        let elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
+        self.elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
         let words = Words { names: &self.names, erps: &self.erps };
         let (interval, sighted) = (Duration::ZERO, self.reader.is_sighted());
-        let taken = Taken { at: elapsed, interval, sighted };
+        let taken = Taken { at: self.elapsed, interval, sighted };
         let told = self.activity.apply(taken, &sample, words);
         Ok(told.view.unwrap_or_default())
     }
 
     /// Looks up what is waited for. Where a database cannot be entered, oids must do.
     async fn name(&mut self, wanted: &[RelationKey]) -> Result<bool, SampleError> {
-        let mut by_database: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (dbid, oid) in wanted {
-            by_database.entry(*dbid).or_default().push(*oid);
-        }
-        let mut sample = relations::Sample { asked: wanted.to_vec(), ..Default::default() };
-        for (dbid, oids) in by_database.into_iter().take(MOST_DATABASES) {
-            let datname = self.names.datname(dbid);
-            let other = if dbid == 0 || *datname == *self.session.datname() {
-                None
-            } else {
-                match pg::connect(&self.server, &datname).await {
-                    Ok(other) => Some(other),
-                    Err(_) => continue,
-                }
-            };
-            let client = other.as_ref().unwrap_or(&self.session).client();
-            let names = relations::read(client, &oids).await?;
-            sample.names.extend(names.into_iter().map(|(oid, name)| ((dbid, oid), name)));
-        }
-        self.activity.learn_names(&sample, Duration::ZERO);
-        Ok(!sample.names.is_empty())
+        let names = relations::read(&self.session, &self.datnames, wanted).await?;
+        self.activity.learn_names(&names, self.elapsed);
+        Ok(!names.names.is_empty())
     }
 }
 

@@ -16,6 +16,7 @@ const NO_TLS: Tls = Tls { mode: TlsMode::Disable, root_cert: None, client: None 
 pub struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    server: Server,
     datname: String,
 }
 
@@ -30,6 +31,11 @@ impl Session {
     #[must_use]
     pub fn datname(&self) -> &str {
         &self.datname
+    }
+
+    /// Another one like it, in another database of the server.
+    pub async fn beside(&self, datname: &str) -> Result<Self, ConnectError> {
+        connect(&self.server, datname).await
     }
 
     /// Whether it has ended.
@@ -67,11 +73,11 @@ async fn connect_unbounded(
     // does not get with TLS is tried without. If that fails, too, the first reason is the one to tell.
     let unused = server.tls.mode == TlsMode::Disable || server.host.starts_with('/');
     let tls = if unused { &NO_TLS } else { &server.tls };
-    let session = match open(&mut settings, tls, datname, target).await {
+    let session = match open(&mut settings, server, tls, datname, target).await {
         Err(error @ (ConnectError::Tls { .. } | ConnectError::NotAllowed { .. }))
             if tls.mode == TlsMode::Prefer =>
         {
-            open(&mut settings, &NO_TLS, datname, target).await.map_err(|_| error)?
+            open(&mut settings, server, &NO_TLS, datname, target).await.map_err(|_| error)?
         }
         opened => opened?,
     };
@@ -81,6 +87,7 @@ async fn connect_unbounded(
 
 async fn open(
     settings: &mut Config,
+    server: &Server,
     tls: &Tls,
     datname: &str,
     target: &Target,
@@ -99,7 +106,7 @@ async fn open(
             tracing::debug!(%error, "a connection ended");
         }
     });
-    Ok(Session { client, driver, datname: datname.to_owned() })
+    Ok(Session { client, driver, server: server.clone(), datname: datname.to_owned() })
 }
 
 /// Whether the guards are there: a pooler can drop them without a word.

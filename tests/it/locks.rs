@@ -170,6 +170,25 @@ async fn relations_of_another_database_have_their_names() {
 }
 
 #[tokio::test]
+async fn a_relation_of_a_database_that_cannot_be_entered_is_told_by_its_number() {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client.batch_execute("create database closed").await.unwrap();
+    let root = session(&cluster.url("closed")).await;
+    root.batch_execute("create table sale_order (id int)").await.unwrap();
+    let sql = "select 'sale_order'::regclass::oid";
+    let oid: u32 = root.query_one(sql, &[]).await.unwrap().get(0);
+    root.batch_execute("begin; lock table sale_order").await.unwrap();
+    waiting(named(&cluster, "closed", "odoo-1").await, "select * from sale_order");
+    client.batch_execute("revoke connect on database closed from public").await.unwrap();
+    let mut asking = begin(&server(&cluster)).await.unwrap();
+    let locks = until_victims(&mut asking, 1).await;
+    let wait = locks.roots[0].victims[0].waits_for.as_ref().unwrap();
+    // Its statement tells the module all the same.
+    assert_eq!((&wait.object, &*wait.module), (&format!("relation {oid}"), "sales"));
+}
+
+#[tokio::test]
 async fn without_pg_monitor_the_tree_stands_and_texts_are_missing() {
     let cluster = cluster(&Options::default()).await;
     let client = admin(&cluster).await;

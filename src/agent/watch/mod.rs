@@ -7,7 +7,6 @@
 mod activity;
 mod log;
 mod message;
-mod relations;
 mod session;
 
 use std::ops::ControlFlow;

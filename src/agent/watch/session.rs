@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Watch;
 use super::message::Messages;
-use super::{Watch, relations};
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
 use crate::recognise::recognise;
-use crate::sample::{Outcome, SampleError, Sampler, database, statements, texts};
-use crate::state::{Failure, Sampled, What};
+use crate::sample::{Outcome, SampleError, Sampler, database, relations, statements, texts};
+use crate::state::{Failure, Sampled, ServerSnapshot, What};
 
 /// How often it looks whether the connection still stands and whether texts are wanted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -203,7 +203,16 @@ impl Sampling {
                 }
             }
             Sampler::Relations => {
-                relations::read(watch, &self.session).await?.map(Sampled::Relations)
+                let seen = |server: &ServerSnapshot| {
+                    (server.activity.wanted.clone(), Arc::clone(&server.databases))
+                };
+                match watch.see(seen) {
+                    Some((wanted, databases)) if !wanted.is_empty() => {
+                        let names = relations::read(&self.session, &databases.datnames, &wanted);
+                        Some(Sampled::Relations(names.await?))
+                    }
+                    _ => None,
+                }
             }
             // The other lanes'.
             Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
