@@ -147,5 +147,13 @@ pub struct Batch {
     pub error: Option<LogError>,
 }
 
+impl Batch {
+    /// Whether nothing was there to be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read + self.unreadable + self.too_long + self.truncated == 0
+    }
+}
+
 #[cfg(test)]
 mod tests;

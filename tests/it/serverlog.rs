@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
-use erpscope::sample::Sampler;
+use erpscope::sample::{Outcome, Sampler};
 use erpscope::serverlog::{Batch, Entry, Follower, Sqlstate, What};
 use erpscope::state::ServerSnapshot;
 use tokio_postgres::{Client, NoTls};
@@ -264,5 +264,22 @@ async fn the_agent_counts_failures_and_waits_that_it_could_not_see() {
     let (_, waits) = rig.get("/api/v1/events?kind=lock_wait").await;
     assert!(waits.contains("\"source\":\"log\""), "{waits}");
     assert!(of("erpscope_blocked_seconds_total", "root_state=\"unknown\"") > 0.4, "{metrics}");
+    rig.agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_there_is_a_failure_and_leaves_the_other_samplers_alone() {
+    let cluster = cluster(&Options::default()).await;
+    let log = Some(cluster.data().join("no-such-log"));
+    let rig = Rig::start(config(vec![Server { log, ..server(&cluster) }]));
+    let failed = |s: &ServerSnapshot| {
+        let records = &s.samplers.records;
+        records.get(&Sampler::Log).is_some_and(|r| r.runs.values().sum::<u64>() > 2)
+            && records.get(&Sampler::Activity).is_some_and(|r| r.failure.is_none())
+    };
+    let seen = rig.until("the log fails, sessions are seen", failed).await;
+    let record = &seen.samplers.records[&Sampler::Log];
+    assert!(record.last_success.is_none() && !record.runs.contains_key(&Outcome::Ok), "{record:?}");
+    assert!(record.failure.as_ref().unwrap().contains("no-such-log"), "{record:?}");
     rig.agent.stop().await;
 }

@@ -49,7 +49,8 @@ fn failure(error: &LogError) -> Failure {
     Failure { outcome, message: error.to_string() }
 }
 
-/// What was read counts, also when something is wrong at the same time.
+/// What was read counts, also when something is wrong at the same time; where nothing could be
+/// read, that is no success.
 async fn report(
     watch: &Watch,
     took: Duration,
@@ -59,8 +60,10 @@ async fn report(
     let sampler = Sampler::Log;
     // Reading a file costs the database nothing.
     let (cost, interval, spending) = (Duration::ZERO, Some(INTERVAL), watch.spending());
-    let result = Ok(Sampled::Log(batch));
-    watch.send(What::Ran { sampler, took, cost, interval, result, spending }).await?;
+    if failure.is_none() || !batch.is_empty() {
+        let result = Ok(Sampled::Log(batch));
+        watch.send(What::Ran { sampler, took, cost, interval, result, spending }).await?;
+    }
     let Some(failure) = failure else { return ControlFlow::Continue(()) };
     let result = Err(failure);
     watch.send(What::Ran { sampler, took, cost, interval, result, spending }).await
