@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::forest::Node;
 use super::lock_waits::{LockWaits, Open, Scene};
-use super::sessions::{Seen, Who};
+use super::sessions::Seen;
 use super::timeline::{in_seconds, span};
 use crate::erp::OTHER;
 use crate::sample::activity::{Backend, State, Transaction};
 
 /// A session, and those which wait for it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Blocker {
     /// Its process; absent for a prepared transaction.
     pub pid: Option<i32>,
@@ -50,6 +50,12 @@ pub struct Blocker {
     pub victims: Vec<Blocker>,
 }
 
+impl Blocker {
+    fn depth(&self) -> usize {
+        self.victims.iter().map(|victim| 1 + victim.depth()).max().unwrap_or(0)
+    }
+}
+
 /// A wait.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Waiting {
@@ -81,17 +87,16 @@ impl LockTree {
     #[must_use]
     pub fn of(scene: Scene<'_>, waits: &LockWaits) -> Self {
         let artist = Artist { scene, waits };
-        let forest = waits.forest();
-        // Those that have ended since the last look, which may have been left out for its cost.
-        let roots: Vec<Blocker> = forest
+        let roots: Vec<Blocker> = waits
+            .forest()
             .roots
             .iter()
-            .filter(|root| root.victims.iter().any(|victim| waits.open().contains_key(&victim.pid)))
             .map(|root| artist.root(root))
+            .filter(|root| !root.victims.is_empty())
             .collect();
         Self {
             victims: roots.iter().map(|root| root.victim_count).sum(),
-            depth: if roots.is_empty() { 0 } else { forest.depth() },
+            depth: roots.iter().map(Blocker::depth).max().unwrap_or(0),
             oldest_wait_seconds: waits
                 .open()
                 .values()
@@ -138,7 +143,10 @@ impl Artist<'_> {
         };
         blocker.circle = node.circle;
         blocker.waits_for = self.waits.open().get(&node.pid).map(|open| self.waiting(open));
-        blocker.victims = node.victims.iter().map(|victim| self.node(victim)).collect();
+        let victims = node.victims.iter().map(|victim| self.node(victim));
+        // Some have ended since the last look, which may have been left out for its cost.
+        blocker.victims =
+            victims.filter(|v| v.waits_for.is_some() || !v.victims.is_empty()).collect();
         blocker.victim_count = blocker.victims.iter().map(|victim| 1 + victim.victim_count).sum();
         blocker
     }
@@ -148,13 +156,20 @@ impl Artist<'_> {
         let age = |since: Option<SystemTime>| {
             since.map(|since| in_seconds(span(now.place(since), now.at)))
         };
+        let who = &seen.who;
         Blocker {
-            state: super::lock_waits::root_state(&seen.who, row.state.name()),
+            pid: Some(row.pid),
+            application: Arc::clone(&who.application),
+            application_name: Arc::clone(&who.application_name),
+            usename: Arc::clone(&who.usename),
+            datname: Arc::clone(&who.datname),
+            client_addr: who.client_addr.map(|addr| addr.to_string()),
+            state: super::lock_waits::root_state(who, row.state.name()),
             state_seconds: age(row.state_change),
             transaction_seconds: age(row.xact_start),
             query: seen.statement.text.clone(),
             module: Arc::clone(&seen.statement.module),
-            ..named(row.pid, &seen.who)
+            ..Blocker::default()
         }
     }
 
@@ -169,20 +184,13 @@ impl Artist<'_> {
         Blocker {
             pid: (pid != 0).then_some(pid),
             application: OTHER.into(),
-            application_name: "".into(),
             usename: text(|p| &p.owner),
             datname: text(|p| &p.datname),
-            client_addr: None,
             state: if pid == 0 { "prepared transaction" } else { "gone" },
             state_seconds: age,
             transaction_seconds: age,
-            query: None,
             module: OTHER.into(),
-            circle: false,
-            waits_for: None,
-            remedy: Vec::new(),
-            victim_count: 0,
-            victims: Vec::new(),
+            ..Blocker::default()
         }
     }
 
@@ -211,27 +219,6 @@ pub fn object(open: &Open, scene: Scene<'_>) -> String {
         "relation" => relation,
         _ if is_row => format!("a row of {relation}"),
         _ => format!("{locktype} of {relation}"),
-    }
-}
-
-fn named(pid: i32, who: &Who) -> Blocker {
-    Blocker {
-        pid: Some(pid),
-        application: Arc::clone(&who.application),
-        application_name: Arc::clone(&who.application_name),
-        usename: Arc::clone(&who.usename),
-        datname: Arc::clone(&who.datname),
-        client_addr: who.client_addr.map(|addr| addr.to_string()),
-        state: "",
-        state_seconds: None,
-        transaction_seconds: None,
-        query: None,
-        module: OTHER.into(),
-        circle: false,
-        waits_for: None,
-        remedy: Vec::new(),
-        victim_count: 0,
-        victims: Vec::new(),
     }
 }
 

@@ -135,6 +135,19 @@ fn a_wait_that_nobody_could_look_at_is_charged_to_unknown_in_the_end() {
 }
 
 #[test]
+fn who_has_ended_since_the_last_look_is_no_victim_any_more() {
+    let mut fold = Fold::new();
+    let root = || session(1, 0);
+    let looked = [wait(2, &[1], Some(0)), wait(3, &[2], Some(0)), wait(4, &[1], Some(0))];
+    fold.sample(0, vec![root(), waiter(2, 0), waiter(3, 0), waiter(4, 0)], Some(looked.into()));
+    assert_eq!((fold.view.tree.victims, fold.view.tree.depth), (3, 2));
+    // It was not looked again: the fourth is gone, and the third.
+    fold.sample(100, vec![root(), waiter(2, 0)], None);
+    assert_eq!((fold.view.tree.victims, fold.view.tree.depth), (1, 1));
+    assert_eq!(fold.view.waiters["erp"].count, 1);
+}
+
+#[test]
 fn a_pid_that_was_given_to_another_process_is_another_waiter() {
     let mut fold = Fold::new();
     let other = || Session { backend_start: Some(clock(150)), ..waiter(2, 160) };
