@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::capped::{Capped, Coarse};
+use super::distribution::Distribution;
 use super::histogram::{EPISODE_SECONDS, Histogram};
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
-use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey, oldest};
+use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey};
 use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{LockWait, Report, SlowTransaction};
@@ -83,6 +84,8 @@ pub struct View {
     pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
+    /// At most so many series of one metric are kept apart.
+    pub series: usize,
     /// Executing time.
     pub active: Capped<ActiveKey, Duration>,
     /// Time idle in transaction.
@@ -214,9 +217,7 @@ impl Activity {
             reports.push(Report::SlowTransaction(slow));
         }
         self.ended.truncate(TRANSACTIONS);
-        for report in &reports {
-            *self.reports.entry(report.kind()).or_default() += 1;
-        }
+        tally(&mut self.reports, &reports);
         (self.now, self.last) = (Some(now), Some(now.at));
         let is_due =
             self.drawn.is_none_or(|drawn| span(drawn, now.at) >= self.limits.picture_every);
@@ -268,9 +269,7 @@ impl Activity {
                 }
             }
         }
-        for report in &reports {
-            *self.reports.entry(report.kind()).or_default() += 1;
-        }
+        tally(&mut self.reports, &reports);
         reports
     }
 
@@ -293,7 +292,6 @@ impl Activity {
     fn view(&self, scene: Scene<'_>) -> View {
         let now = scene.now;
         let series = self.limits.series;
-        let histogram = |d: &super::distribution::Distribution| d.buckets(EPISODE_SECONDS);
         let (oldest_transaction, oldest_statement) = self.oldest(now, series);
         let tree = LockTree::of(scene, &self.locks);
         View {
@@ -302,22 +300,13 @@ impl Activity {
             tree,
             waiters: self.waiters(now.at),
             lock_waits: self.locks.finished().clone(),
-            lock_seconds: self
-                .locks
-                .seconds()
-                .iter()
-                .map(|(key, seconds)| (key.clone(), histogram(seconds)))
-                .collect(),
+            lock_seconds: histograms(self.locks.seconds()),
             blocked: self.locks.blocked().clone(),
+            series,
             active: self.waits.active().clone(),
             idle_in_transaction: self.waits.idle_in_transaction().clone(),
             unseen: self.waits.unseen(),
-            slow: self
-                .transactions
-                .slow()
-                .iter()
-                .map(|(key, seconds)| (key.clone(), histogram(seconds)))
-                .collect(),
+            slow: histograms(self.transactions.slow()),
             oldest_transaction,
             oldest_statement,
             sessions: self.counts.clone(),
@@ -335,7 +324,7 @@ impl Activity {
         for open in self.locks.open().values() {
             let of_database = waiters.entry(open.datname()).or_default();
             of_database.count += 1;
-            of_database.oldest = of_database.oldest.max(oldest(std::iter::once(open), at));
+            of_database.oldest = of_database.oldest.max(span(open.start, at));
         }
         waiters
     }
@@ -372,6 +361,16 @@ impl Activity {
         slow.sort_by_key(|(_, open)| open.start);
         slow.truncate(TRANSACTIONS);
         slow.into_iter().map(|(pid, open)| SlowTransaction::of(*pid, open, at)).collect()
+    }
+}
+
+fn histograms<K: Coarse + Clone>(seconds: &Capped<K, Distribution>) -> Vec<(K, Histogram)> {
+    seconds.iter().map(|(key, of)| (key.clone(), of.buckets(EPISODE_SECONDS))).collect()
+}
+
+fn tally(counts: &mut BTreeMap<&'static str, u64>, reports: &[Report]) {
+    for report in reports {
+        *counts.entry(report.kind()).or_default() += 1;
     }
 }
 

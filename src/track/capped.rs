@@ -1,12 +1,22 @@
 //! Values by label, in a bounded number.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::erp::OTHER;
 
 /// A key that has a coarser one, for when there is no more room.
 pub trait Coarse: Ord {
     /// The key of everything that is not kept apart; of these there are few.
     #[must_use]
     fn coarse(&self) -> Self;
+}
+
+/// A database and something of it.
+impl Coarse for (Arc<str>, Arc<str>) {
+    fn coarse(&self) -> Self {
+        (Arc::clone(&self.0), OTHER.into())
+    }
 }
 
 /// At most `limit` keys are kept apart; what comes after them goes to the coarse ones.

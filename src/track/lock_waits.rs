@@ -26,7 +26,7 @@ use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
 use super::sessions::{Seen, Who};
-use super::timeline::{Now, span};
+use super::timeline::Now;
 use crate::erp::Erps;
 use crate::sample::activity::{Backend, Sample, Transaction, Wait};
 
@@ -89,7 +89,7 @@ pub struct LockWaits {
     roots: HashMap<i32, i32>,
     last: Option<SystemTime>,
     finished: Capped<WaitKey, u64>,
-    seconds: BTreeMap<LengthKey, Distribution>,
+    seconds: Capped<LengthKey, Distribution>,
     blocked: Capped<BlockedKey, Duration>,
     /// Waits that have ended of late: process, beginning and end.
     recent: VecDeque<(i32, SystemTime, SystemTime)>,
@@ -109,7 +109,7 @@ impl LockWaits {
             roots: HashMap::new(),
             last: None,
             finished: Capped::new(series),
-            seconds: BTreeMap::new(),
+            seconds: Capped::new(series),
             blocked: Capped::new(series),
             recent: VecDeque::new(),
         }
@@ -118,6 +118,7 @@ impl LockWaits {
     /// Another number of series from now on.
     pub fn limit(&mut self, series: usize) {
         self.finished.limit(series);
+        self.seconds.limit(series);
         self.blocked.limit(series);
     }
 
@@ -225,11 +226,8 @@ impl LockWaits {
         open.blame(last, rest);
         let root = open.worst_root().cloned().unwrap_or_else(Root::unknown);
         *self.finished.of(open.wait_key(&root)) += 1;
-        let who = open.datname();
-        self.seconds
-            .entry((who, Arc::clone(&open.module)))
-            .or_default()
-            .observe(open.charged_time());
+        let key = (open.datname(), Arc::clone(&open.module));
+        self.seconds.of(key).observe(open.charged_time());
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
@@ -263,7 +261,7 @@ impl LockWaits {
 
     /// How long they were, by database and module.
     #[must_use]
-    pub fn seconds(&self) -> &BTreeMap<LengthKey, Distribution> {
+    pub fn seconds(&self) -> &Capped<LengthKey, Distribution> {
         &self.seconds
     }
 
@@ -304,12 +302,6 @@ pub(super) fn root_state(who: &Who, state: &'static str) -> &'static str {
         Backend::Replication => "replication",
         Backend::Background => "background",
     }
-}
-
-/// How long ago the longest of them began.
-#[must_use]
-pub fn oldest<'a>(waits: impl Iterator<Item = &'a Open>, now: SystemTime) -> Duration {
-    waits.map(|open| span(open.start, now)).max().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -43,12 +43,6 @@ impl Coarse for ActiveKey {
 /// Database and application.
 pub type IdleKey = (Arc<str>, Arc<str>);
 
-impl Coarse for IdleKey {
-    fn coarse(&self) -> Self {
-        (Arc::clone(&self.0), OTHER.into())
-    }
-}
-
 /// The time of one server's sessions.
 #[derive(Clone, Debug)]
 pub struct Waits {

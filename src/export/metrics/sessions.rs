@@ -68,6 +68,13 @@ const METRICS: &[Metric] = &[
         rows: |server, out| out.row(&[], server.activity.active.len() as f64),
     },
     Metric {
+        name: "erpscope_activity_series_max",
+        help: "Series that one metric of sessions, locks or transactions can have ([activity] series).",
+        kind: Kind::Gauge,
+        labels: &[],
+        rows: |server, out| out.row(&[], server.activity.series as f64),
+    },
+    Metric {
         name: "erpscope_xmin_horizon_age",
         help: "How many transactions ago the oldest snapshot was taken that keeps vacuum from removing dead rows.",
         kind: Kind::Gauge,

@@ -56,7 +56,7 @@ impl LockWaits {
             root_application,
         }) += 1;
         let key = (Arc::clone(&missed.datname), Arc::clone(&missed.module));
-        self.seconds.entry(key).or_default().observe(missed.length);
+        self.seconds.of(key).observe(missed.length);
         Some(start)
     }
 }
