@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use erpscope::demo::cluster::Options;
+use erpscope::sample::{Outcome, Sampler};
 use futures_util::future::{join, join_all};
 use serde_json::Value;
 
@@ -67,6 +68,65 @@ async fn a_root_with_150_victims_is_one_tree_and_one_incident() {
     assert_eq!((&over["most_victims"], &over["tree"]["pid"]), (&150.into(), &root.pid.into()));
     assert_eq!(over["tree"]["victim_count"], 150);
     assert!(list(&over["tree"], "victims").len() <= 100, "a report is bounded");
+    rig.agent.stop().await;
+}
+
+/// 400 tables, and a session that locks them all: 384 of its locks are in the partitions that all
+/// sessions share.
+const TABLES: &str =
+    "do $$ begin for i in 1..400 loop execute format('create table t%s ()', i); end loop; end $$";
+const LOCK_ALL: &str = "do $$ begin for i in 1..400 loop \
+    execute format('lock table t%s in access share mode', i); end loop; end $$";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_pressure_of_twelve_thousand_locks_a_wait_is_told_as_ever() {
+    let options = Options::default().set("max_locks_per_transaction", "512");
+    let (cluster, rig) = watched(&options).await;
+    let looks = Looks::watch(&rig);
+    let (root, victim) = (
+        Client::connect(&cluster, "Metabase v0.50").await,
+        Client::connect(&cluster, "odoo-1").await,
+    );
+    root.run(TABLES).await;
+    let crowd = join_all((0..32).map(|_| Client::connect(&cluster, "odoo-2"))).await;
+    let (holders, restless) = crowd.split_at(30);
+    for holder in holders {
+        holder.run("begin").await;
+        holder.run(LOCK_ALL).await;
+    }
+    let admin = admin(&cluster).await;
+    let held: i64 = admin.query_one("select count(*) from pg_locks", &[]).await.unwrap().get(0);
+    assert!(held > 12_000, "{held}");
+    root.run("begin; update stock_quant set n = 1 where id = 1").await;
+    let wait = victim.run("update stock_quant set n = 2 where id = 1");
+    let end = async {
+        // Others take and give back all of these locks meanwhile.
+        for _ in 0..4 {
+            join_all(restless.iter().map(|client| client.run(LOCK_ALL))).await;
+        }
+        until_locks(&rig, "a victim", |locks| locks["victims"] == 1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        root.run("commit").await
+    };
+    let (ran, released) = join(wait, end).await;
+    until_settled(&rig).await;
+    let waits = events(&rig, "lock_wait").await;
+    let told: Vec<&Value> =
+        waits.iter().filter(|wait| wait["waiter"]["pid"] == victim.pid).collect();
+    assert_eq!(told.len(), 1, "{waits:#?}");
+    assert_eq!(
+        (&told[0]["roots"][0]["pid"], &told[0]["module"]),
+        (&root.pid.into(), &"inventory".into())
+    );
+    let (length, truth) = (told[0]["seconds"].as_f64().unwrap(), ran.seconds());
+    let margin = 0.15 + looks.late(ran.sent, released.answered + Duration::from_millis(200));
+    println!("{held} locks: {length:.3} s told, {truth:.3} s true");
+    assert!((length - truth).abs() < margin, "{length} of {truth} s, {margin} s allowed for");
+    let server = rig.server().unwrap();
+    for sampler in [Sampler::Activity, Sampler::Blockers] {
+        let runs = &server.samplers.records[&sampler].runs;
+        assert!(runs.keys().all(|outcome| *outcome == Outcome::Ok), "{runs:?}");
+    }
     rig.agent.stop().await;
 }
 

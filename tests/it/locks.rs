@@ -3,26 +3,17 @@
 use std::time::Duration;
 
 use erpscope::config::Server;
-use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::demo::cluster::Options;
 use erpscope::erp::Profiles;
 use erpscope::export::locks::Locks;
 use erpscope::locks::{Asking, LocksError};
 use erpscope::track::lock_tree::{Blocker, LockTree};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
-use crate::rig::{admin, cluster, server, session};
+use crate::rig::{admin, cluster, named, server, session};
 
 async fn begin(server: &Server) -> Result<Asking, LocksError> {
     Asking::begin(server, &Profiles::default()).await
-}
-
-/// A session that names itself.
-async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
-    let mut config: tokio_postgres::Config = cluster.url(datname).parse().unwrap();
-    let (client, connection) =
-        config.application_name(application_name).connect(NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
 }
 
 /// Runs SQL that is going to wait, in a task of its own.

@@ -9,9 +9,8 @@ use erpscope::erp::{Erps, Profiles};
 use erpscope::locks::Asking;
 use erpscope::pg;
 use erpscope::recognise::{Found, Recognised, look, recognise};
-use tokio_postgres::{Client, NoTls};
 
-use crate::rig::{admin, cluster, server, session};
+use crate::rig::{admin, cluster, named, server, session};
 
 const ODOO: &str = "create table ir_module_module (id int); create table res_partner (id int); \
                     create table ir_model (id int); create table stock_quant (id int)";
@@ -136,15 +135,6 @@ async fn check_tells_the_profile_of_each_database() {
         seen.remove(at.unwrap_or_else(|| panic!("{part} in {seen:#?}")));
     }
     assert!(seen.is_empty(), "{seen:#?}");
-}
-
-/// A session that names itself.
-async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
-    let mut config: tokio_postgres::Config = cluster.url(datname).parse().unwrap();
-    let (client, connection) =
-        config.application_name(application_name).connect(NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
 }
 
 #[tokio::test]

@@ -34,6 +34,15 @@ pub async fn session(url: &str) -> Client {
     client
 }
 
+/// A session that names itself.
+pub async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> Client {
+    let mut config: tokio_postgres::Config = cluster.url(datname).parse().unwrap();
+    let (client, connection) =
+        config.application_name(application_name).connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// How to reach a cluster as `erpscope`.
 pub fn server(cluster: &Cluster) -> Server {
     Server {
