@@ -83,6 +83,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     }
 }
 
+impl Config {
+    /// The defaults, for these servers.
+    ///
+    /// # Errors
+    /// When a default is none, which a test rules out.
+    pub fn of(servers: Vec<Server>) -> Result<Self, ConfigErrors> {
+        let url = Some("postgres://localhost".to_owned());
+        let sources = Sources { flags: Flags { url, ..Flags::default() }, ..Sources::default() };
+        Ok(Self { servers, ..load(&sources)?.config })
+    }
+}
+
 fn read(path: &Path, faults: &mut Faults) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| {
         faults.add(path.display().to_string(), "", format!("cannot be read: {error}"));

@@ -11,8 +11,7 @@ use super::load::Load;
 use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
 use crate::agent::Agent;
-use crate::config::{Activity, Config, Database, Locks, Log, LogFormat, Statements, Transactions};
-use crate::erp::Profiles;
+use crate::config::Config;
 
 /// How often it says what the agent sees.
 const EVERY: Duration = Duration::from_secs(5);
@@ -59,7 +58,7 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
         say(&format!("[{:4.1} s] {step}", began.elapsed().as_secs_f64()));
     })
     .await?;
-    let agent = Agent::start(config(options, &stage))?;
+    let agent = Agent::start(config(options, &stage)?)?;
     say(&format!("[{:4.1} s] ready", began.elapsed().as_secs_f64()));
     say(&format!("\n  the agent:  http://{}/", agent.address()));
     say(&format!("  metrics:    http://{}/metrics", agent.address()));
@@ -109,27 +108,13 @@ async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str))
 }
 
 /// As an agent of one server is by default, only livelier.
-fn config(options: &DemoOptions, stage: &Stage) -> Config {
-    Config {
-        listen: options.listen,
-        log: Log { level: "warn".to_owned(), format: LogFormat::Text },
-        budget: 0.01,
-        statements: Statements {
-            interval: Duration::from_secs(2),
-            texts_interval: Duration::from_secs(2),
-            top: 200,
-            text_chars: 1_000,
-        },
-        database: Database { interval: Duration::from_secs(2), top: 100 },
-        activity: Activity { interval: Duration::from_millis(100), series: 1_000 },
-        locks: Locks {
-            report_after: Duration::from_secs(1),
-            incident_victims: 3,
-            incident_after: Duration::from_secs(10),
-        },
-        transactions: Transactions { slow_after: Duration::from_secs(1) },
-        profiles: Profiles::default(),
-        applications: Vec::new(),
-        servers: vec![stage.server()],
-    }
+fn config(options: &DemoOptions, stage: &Stage) -> Result<Config, DemoError> {
+    let mut config = Config::of(vec![stage.server()])?;
+    config.listen = options.listen;
+    config.log.level = "warn".into();
+    let interval = Duration::from_secs(2);
+    config.statements.interval = interval;
+    config.statements.texts_interval = interval;
+    config.database.interval = interval;
+    Ok(config)
 }

@@ -43,6 +43,9 @@ pub enum DemoError {
         /// Why not.
         source: tokio_postgres::Error,
     },
+    /// There is no config.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigErrors),
     /// The agent does not start.
     #[error(transparent)]
     Agent(#[from] crate::agent::StartError),

@@ -21,7 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("recognise", &["config", "erp", "pg"]),
     ("check", &["config", "erp", "pg", "recognise"]),
     ("locks", &["config", "erp", "pg", "recognise", "sample", "track", "export"]),
-    ("demo", &["config", "erp", "sample", "track", "state", "agent"]),
+    ("demo", &["config", "sample", "track", "state", "agent"]),
 ];
 
 /// Says which part may call what: clocks, tasks and sockets belong to few.

@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use erpscope::agent::Agent;
-use erpscope::config::{
-    Activity, Config, Database, Locks, Log, LogFormat, Password, Server, Statements, Tls, TlsMode,
-    Transactions,
-};
+use erpscope::config::{Config, Password, Server, Tls, TlsMode};
 use erpscope::demo::cluster::{Cluster, Options};
-use erpscope::erp::Profiles;
 use erpscope::state::{ServerSnapshot, Snapshot};
 use tokio_postgres::{Client, NoTls};
 
@@ -63,28 +59,15 @@ pub fn server(cluster: &Cluster) -> Server {
 
 /// An agent's config that samples every second.
 pub fn config(servers: Vec<Server>) -> Config {
-    Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        log: Log { level: "info".into(), format: LogFormat::Text },
-        budget: 1.0,
-        statements: Statements {
-            interval: Duration::from_secs(1),
-            texts_interval: Duration::from_secs(1),
-            top: 200,
-            text_chars: 1_000,
-        },
-        database: Database { interval: Duration::from_secs(1), top: 100 },
-        activity: Activity { interval: Duration::from_millis(100), series: 1_000 },
-        locks: Locks {
-            report_after: Duration::from_millis(200),
-            incident_victims: 3,
-            incident_after: Duration::from_secs(10),
-        },
-        transactions: Transactions { slow_after: Duration::from_secs(1) },
-        profiles: Profiles::default(),
-        applications: Vec::new(),
-        servers,
-    }
+    let mut config = Config::of(servers).unwrap();
+    config.listen = ([127, 0, 0, 1], 0).into();
+    config.budget = 1.0;
+    let second = Duration::from_secs(1);
+    config.statements.interval = second;
+    config.statements.texts_interval = second;
+    config.database.interval = second;
+    config.locks.report_after = Duration::from_millis(200);
+    config
 }
 
 /// A running agent and how to ask it.
