@@ -104,7 +104,7 @@ async fn look_into_all(
             return Ok(());
         } else {
             looked_into += 1;
-            match look_into(server, session, datname, profiles).await {
+            match look_into(session, datname, profiles).await {
                 Ok(here) => here,
                 Err(error) if says_nothing_of_others(&error) => Found::Unseen(error.to_string()),
                 Err(error) => return Err(error.to_string()),
@@ -136,13 +136,12 @@ async fn databases(session: &Session) -> Result<Vec<(String, bool)>, tokio_postg
 }
 
 async fn look_into(
-    server: &Server,
     session: &Session,
     datname: &str,
     profiles: &Profiles,
 ) -> Result<Found, ConnectError> {
     let other =
-        if datname == session.datname() { None } else { Some(pg::connect(server, datname).await?) };
+        if datname == session.datname() { None } else { Some(session.beside(datname).await?) };
     let session = other.as_ref().unwrap_or(session);
     Ok(match tables(session, profiles).await {
         Ok(tables) => {

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::track::reports::Report;
 
-/// Reports that are kept.
-const KEPT: usize = 1_000;
+/// Reports of one kind that are kept: a thousand waits that end at once push no incident out.
+const KEPT: usize = 500;
 
 /// A report and where it belongs.
 #[derive(Clone, Debug, Serialize)]
@@ -38,8 +38,10 @@ impl Journal {
     pub fn add(&mut self, at: SystemTime, server: &Arc<str>, report: Report) -> Arc<Entry> {
         self.last += 1;
         let entry = Arc::new(Entry { seq: self.last, at, server: Arc::clone(server), report });
-        if self.entries.len() >= KEPT {
-            self.entries.pop_front();
+        let kind = entry.report.kind();
+        let mut alike = self.entries.iter().enumerate().filter(|(_, e)| e.report.kind() == kind);
+        if let (Some((oldest, _)), true) = (alike.next(), alike.count() + 1 >= KEPT) {
+            self.entries.remove(oldest);
         }
         self.entries.push_back(Arc::clone(&entry));
         entry
@@ -53,13 +55,68 @@ impl Journal {
     /// How many after `seq` are kept no more.
     #[must_use]
     pub fn missed(&self, seq: u64) -> u64 {
-        let first = self.entries.front().map_or(self.last + 1, |entry| entry.seq);
-        first.saturating_sub(seq.saturating_add(1))
+        let kept = u64::try_from(self.since(seq).count()).unwrap_or(u64::MAX);
+        self.last.saturating_sub(seq).saturating_sub(kept)
     }
 
     /// The `seq` of the last one; 0 before the first.
     #[must_use]
     pub fn last(&self) -> u64 {
         self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::reports::{Deadlock, Party, SlowTransaction};
+
+    fn party() -> Party {
+        Party {
+            pid: Some(1),
+            datname: None,
+            usename: None,
+            application: "odoo".into(),
+            application_name: None,
+            client_addr: None,
+            query: None,
+            queryid: None,
+        }
+    }
+
+    fn slow() -> Report {
+        Report::SlowTransaction(SlowTransaction {
+            party: party(),
+            session_kind: "interactive",
+            module: "sales".into(),
+            started: SystemTime::UNIX_EPOCH,
+            seconds: 1.0,
+            state: "active",
+            idle_seconds: 0.0,
+            waited_seconds: 0.0,
+            blocked_others_seconds: 0.0,
+            victims: 0,
+            xmin_age: 0,
+            wrote: false,
+            statements: vec![],
+            other_statements_seconds: 0.0,
+        })
+    }
+
+    #[test]
+    fn a_crowd_of_one_kind_pushes_nothing_of_another_out_and_what_is_gone_is_counted() {
+        let (mut journal, server) = (Journal::default(), Arc::from("erp"));
+        let deadlock = Deadlock { party: party(), relation: None, module: "sales".into() };
+        journal.add(SystemTime::UNIX_EPOCH, &server, Report::Deadlock(deadlock));
+        for _ in 0..2_000 {
+            journal.add(SystemTime::UNIX_EPOCH, &server, slow());
+        }
+        let kinds: Vec<&str> = journal.since(0).map(|entry| entry.report.kind()).collect();
+        assert_eq!((kinds.len(), kinds[0]), (KEPT + 1, "deadlock"));
+        assert_eq!((journal.last(), journal.missed(0)), (2_001, 2_001 - 501));
+        assert_eq!(
+            (journal.missed(1_999), journal.missed(2_001), journal.since(1_999).count()),
+            (0, 0, 2)
+        );
     }
 }
