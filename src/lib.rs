@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod erp;
+pub mod integration;
 pub mod pg;
 pub mod sample;
 pub mod serverlog;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::integration::Kind;
+
 /// What a key holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shape {
@@ -318,8 +320,67 @@ pub(super) const SERVER: Section = Section {
     ],
 };
 
+pub(super) const INTEGRATION: Section = Section {
+    name: "integration",
+    times: Times::Any,
+    help: "An external system that calls the ERP or is called by it, see docs/integrations.md; repeat the whole table for each. Where two fit, the first has it.",
+    keys: &[
+        required("name", Shape::Text, "webshop", "The label `integration` everywhere."),
+        key("kind", Shape::Choice(&Kind::ALL), "other", "What it is."),
+        required(
+            "direction",
+            Shape::Choice(&["inbound", "outbound"]),
+            "inbound",
+            "inbound: it calls the ERP or works in its database; outbound: the ERP calls it.",
+        ),
+        key(
+            "mode",
+            Shape::Choice(&["realtime", "batch"]),
+            "realtime",
+            "Whether somebody waits for each call.",
+        ),
+        optional(
+            "owns",
+            Shape::List,
+            "Modules, and patterns of tables, that it may write, such as [\"sales\", \"stock_move*\"]; a write to another is a boundary breach.",
+        ),
+        optional(
+            "latency",
+            milliseconds(1, 3_600_000),
+            "Objective: a call longer than this is a slow one.",
+        ),
+        optional("success", Shape::Share, "Objective: the share of calls that should succeed."),
+        optional(
+            "silent_after",
+            seconds(1, 31_622_400),
+            "Without a call for so long it counts as silent.",
+        ),
+        optional(
+            "application_names",
+            Shape::List,
+            "Patterns of application_name; a session must fit one of each of these three lists that is given.",
+        ),
+        optional("roles", Shape::List, "Patterns of roles."),
+        optional(
+            "clients",
+            Shape::List,
+            "Addresses and networks of clients, such as [\"10.1.0.0/16\"].",
+        ),
+        optional(
+            "comments",
+            Shape::List,
+            "Keys of SQL comments with patterns of their values, such as [\"application=shop*\"]; one that fits decides before the lists above.",
+        ),
+        optional(
+            "spans",
+            Shape::List,
+            "Attributes of spans or their resource with patterns of their values, such as [\"peer.service=stripe\", \"server.address=*.stripe.com\"].",
+        ),
+    ],
+};
+
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 9] = [
+pub(super) const SECTIONS: [&Section; 10] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -328,6 +389,7 @@ pub(super) const SECTIONS: [&Section; 9] = [
     &LOCKS,
     &TRANSACTIONS,
     &APPLICATION,
+    &INTEGRATION,
     &SERVER,
 ];
 

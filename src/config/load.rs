@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use crate::erp::Profiles;
+use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, GENERAL, LOCKS, LOG, SECTIONS, SERVER, STATEMENTS, Section,
-    TRANSACTIONS,
+    ACTIVITY, APPLICATION, DATABASE, GENERAL, INTEGRATION, LOCKS, LOG, SECTIONS, SERVER,
+    STATEMENTS, Section, TRANSACTIONS,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, Server, Statements, Transactions,
-    application, profiles, server,
+    application, integration, profiles, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -126,6 +127,7 @@ impl Loading<'_> {
             application::warn(&applications, profiles, warnings);
         }
         let applications = read_each(&mut applications, faults, application::read, |a| &a.name);
+        let integrations = self.integrations(faults, warnings);
         let servers = self.servers(profiles.as_ref(), faults);
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
@@ -149,8 +151,17 @@ impl Loading<'_> {
             transactions: Transactions { slow_after: slow_after? },
             profiles: profiles?,
             applications: applications?,
+            integrations: integrations?,
             servers: servers?,
         })
+    }
+
+    fn integrations(&self, faults: &mut Faults, warnings: &mut Faults) -> Option<Integrations> {
+        let mut tables = self.repeated(&INTEGRATION, faults);
+        let all = read_each(&mut tables, faults, integration::read, |i| &i.name)?;
+        let integrations = Integrations::new(all);
+        integration::check(&integrations, &tables, faults, warnings);
+        Some(integrations)
     }
 
     /// A table with what file, environment and a flag give for it.

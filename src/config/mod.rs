@@ -6,6 +6,7 @@
 mod application;
 mod duration;
 mod fault;
+mod integration;
 mod keys;
 mod load;
 mod password;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::erp::Profiles;
+use crate::integration::Integrations;
 
 pub use fault::{ConfigErrors, Fault};
 pub use load::{Flags, Loaded, Sources, load};
@@ -53,6 +55,8 @@ pub struct Config {
     pub profiles: Profiles,
     /// Applications with thresholds of their own (`[[application]]`), names unique.
     pub applications: Vec<Application>,
+    /// The external systems around the ERP (`[[integration]]`), names unique.
+    pub integrations: Integrations,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
 }

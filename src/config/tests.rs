@@ -260,6 +260,8 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
         .collect();
     let mut config = load_text(&given, &[]).unwrap().config;
     assert_eq!(config.applications.pop().unwrap().name, "bi-report");
+    let integrations = std::mem::take(&mut config.integrations);
+    assert!(integrations.get("webshop").is_some());
     assert_eq!(config, plain);
 }
 
@@ -402,4 +404,36 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn integrations_are_read_and_what_is_wrong_with_them_is_told() {
+    let loaded = |text: &str| load_text(text, &[]);
+    let text = |rest: &str| {
+        format!(
+            "[[integration]]\nname = 'bi'\nkind = 'bi'\ndirection = 'inbound'\nmode = 'batch'\nowns = ['bi_*']\nlatency = '2s'\nsuccess = 0.99\nroles = ['bi']\napplication_names = ['bi-*']\nclients = ['10.0.0.0/8', '::1']\ncomments = ['job = bi*']\nspans = ['peer.service=bi']\n{rest}\n[[server]]\n"
+        )
+    };
+    let good = loaded(&text("")).unwrap();
+    let bi = good.config.integrations.get("bi").unwrap();
+    assert_eq!((bi.kind.0, bi.direction.name(), bi.mode.name()), ("bi", "inbound", "batch"));
+    assert_eq!(bi.objective.latency, Some(Duration::from_secs(2)));
+    assert!(bi.owns("bi_cube", "other") && bi.rules.clients.len() == 2);
+    let overlap =
+        loaded(&text("[[integration]]\nname = 'x'\ndirection = 'outbound'\ncomments = ['job=*']"))
+            .unwrap();
+    assert!(overlap.warnings[0].to_string().contains("\"bi\" before it, which has it"));
+    let faults = loaded(&text(
+        "[[integration]]\nname = 'bi'\ndirection = 'in'\nclients = ['here']\nspans = ['x']\n[[integration]]\nname = 'c'\ndirection = 'inbound'\ncomments = ['job=bi-a']",
+    ))
+    .unwrap_err()
+    .to_string();
+    for part in
+        ["\"in\" is not one of", "no address and no network", "is not a name, `=` and a pattern"]
+    {
+        assert!(faults.contains(part), "{part} in {faults}");
+    }
+    let unreachable = "[[integration]]\nname = 'c'\ndirection = 'inbound'\ncomments = ['job=bi-a']";
+    let faults = loaded(&text(unreachable)).unwrap_err().to_string();
+    assert!(faults.contains(":17: integration[1].comments: nothing is left"), "{faults}");
 }

@@ -112,6 +112,8 @@ fn config(options: &DemoOptions, stage: &Stage) -> Result<Config, DemoError> {
     let mut config = Config::of(vec![stage.server()])?;
     config.listen = options.listen;
     config.log.level = "warn".into();
+    // It samples five times as often, so it may cost five times as much.
+    config.budget *= 5.0;
     let interval = Duration::from_secs(2);
     config.statements.interval = interval;
     config.statements.texts_interval = interval;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use file::{ProfileError, ProfileFault};
+pub use pattern::Pattern;
 pub use profile::{Kind, Profile};
 pub use profiles::{Profiles, built_in};
 

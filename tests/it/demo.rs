@@ -209,7 +209,7 @@ fn temporary() -> tempfile::TempDir {
 #[test]
 fn it_ends_by_itself_and_leaves_nothing_behind() {
     let folder = temporary();
-    let output = demo(&["--seconds", "12", "--scale", "0.01"])
+    let output = demo(&["--seconds", "20", "--scale", "0.01"])
         .env("TMPDIR", folder.path())
         .output()
         .unwrap();

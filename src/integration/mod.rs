@@ -1,0 +1,16 @@
+//! Integrations: the external systems that push to or pull from the ERP, declared in the config,
+//! and what is known of their calls. Pure: no I/O, no clock.
+
+mod call;
+mod declared;
+mod operation;
+mod outlet;
+mod recognise;
+mod trace;
+
+pub use call::{Call, Direction, Fault, Source};
+pub use declared::{Integration, Integrations, Kind, Mode, Objective, Oddity, Rules};
+pub use operation::template;
+pub use outlet::{CallQueue, Outlet, outlet};
+pub use recognise::{SessionFacts, Tag};
+pub use trace::{SpanId, TraceId, Traceparent};

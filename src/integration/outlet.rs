@@ -1,0 +1,59 @@
+//! Where calls go when they have ended. Whoever saw one never waits: what the queue cannot take is
+//! counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::call::Call;
+
+/// The end of the queue where calls go in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    sender: mpsc::Sender<Vec<Call>>,
+    lost: Arc<AtomicU64>,
+}
+
+/// The end where they come out, in batches.
+#[derive(Debug)]
+pub struct CallQueue {
+    /// Batches in the order of their coming.
+    pub batches: mpsc::Receiver<Vec<Call>>,
+    lost: Arc<AtomicU64>,
+}
+
+/// A queue of at most `batches` batches.
+#[must_use]
+pub fn outlet(batches: usize) -> (Outlet, CallQueue) {
+    let (sender, receiver) = mpsc::channel(batches);
+    let lost = Arc::new(AtomicU64::new(0));
+    (Outlet { sender, lost: Arc::clone(&lost) }, CallQueue { batches: receiver, lost })
+}
+
+impl Outlet {
+    /// Puts calls into the queue; if it is full they are counted as lost.
+    pub fn put(&self, calls: Vec<Call>) {
+        let count = u64::try_from(calls.len()).unwrap_or(u64::MAX);
+        if self.offer(calls).is_err() {
+            self.lost.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts calls into the queue if there is room, else gives them back uncounted: for who can ask
+    /// its caller to come again.
+    pub fn offer(&self, calls: Vec<Call>) -> Result<(), Vec<Call>> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        self.sender.try_send(calls).map_err(mpsc::error::TrySendError::into_inner)
+    }
+}
+
+impl CallQueue {
+    /// Calls that were lost since the start.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
