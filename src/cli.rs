@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,7 +17,7 @@ use erpscope::config::{
     self, Config, ConfigErrors, Fault, Flags, Loaded, LogFormat, Server, Sources,
 };
 use erpscope::demo::{self, DemoOptions};
-use erpscope::locks::{Answer, Watching};
+use erpscope::locks::{Answer, Declared, Watching};
 use erpscope::pg;
 
 /// Where the config is looked for when none is named.
@@ -230,8 +231,9 @@ fn run_locks(
     watch: Option<u64>,
     format: ReportFormat,
 ) -> anyhow::Result<ExitCode> {
-    let Config { servers, profiles, .. } = args.load()?.config;
-    let mut watching = Watching::new(servers, profiles);
+    let Config { servers, profiles, integrations, .. } = args.load()?.config;
+    let words = Declared { profiles, integrations: Arc::new(integrations) };
+    let mut watching = Watching::new(servers, words);
     runtime()?.block_on(async {
         loop {
             let answers = watching.look().await;

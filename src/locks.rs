@@ -1,6 +1,7 @@
 //! `erpscope locks`: asks one server who waits for whom, now, without a running agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use crate::config::Server;
 use crate::erp::{Erps, Profiles};
 use crate::export::locks::Locks;
+use crate::integration::Integrations;
 use crate::pg::{self, ConnectError, Session};
 use crate::recognise::recognise;
 use crate::sample::activity::{Question, Reader};
@@ -83,25 +85,34 @@ impl Answer {
     }
 }
 
+/// What the config says of ERPs and the systems around them.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// The profiles.
+    pub profiles: Profiles,
+    /// The integrations.
+    pub integrations: Arc<Integrations>,
+}
+
 /// Several servers, to be looked at as often as wanted; one that fails leaves the others alone
 /// and is connected to anew the next time.
 pub struct Watching {
-    profiles: Profiles,
+    words: Declared,
     servers: Vec<(Server, Option<Asking>)>,
 }
 
 impl Watching {
     /// Nothing is connected yet.
     #[must_use]
-    pub fn new(servers: Vec<Server>, profiles: Profiles) -> Self {
-        Self { profiles, servers: servers.into_iter().map(|server| (server, None)).collect() }
+    pub fn new(servers: Vec<Server>, words: Declared) -> Self {
+        Self { words, servers: servers.into_iter().map(|server| (server, None)).collect() }
     }
 
     /// Who waits for whom now, in the order of the servers.
     pub async fn look(&mut self) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(self.servers.len());
         for (server, asking) in &mut self.servers {
-            answers.push(match look(server, &self.profiles, asking).await {
+            answers.push(match look(server, &self.words, asking).await {
                 Ok(view) => Answer::Seen {
                     server: server.name.clone(),
                     tree: view.tree,
@@ -119,13 +130,13 @@ impl Watching {
 
 async fn look(
     server: &Server,
-    profiles: &Profiles,
+    words: &Declared,
     asking: &mut Option<Asking>,
 ) -> Result<View, LocksError> {
     if let Some(asking) = asking {
         return asking.ask().await;
     }
-    asking.insert(Asking::begin(server, profiles).await?).ask().await
+    asking.insert(Asking::begin(server, words).await?).ask().await
 }
 
 /// One connection, to ask as often as wanted.
@@ -136,6 +147,7 @@ pub struct Asking {
     datnames: BTreeMap<u32, String>,
     names: Names,
     erps: Erps,
+    integrations: Arc<Integrations>,
     activity: Activity,
     first: Option<SystemTime>,
     elapsed: Duration,
@@ -143,14 +155,14 @@ pub struct Asking {
 
 impl Asking {
     /// Connects, and recognises the ERP of each database.
-    pub async fn begin(server: &Server, profiles: &Profiles) -> Result<Self, LocksError> {
+    pub async fn begin(server: &Server, words: &Declared) -> Result<Self, LocksError> {
         let session = pg::connect(server, &server.dbname).await?;
         let failed =
             |source: SampleError| LocksError::Sample { server: server.name.clone(), source };
         let (reader, sample) = prepare(&session).await.map_err(failed)?;
         let mut names = Names::new(usize::MAX);
         names.learn(&sample, Duration::ZERO);
-        let erps = recognise(server, &session, profiles).await;
+        let erps = recognise(server, &session, &words.profiles).await;
         Ok(Self {
             server: server.clone(),
             session,
@@ -158,6 +170,7 @@ impl Asking {
             datnames: sample.databases.into_iter().map(|d| (d.dbid, d.datname)).collect(),
             names,
             erps,
+            integrations: Arc::clone(&words.integrations),
             activity: Activity::new(limits()),
             first: None,
             elapsed: Duration::ZERO,
@@ -186,7 +199,8 @@ impl Asking {
         }
         // The server's clock is the only one here.
         self.elapsed = span(*self.first.get_or_insert(sample.now), sample.now);
-        let words = Words { names: &self.names, erps: &self.erps };
+        let words =
+            Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         let (interval, sighted) = (Duration::ZERO, self.reader.is_sighted());
         let taken = Taken { at: self.elapsed, interval, sighted };
         let told = self.activity.apply(taken, &sample, words);

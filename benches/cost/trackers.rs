@@ -27,7 +27,7 @@ pub fn run() {
     let before = resident_mib();
     let mut activity = Activity::new(limits());
     let (names, erps) = (known(), Erps::default());
-    let words = Words { names: &names, erps: &erps };
+    let words = Words { names: &names, erps: &erps, integrations: &std::sync::Arc::default() };
     let mut shares = Vec::new();
     for round in 0..ROUNDS {
         let mut spent = Duration::ZERO;
@@ -152,6 +152,7 @@ fn session(pid: i32, tick: u32) -> Session {
             format!("select a, b, c from sale_order_{shape} o join res_partner p on p.id = o.partner_id where o.state = ?")
         }),
         xmin_age: Some(7),
+        comment: None,
         holds_xid: true,
     }
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod fold;
+mod intake;
 mod report_log;
 mod schedule;
 mod signals;
@@ -20,8 +21,10 @@ use tokio::task::JoinHandle;
 
 use self::clock::Clock;
 use self::fold::Fold;
+use self::intake::Intake;
 use self::watch::Watch;
 use crate::config::{Config, Server};
+use crate::integration::Outlet;
 use crate::serve;
 use crate::serve::{Board, Published, ServeError};
 use crate::state::{Event, Limits, What};
@@ -44,6 +47,7 @@ pub struct Agent {
     clock: Clock,
     board: Board,
     events: mpsc::Sender<Event>,
+    intake: Intake,
     watched: BTreeMap<String, Watched>,
     fold: Fold,
     http: serve::Server,
@@ -74,15 +78,13 @@ impl Agent {
         let (events, queue) = mpsc::channel(QUEUE);
         let fold = Fold::start(queue, Arc::clone(&board)).map_err(StartError::Thread)?;
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
-        let mut agent = Self {
-            clock: Clock::start(),
-            board,
-            events,
-            watched: BTreeMap::new(),
-            fold,
-            http,
-            config,
-        };
+        let clock = Clock::start();
+        let intake = Intake::start(events.clone(), clock);
+        let integrations = Arc::new(config.integrations.clone());
+        // The queue is new and empty.
+        let _has_room = events.try_send(Event::Declared(integrations));
+        let mut agent =
+            Self { clock, intake, board, events, watched: BTreeMap::new(), fold, http, config };
         for server in agent.config.servers.clone() {
             agent.watch(server);
         }
@@ -101,6 +103,12 @@ impl Agent {
         &self.board
     }
 
+    /// Where calls of integrations go that somebody else has seen.
+    #[must_use]
+    pub fn outlet(&self) -> &Outlet {
+        self.intake.outlet()
+    }
+
     /// Takes up another config. Servers whose part has not changed are not disturbed; counters of
     /// those that stay go on.
     ///
@@ -111,6 +119,9 @@ impl Agent {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
         let before = std::mem::replace(&mut self.config, config);
+        if before.integrations != self.config.integrations {
+            self.intake.declare(Arc::new(self.config.integrations.clone())).await;
+        }
         let general = |c: &Config| {
             let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
             let words = (c.profiles.clone(), c.applications.clone());
@@ -144,6 +155,7 @@ impl Agent {
         for name in names {
             self.unwatch(&name).await;
         }
+        self.intake.stop();
         drop(self.events);
         self.fold.join();
     }
@@ -179,7 +191,7 @@ impl Agent {
     }
 
     async fn send(&self, name: &str, what: What) {
-        let event = Event { server: name.into(), at: self.clock.now(), what };
+        let event = Event::Server { server: name.into(), at: self.clock.now(), what };
         let _fold_ended = self.events.send(event).await;
     }
 }

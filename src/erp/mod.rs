@@ -19,6 +19,24 @@ pub use profiles::{Profiles, built_in};
 /// The label of what no pattern matches.
 pub const OTHER: &str = "other";
 
+/// What a statement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Its business module.
+    pub module: Arc<str>,
+    /// The tables that it changes, in rows or definition.
+    pub changed: Vec<Changed>,
+}
+
+/// A table that a statement changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its name without schema.
+    pub table: Arc<str>,
+    /// Its business module.
+    pub module: Arc<str>,
+}
+
 /// The words for one database: a profile, and `generic` for what it does not know.
 #[derive(Clone, Debug)]
 pub struct Erp {
@@ -40,13 +58,32 @@ impl Erp {
     }
 
     /// The module of a statement, from the tables in its text; `other` without any that is known.
+    #[must_use]
+    pub fn module_of_statement(&self, text: &str) -> Arc<str> {
+        self.meaning(text).module
+    }
+
+    /// What a statement is about.
     ///
     /// What a statement changes says more of the business than what it looks up on the way, so
     /// the first table that it writes decides; of a query, most of its tables do, and among
     /// equals the first.
     #[must_use]
-    pub fn module_of_statement(&self, text: &str) -> Arc<str> {
+    pub fn meaning(&self, text: &str) -> Meaning {
         let tables = statement::tables(text);
+        let module = self.module_of_tables(&tables);
+        let changed = if statement::changes(text) { tables.written } else { Vec::new() };
+        let with_module = |table: String| (self.module(&table), table);
+        let changed = changed.into_iter().map(with_module);
+        Meaning {
+            module,
+            changed: changed
+                .map(|(module, table)| Changed { table: table.into(), module })
+                .collect(),
+        }
+    }
+
+    fn module_of_tables(&self, tables: &statement::Tables) -> Arc<str> {
         let known = |table: &String| self.profiles.iter().find_map(|profile| profile.module(table));
         if let Some(module) = tables.written.iter().find_map(known) {
             return Arc::clone(module);

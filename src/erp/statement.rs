@@ -39,6 +39,15 @@ fn is_system(name: &str) -> bool {
     name.starts_with("pg_")
 }
 
+/// Statements that hold a table and leave its rows and definition as they were.
+const KEEPERS: [&str; 6] = ["lock", "vacuum", "cluster", "reindex", "refresh", "analyze"];
+
+/// Whether what a statement writes is changed by it, in rows or definition.
+pub(super) fn changes(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    !KEEPERS.iter().any(|keeper| first.eq_ignore_ascii_case(keeper))
+}
+
 /// The tables of a statement.
 pub(super) fn tables(text: &str) -> Tables {
     let end = text.char_indices().nth(MOST).map_or(text.len(), |(at, _)| at);

@@ -2,11 +2,13 @@
 
 mod events;
 mod health;
+mod integrations;
 mod locks;
 mod statements;
 
 pub use events::{EventsPage, EventsQuery, events};
 pub use health::{Health, ServerHealth, health};
+pub use integrations::{IntegrationPage, IntegrationsPage, integration, integrations};
 pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};
 pub use statements::{OtherJson, StatementJson, StatementsPage, StatementsQuery, statements};
 
@@ -21,6 +23,9 @@ pub enum BadQuery {
     /// No such server.
     #[error("no server is called `{0}`; the servers are: {1}")]
     Server(String, String),
+    /// No such integration.
+    #[error("no integration is called `{0}`; the integrations are: {1}")]
+    Integration(String, String),
     /// Limit out of range.
     #[error("limit is {0}, but must be from 1 to {MAX_LIMIT}")]
     Limit(usize),

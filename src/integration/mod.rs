@@ -2,6 +2,7 @@
 //! and what is known of their calls. Pure: no I/O, no clock.
 
 mod call;
+pub mod comment;
 mod declared;
 mod operation;
 mod outlet;

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use tokio_postgres::{Client, Row, Statement as Prepared};
 
 use super::{SampleError, normalise};
+use crate::integration::comment::{self, Comment};
 use crate::pg::Lossy;
 
 /// Characters of a statement that are kept.
@@ -113,6 +114,8 @@ pub struct Session {
     pub queryid: Option<i64>,
     /// Its statement, normalised; only when it is new since the last sample.
     pub query: Option<String>,
+    /// What the comments in that say; they are no part of the normalised text.
+    pub comment: Option<Comment>,
     /// How many transactions ago its snapshot was taken.
     pub xmin_age: Option<u32>,
     /// Whether its transaction has changed something.
@@ -320,6 +323,7 @@ fn session(row: &Row) -> Result<Session, SampleError> {
     let class: Option<&str> = row.try_get(12)?;
     let event: Option<String> = row.try_get(13)?;
     let query = row.try_get::<_, Option<Lossy>>(15)?.map(|Lossy(text)| text);
+    let query = query.filter(|text| !text.is_empty() && text != "<insufficient privilege>");
     let xmin_age: Option<i32> = row.try_get(16)?;
     Ok(Session {
         pid: row.try_get(0)?,
@@ -336,9 +340,8 @@ fn session(row: &Row) -> Result<Session, SampleError> {
         query_start: row.try_get(11)?,
         wait: class.map(|class| (class.to_owned(), event.unwrap_or_default())),
         queryid: row.try_get::<_, Option<i64>>(14)?.filter(|id| *id != 0),
-        query: query
-            .filter(|text| !text.is_empty() && text != "<insufficient privilege>")
-            .map(|text| normalise(&text, TEXT)),
+        comment: query.as_deref().map(comment::read),
+        query: query.map(|text| normalise(&text, TEXT)),
         xmin_age: xmin_age.and_then(|age| u32::try_from(age).ok()),
         holds_xid: row.try_get(17)?,
     })

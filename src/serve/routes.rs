@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::Sources;
 use crate::export::json::{
-    BadQuery, EventsQuery, ServerQuery, StatementsQuery, events, health, locks, statements,
-    transactions,
+    BadQuery, EventsQuery, ServerQuery, StatementsQuery, events, health, integration, integrations,
+    locks, statements, transactions,
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
@@ -32,6 +32,8 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/locks", get(api_locks))
         .route("/api/v1/transactions", get(api_transactions))
         .route("/api/v1/events", get(api_events))
+        .route("/api/v1/integrations", get(api_integrations))
+        .route("/api/v1/integrations/{name}", get(api_integration))
         .fallback(missing)
         .with_state(sources)
 }
@@ -97,6 +99,15 @@ async fn api_events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| events(snapshot, query).map(json))
+}
+
+async fn api_integrations(State(sources): State<Sources>) -> Response {
+    json(integrations(&sources.board.load().snapshot))
+}
+
+async fn api_integration(State(sources): State<Sources>, Path(name): Path<String>) -> Response {
+    integration(&sources.board.load().snapshot, &name)
+        .map_or_else(|error| refuse(&error.to_string()), json)
 }
 
 /// The picture that a query asks for.

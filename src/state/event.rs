@@ -4,22 +4,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::erp::Erps;
+use crate::integration::{Call, Integrations};
 use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
 
-/// Something that happened to one server.
+/// Something that happened.
 #[derive(Debug)]
-pub struct Event {
-    /// Its name in the config.
-    pub server: Arc<str>,
-    /// When.
-    pub at: Moment,
-    /// What.
-    pub what: What,
+#[expect(clippy::large_enum_variant, reason = "nearly all are of a server, which is the large one")]
+pub enum Event {
+    /// To one server.
+    Server {
+        /// Its name in the config.
+        server: Arc<str>,
+        /// When.
+        at: Moment,
+        /// What.
+        what: What,
+    },
+    /// These are the external systems from now on.
+    Declared(Arc<Integrations>),
+    /// Calls of integrations have ended.
+    Calls {
+        /// When they were told.
+        at: Moment,
+        /// Which.
+        calls: Vec<Call>,
+    },
+    /// Time goes on.
+    Tick {
+        /// It is now.
+        at: Moment,
+    },
 }
 
-/// Everything that can happen.
+/// Everything that can happen to a server.
 #[derive(Debug)]
 pub enum What {
     /// The server is watched from now on, or with other limits.

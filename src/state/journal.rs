@@ -19,8 +19,9 @@ pub struct Entry {
     /// When it was told, by the agent's clock.
     #[serde(serialize_with = "crate::track::reports::moment")]
     pub at: SystemTime,
-    /// Of which server.
-    pub server: Arc<str>,
+    /// Of which server; absent where none had to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<Arc<str>>,
     /// What.
     #[serde(flatten)]
     pub report: Report,
@@ -35,9 +36,9 @@ pub struct Journal {
 
 impl Journal {
     /// Adds a report.
-    pub fn add(&mut self, at: SystemTime, server: &Arc<str>, report: Report) -> Arc<Entry> {
+    pub fn add(&mut self, at: SystemTime, server: Option<Arc<str>>, report: Report) -> Arc<Entry> {
         self.last += 1;
-        let entry = Arc::new(Entry { seq: self.last, at, server: Arc::clone(server), report });
+        let entry = Arc::new(Entry { seq: self.last, at, server, report });
         let kind = entry.report.kind();
         let mut alike = self.entries.iter().enumerate().filter(|(_, e)| e.report.kind() == kind);
         if let (Some((oldest, _)), true) = (alike.next(), alike.count() + 1 >= KEPT) {
@@ -77,6 +78,8 @@ mod tests {
             datname: None,
             usename: None,
             application: "odoo".into(),
+            integration: None,
+            trace_id: None,
             application_name: None,
             client_addr: None,
             query: None,
@@ -105,11 +108,11 @@ mod tests {
 
     #[test]
     fn a_crowd_of_one_kind_pushes_nothing_of_another_out_and_what_is_gone_is_counted() {
-        let (mut journal, server) = (Journal::default(), Arc::from("erp"));
+        let (mut journal, server) = (Journal::default(), Some(Arc::from("erp")));
         let deadlock = Deadlock { party: party(), relation: None, module: "sales".into() };
-        journal.add(SystemTime::UNIX_EPOCH, &server, Report::Deadlock(deadlock));
+        journal.add(SystemTime::UNIX_EPOCH, server.clone(), Report::Deadlock(deadlock));
         for _ in 0..2_000 {
-            journal.add(SystemTime::UNIX_EPOCH, &server, slow());
+            journal.add(SystemTime::UNIX_EPOCH, server.clone(), slow());
         }
         let kinds: Vec<&str> = journal.since(0).map(|entry| entry.report.kind()).collect();
         assert_eq!((kinds.len(), kinds[0]), (KEPT + 1, "deadlock"));

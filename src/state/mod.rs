@@ -13,13 +13,19 @@ pub use journal::{Entry, Journal};
 use server::Server;
 pub use snapshot::{Connection, Databases, ServerSnapshot, Snapshot};
 
+use crate::integration::Integrations;
 use crate::sample::Moment;
-use crate::track::reports::Report;
+use crate::track::calls::{Calls, View as CallsView};
+use crate::track::reports::{Evidence, Report};
 
 /// The state of all servers.
 #[derive(Debug, Default)]
 pub struct State {
     servers: BTreeMap<Arc<str>, Server>,
+    integrations: Arc<Integrations>,
+    calls: Calls,
+    calls_view: Arc<CallsView>,
+    calls_changed: bool,
     journal: Arc<Journal>,
 }
 
@@ -27,32 +33,70 @@ impl State {
     /// Folds one event in; returns what somebody should know. Events of a server that was not
     /// added, or was removed, are ignored.
     pub fn apply(&mut self, event: Event) -> Vec<Arc<Entry>> {
-        match event.what {
+        match event {
+            Event::Server { server, at, what } => self.apply_to(server, at, what),
+            Event::Declared(integrations) => {
+                self.calls.declare(Arc::clone(&integrations));
+                self.calls_view = Arc::new(self.calls.view());
+                self.integrations = integrations;
+                Vec::new()
+            }
+            Event::Calls { at, calls } => {
+                self.calls.apply(at, calls);
+                self.calls_changed = true;
+                Vec::new()
+            }
+            Event::Tick { at } => self.tick(at),
+        }
+    }
+
+    fn apply_to(&mut self, name: Arc<str>, at: Moment, what: What) -> Vec<Arc<Entry>> {
+        match what {
             What::Added(limits) => {
                 self.servers
-                    .entry(event.server)
+                    .entry(name)
                     .and_modify(|server| server.limit(limits.clone()))
                     .or_insert_with(|| Server::new(limits));
             }
             What::Removed => {
-                self.servers.remove(&event.server);
+                self.servers.remove(&name);
             }
             what => {
-                if let Some(server) = self.servers.get_mut(&event.server) {
-                    let reports = server.apply(event.at, what);
-                    return self.enter(event.at, &event.server, reports);
+                if let Some(server) = self.servers.get_mut(&name) {
+                    let reports = server.apply(at, what, &self.integrations);
+                    let named = |report| (Some(Arc::clone(&name)), report);
+                    return self.enter(at, reports.into_iter().map(named).collect());
                 }
             }
         }
         Vec::new()
     }
 
-    fn enter(&mut self, at: Moment, server: &Arc<str>, reports: Vec<Report>) -> Vec<Arc<Entry>> {
+    /// Joins calls with what the servers have seen by now, and draws them if there are new ones.
+    fn tick(&mut self, at: Moment) -> Vec<Arc<Entry>> {
+        let servers = &self.servers;
+        let told = self.calls.settle(at, |question| {
+            let found = servers.iter().filter_map(|(name, server)| {
+                Some(Evidence { server: Arc::clone(name), ..server.explain(question)? })
+            });
+            let mut found: Vec<Evidence> = found.collect();
+            found.sort_by(|a, b| b.waited_seconds.total_cmp(&a.waited_seconds));
+            found
+        });
+        if self.calls_changed || !told.is_empty() {
+            self.calls_view = Arc::new(self.calls.view());
+            self.calls_changed = false;
+        }
+        self.enter(at, told)
+    }
+
+    fn enter(&mut self, at: Moment, reports: Vec<(Option<Arc<str>>, Report)>) -> Vec<Arc<Entry>> {
         if reports.is_empty() {
             return Vec::new();
         }
         let journal = Arc::make_mut(&mut self.journal);
-        reports.into_iter().map(|report| journal.add(at.wall, server, report)).collect()
+        let add = |(server, report)| journal.add(at.wall, server, report);
+        reports.into_iter().map(add).collect()
     }
 
     /// What is true now. Parts that have not changed are shared with earlier snapshots.
@@ -64,6 +108,7 @@ impl State {
                 .iter()
                 .map(|(name, server)| server.snapshot(Arc::clone(name)))
                 .collect(),
+            calls: Arc::clone(&self.calls_view),
             journal: Arc::clone(&self.journal),
         }
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
 use crate::erp::Erps;
+use crate::integration::Integrations;
 use crate::sample::{Moment, Outcome, Sampler};
 use crate::track::activity::{Activity, View as ActivityView};
+use crate::track::calls::explain::Question;
 use crate::track::databases;
 use crate::track::names::Names;
-use crate::track::reports::Report;
+use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
 use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
@@ -51,7 +53,12 @@ impl Server {
         self.activity.limit(limits.activity);
     }
 
-    pub(super) fn apply(&mut self, at: Moment, what: What) -> Vec<Report> {
+    pub(super) fn apply(
+        &mut self,
+        at: Moment,
+        what: What,
+        integrations: &Arc<Integrations>,
+    ) -> Vec<Report> {
         let mut reports = Vec::new();
         match what {
             What::Added(_) | What::Removed => {}
@@ -67,7 +74,7 @@ impl Server {
             What::Ran { sampler, took, cost, interval, result, spending } => {
                 let (outcome, failure) = match result {
                     Ok(sampled) => {
-                        reports = self.fold(at, sampled);
+                        reports = self.fold(at, sampled, integrations);
                         (Outcome::Ok, None)
                     }
                     Err(failure) => (failure.outcome, Some(failure.message)),
@@ -92,7 +99,18 @@ impl Server {
         }
     }
 
-    fn fold(&mut self, at: Moment, sampled: Sampled) -> Vec<Report> {
+    /// What this server had to do with a call.
+    pub(super) fn explain(&self, question: &Question) -> Option<Evidence> {
+        self.activity.explain(question)
+    }
+
+    fn fold(
+        &mut self,
+        at: Moment,
+        sampled: Sampled,
+        integrations: &Arc<Integrations>,
+    ) -> Vec<Report> {
+        let words = Words { names: &self.names, erps: &self.erps, integrations };
         match sampled {
             Sampled::Database(sample) => {
                 self.names.learn(&sample, at.elapsed);
@@ -110,15 +128,14 @@ impl Server {
             Sampled::Statements(sample) => {
                 self.statements.apply(at, &sample, &self.names);
                 self.statements_view = Arc::new(self.statements.view());
+                return self.activity.read_statements(&self.statements_view, words);
             }
             Sampled::Texts(sample) => {
-                let words = Words { names: &self.names, erps: &self.erps };
                 self.statements.apply_texts(at, &sample, words);
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
             Sampled::Activity { taken, sample } => {
-                let words = Words { names: &self.names, erps: &self.erps };
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
                     self.activity_view = Arc::new(view);
@@ -127,7 +144,6 @@ impl Server {
             }
             Sampled::Blockers => {}
             Sampled::Log(batch) => {
-                let words = Words { names: &self.names, erps: &self.erps };
                 return self.activity.read_log(&batch, words);
             }
         }

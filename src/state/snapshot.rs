@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Journal, Spending};
 use crate::sample::database;
 use crate::track::activity::View as ActivityView;
+use crate::track::calls::View as CallsView;
 use crate::track::databases::Database;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
@@ -15,6 +16,8 @@ use crate::track::statements::View;
 pub struct Snapshot {
     /// The servers.
     pub servers: Vec<ServerSnapshot>,
+    /// Calls of integrations; renewed about twice a second.
+    pub calls: Arc<CallsView>,
     /// What somebody should know.
     pub journal: Arc<Journal>,
 }

@@ -12,7 +12,7 @@ use crate::track::transactions::SlowAfter;
 
 fn event(server: &str, what: What) -> Event {
     let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
-    Event { server: server.into(), at, what }
+    Event::Server { server: server.into(), at, what }
 }
 
 fn added() -> What {

@@ -1,29 +1,36 @@
 //! What sessions do, folded: names first, then waits, locks, transactions, incidents.
 
+mod explained;
+mod picture;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::capped::{Capped, Coarse};
-use super::distribution::Distribution;
-use super::histogram::{EPISODE_SECONDS, Histogram};
+use super::footprints::{self, Footprints, Stretch, Ties};
+use super::histogram::Histogram;
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
-use super::lock_waits::{BlockedKey, LengthKey, LockWaits, Scene, WaitKey};
+use super::lock_waits::{BlockedKey, Finished, LengthKey, LockWaits, Scene, WaitKey};
 use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
-use super::reports::{LockWait, Report, SlowTransaction};
+use super::reports::{BoundaryBreach, LockWait, Report, SlowTransaction};
 use super::sessions::{Seen, Sessions, Words};
+use super::statements;
 use super::timeline::{Now, Timeline, span};
-use super::transactions::{SlowAfter, SlowKey, Transactions};
+use super::transactions::{self, SlowAfter, SlowKey, Transactions};
 use super::waits::{ActiveKey, IdleKey, Waits};
 use crate::erp::OTHER;
-use crate::sample::activity::{Backend, Sample, State};
+use crate::sample::activity::{Backend, Sample};
 use crate::sample::relations::{self, RelationKey};
 use crate::serverlog::Batch;
 
 /// Transactions that a picture holds: open ones that are slow, and of late.
 const TRANSACTIONS: usize = 100;
+
+/// A shorter transaction explains no call.
+const TIED: Duration = Duration::from_millis(50);
 
 /// What is kept and told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +111,8 @@ pub struct View {
     pub open: Vec<SlowTransaction>,
     /// Slow ones that have ended of late, the last first.
     pub ended: Vec<Arc<SlowTransaction>>,
+    /// What integrations did and suffered.
+    pub footprints: footprints::View,
     /// Failures that the server's log tells of.
     pub failures: Capped<FailureKey, u64>,
     /// How reading that log goes; `None` if none is read.
@@ -121,6 +130,8 @@ pub struct Activity {
     timeline: Timeline,
     now: Option<Now>,
     last: Option<SystemTime>,
+    /// When the last sample was taken, since the agent's start.
+    sampled: Duration,
     drawn: Option<SystemTime>,
     sessions: Sessions,
     relations: Relations,
@@ -128,6 +139,7 @@ pub struct Activity {
     locks: LockWaits,
     transactions: Transactions,
     incidents: Incidents,
+    footprints: Footprints,
     log: Log,
     counts: Capped<StateKey, u64>,
     ended: VecDeque<Arc<SlowTransaction>>,
@@ -162,6 +174,7 @@ impl Activity {
             timeline: Timeline::default(),
             now: None,
             last: None,
+            sampled: Duration::ZERO,
             drawn: None,
             sessions: Sessions::default(),
             relations: Relations::default(),
@@ -169,6 +182,7 @@ impl Activity {
             locks: LockWaits::new(limits.series),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
+            footprints: Footprints::new(limits.series),
             log: Log::new(limits.series),
             counts: Capped::new(limits.series),
             ended: VecDeque::new(),
@@ -182,6 +196,7 @@ impl Activity {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
         self.log.limit(limits.series);
+        self.footprints.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
         self.limits = limits;
     }
@@ -201,31 +216,79 @@ impl Activity {
             Scene { sample, now, seen: &by_pid, relations: &self.relations, erps: words.erps };
         let mut reports = Vec::new();
         let locks = self.locks.apply(scene, taken.sighted);
-        for finished in &locks.finished {
-            if span(finished.wait.start, finished.end) >= self.limits.report_after {
-                let object = object(&finished.wait, scene);
-                let wait = LockWait::of(finished, object, since_last);
-                reports.push(Report::LockWait(wait));
-            }
-        }
         let incidents =
             self.incidents.apply(scene, &self.locks, &locks.charges, self.limits.incident);
         reports.extend(incidents.into_iter().map(Report::LockIncident));
-        for finished in self.transactions.apply(&seen, now, self.last, &locks.charges) {
-            let slow = SlowTransaction::of(finished.pid, &finished.transaction, finished.end);
-            self.ended.push_front(Arc::new(slow.clone()));
-            reports.push(Report::SlowTransaction(slow));
-        }
-        self.ended.truncate(TRANSACTIONS);
+        self.end_waits(&locks.finished, since_last, &mut reports);
+        let ended = self.transactions.apply(&seen, now, self.last, &locks.charges);
+        self.end_transactions(ended, &mut reports);
+        let breaches = self.footprints.apply(&seen, &locks.charges, now, self.last);
+        reports.extend(breaches.iter().map(BoundaryBreach::of).map(Report::BoundaryBreach));
         tally(&mut self.reports, &reports);
-        (self.now, self.last) = (Some(now), Some(now.at));
+        (self.now, self.last, self.sampled) = (Some(now), Some(now.at), taken.at);
         let is_due =
             self.drawn.is_none_or(|drawn| span(drawn, now.at) >= self.limits.picture_every);
+        let scene =
+            Scene { sample, now, seen: &by_pid, relations: &self.relations, erps: words.erps };
         let view = is_due.then(|| self.view(scene));
         if is_due {
             self.drawn = Some(now.at);
         }
         Told { reports, view }
+    }
+
+    /// Keeps and tells what ended waits were; samples are `interval` apart.
+    fn end_waits(&mut self, ended: &[Finished], interval: Duration, reports: &mut Vec<Report>) {
+        for finished in ended {
+            let is_told = span(finished.wait.start, finished.end) >= self.limits.report_after;
+            let ties = Ties::of(finished.wait.origin.as_deref());
+            if !is_told && ties.is_none() {
+                continue;
+            }
+            let object = object(&finished.wait, &self.relations);
+            let wait = Arc::new(LockWait::of(finished, object, interval));
+            if let Some(ties) = ties {
+                let stretch = Stretch { start: finished.wait.start, end: finished.end };
+                self.footprints.trail.waits.push_back(ties.step(stretch, finished.pid, &wait));
+            }
+            if is_told {
+                reports.push(Report::LockWait(Arc::unwrap_or_clone(wait)));
+            }
+        }
+    }
+
+    /// Keeps and tells what ended transactions were.
+    fn end_transactions(&mut self, ended: Vec<transactions::Finished>, reports: &mut Vec<Report>) {
+        for finished in ended {
+            let transactions::Finished { transaction, pid, end } = &finished;
+            let is_slow = self.transactions.is_slow(&finished);
+            let ties = Ties::of_transaction(transaction).filter(|_| finished.length() >= TIED);
+            if !is_slow && ties.is_none() {
+                continue;
+            }
+            let told = Arc::new(SlowTransaction::of(*pid, transaction, *end));
+            if let Some(ties) = ties {
+                let stretch = Stretch { start: transaction.start, end: *end };
+                self.footprints.trail.transactions.push_back(ties.step(stretch, *pid, &told));
+            }
+            if is_slow {
+                if let Some(integration) = &transaction.origin.integration {
+                    self.footprints.was_slow(&integration.name);
+                }
+                self.ended.push_front(Arc::clone(&told));
+                reports.push(Report::SlowTransaction(Arc::unwrap_or_clone(told)));
+            }
+        }
+        self.ended.truncate(TRANSACTIONS);
+    }
+
+    /// Takes what pg_stat_statements has counted of the roles of integrations.
+    pub fn read_statements(&mut self, view: &statements::View, words: Words<'_>) -> Vec<Report> {
+        let breaches = self.footprints.read_statements(view, words);
+        let reports: Vec<Report> =
+            breaches.iter().map(BoundaryBreach::of).map(Report::BoundaryBreach).collect();
+        tally(&mut self.reports, &reports);
+        reports
     }
 
     fn want_names(&mut self, sample: &Sample, elapsed: Duration) {
@@ -288,104 +351,12 @@ impl Activity {
     pub(super) fn locks(&self) -> &LockWaits {
         &self.locks
     }
-
-    fn view(&self, scene: Scene<'_>) -> View {
-        let now = scene.now;
-        let series = self.limits.series;
-        let (oldest_transaction, oldest_statement) = self.oldest(now, series);
-        let tree = LockTree::of(scene, &self.locks);
-        View {
-            is_current: true,
-            root_victims: root_victims(&tree, series),
-            tree,
-            waiters: self.waiters(now.at),
-            lock_waits: self.locks.finished().clone(),
-            lock_seconds: histograms(self.locks.seconds()),
-            blocked: self.locks.blocked().clone(),
-            series,
-            active: self.waits.active().clone(),
-            idle_in_transaction: self.waits.idle_in_transaction().clone(),
-            unseen: self.waits.unseen(),
-            slow: histograms(self.transactions.slow()),
-            oldest_transaction,
-            oldest_statement,
-            sessions: self.counts.clone(),
-            open: self.open(now.at),
-            ended: self.ended.iter().cloned().collect(),
-            failures: self.log.failures().clone(),
-            log_lines: self.log.lines(),
-            reports: self.reports.clone(),
-            wanted: self.relations.wanted(),
-        }
-    }
-
-    fn waiters(&self, at: SystemTime) -> BTreeMap<Arc<str>, Waiters> {
-        let mut waiters: BTreeMap<Arc<str>, Waiters> = BTreeMap::new();
-        for open in self.locks.open().values() {
-            let of_database = waiters.entry(open.datname()).or_default();
-            of_database.count += 1;
-            of_database.oldest = of_database.oldest.max(span(open.start, at));
-        }
-        waiters
-    }
-
-    fn oldest(
-        &self,
-        now: Now,
-        series: usize,
-    ) -> (Capped<StateKey, Duration>, Capped<StateKey, Duration>) {
-        let (mut transactions, mut statements) = (Capped::new(series), Capped::new(series));
-        for open in self.transactions.open().values() {
-            let key = StateKey {
-                datname: Arc::clone(&open.who.datname),
-                application: Arc::clone(&open.who.application),
-                state: open.state.name(),
-            };
-            if open.state == State::Active {
-                let oldest: &mut Duration = statements.of(key.clone());
-                *oldest = (*oldest).max(span(open.statement_start, now.at));
-            }
-            let oldest: &mut Duration = transactions.of(key);
-            *oldest = (*oldest).max(span(open.start, now.at));
-        }
-        (transactions, statements)
-    }
-
-    fn open(&self, at: SystemTime) -> Vec<SlowTransaction> {
-        let mut slow: Vec<_> = self
-            .transactions
-            .open()
-            .iter()
-            .filter(|(_, open)| self.transactions.is_slow_now(open, at))
-            .collect();
-        slow.sort_by_key(|(_, open)| open.start);
-        slow.truncate(TRANSACTIONS);
-        slow.into_iter().map(|(pid, open)| SlowTransaction::of(*pid, open, at)).collect()
-    }
-}
-
-fn histograms<K: Coarse + Clone>(seconds: &Capped<K, Distribution>) -> Vec<(K, Histogram)> {
-    seconds.iter().map(|(key, of)| (key.clone(), of.buckets(EPISODE_SECONDS))).collect()
 }
 
 fn tally(counts: &mut BTreeMap<&'static str, u64>, reports: &[Report]) {
     for report in reports {
         *counts.entry(report.kind()).or_default() += 1;
     }
-}
-
-fn root_victims(tree: &LockTree, series: usize) -> Capped<StateKey, u64> {
-    let mut most = Capped::new(series);
-    for root in &tree.roots {
-        let key = StateKey {
-            datname: Arc::clone(&root.datname),
-            application: Arc::clone(&root.application),
-            state: root.state,
-        };
-        let victims: &mut u64 = most.of(key);
-        *victims = (*victims).max(u64::try_from(root.victim_count).unwrap_or(u64::MAX));
-    }
-    most
 }
 
 #[cfg(test)]

@@ -44,6 +44,24 @@ impl Distribution {
         Histogram::of(bounds, values, self.sum)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.hdr.as_ref().map_or(0, Hdr::len)
+    }
+
+    /// These and those of another.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.sum += other.sum;
+        if let (Some(ours), Some(theirs)) = (&mut both.hdr, &other.hdr) {
+            // Both have the same bounds.
+            let _added = ours.add(theirs);
+        }
+        both
+    }
+
     /// The duration that this share of all is at or below; zero when there is none.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {

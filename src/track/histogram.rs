@@ -10,6 +10,10 @@ pub const WORK_SECONDS: &[f64] =
 pub const EPISODE_SECONDS: &[f64] =
     &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
 
+/// Upper bounds in seconds of the buckets for calls of integrations.
+pub const CALL_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
 /// Counts of observations by upper bound.
 #[derive(Clone, Debug)]
 pub struct Histogram {

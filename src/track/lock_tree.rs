@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::forest::Node;
 use super::lock_waits::{LockWaits, Open, Scene};
+use super::relations::Relations;
 use super::sessions::Seen;
 use super::timeline::{in_seconds, span};
 use crate::erp::OTHER;
@@ -197,7 +198,7 @@ impl Artist<'_> {
     fn waiting(&self, open: &Open) -> Waiting {
         Waiting {
             mode: open.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
-            object: object(open, self.scene),
+            object: object(open, self.scene.relations),
             module: Arc::clone(&open.module),
             seconds: seconds(open, self.scene.now.at),
         }
@@ -206,12 +207,12 @@ impl Artist<'_> {
 
 /// What is waited for, for people.
 #[must_use]
-pub fn object(open: &Open, scene: Scene<'_>) -> String {
+pub fn object(open: &Open, relations: &Relations) -> String {
     let Some(object) = &open.object else { return "a lock".to_owned() };
     let locktype = &object.locktype;
     let is_row = matches!(&**locktype, "transactionid" | "tuple");
     let Some(key) = object.relation else { return locktype.to_string() };
-    let relation = match scene.relations.name(key) {
+    let relation = match relations.name(key) {
         Some((schema, name)) => format!("{schema}.{name}"),
         None => format!("relation {}", key.1),
     };

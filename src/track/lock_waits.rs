@@ -25,18 +25,24 @@ use super::capped::Capped;
 use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
-use super::sessions::{Seen, Who};
+use super::sessions::{Origin, Seen, Who};
 use super::timeline::Now;
 use crate::erp::Erps;
 use crate::sample::activity::{Backend, Sample, Transaction, Wait};
 
 /// Blocked time between two samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Charge {
     /// Who waited.
     pub waiter: i32,
+    /// On whose behalf.
+    pub origin: Option<Arc<Origin>>,
     /// The root blocker; `None` if it was never seen.
     pub root: Option<i32>,
+    /// Its application.
+    pub root_application: Arc<str>,
+    /// On whose behalf it works.
+    pub root_origin: Option<Arc<Origin>>,
     /// How long.
     pub time: Duration,
     /// The wait is over: what the two do now is another thing already.
@@ -213,7 +219,7 @@ impl LockWaits {
             };
             let time = open.take_charge(scene.now.at);
             *self.blocked.of(open.blocked_key(&root)) += time;
-            told.charges.push(Charge { waiter: *pid, root: Some(*root_pid), time, is_last: false });
+            told.charges.push(open.charge(*pid, &root, time, false));
             open.blame(root, time);
         }
     }
@@ -222,7 +228,7 @@ impl LockWaits {
         let rest = open.take_charge(end);
         let last = open.last_root().cloned().unwrap_or_else(Root::unknown);
         *self.blocked.of(open.blocked_key(&last)) += rest;
-        told.charges.push(Charge { waiter: pid, root: last.pid, time: rest, is_last: true });
+        told.charges.push(open.charge(pid, &last, rest, true));
         open.blame(last, rest);
         let root = open.worst_root().cloned().unwrap_or_else(Root::unknown);
         *self.finished.of(open.wait_key(&root)) += 1;

@@ -9,6 +9,7 @@ use super::names::Names;
 use super::reports::{Deadlock, LockWait, Party, Report};
 use super::sessions::Words;
 use crate::erp::OTHER;
+use crate::integration::SessionFacts;
 use crate::serverlog::{Batch, Entry, Sqlstate, What};
 
 /// Labels of the metrics of failures.
@@ -181,11 +182,18 @@ fn module(entry: &Entry, relation: Option<&str>, words: Words<'_>) -> Arc<str> {
 
 fn party(entry: &Entry, words: Words<'_>) -> Party {
     let erp = words.erps.of(&entry.datname);
+    let integration = words.integrations.of_session(SessionFacts {
+        application_name: &entry.application_name,
+        usename: &entry.usename,
+        client_addr: None,
+    });
     Party {
         pid: Some(entry.pid),
         datname: Some(entry.datname.as_str().into()),
         usename: Some(entry.usename.as_str().into()),
         application: erp.application(&entry.application_name, &entry.usename),
+        integration: integration.map(|integration| Arc::clone(&integration.name)),
+        trace_id: None,
         application_name: Some(super::sessions::printable(&entry.application_name)),
         client_addr: None,
         query: entry.statement.as_deref().map(Arc::from),

@@ -6,10 +6,12 @@
 
 pub mod activity;
 pub mod budget;
+pub mod calls;
 pub mod capped;
 mod cumulative;
 pub mod databases;
 mod distribution;
+pub mod footprints;
 pub mod forest;
 pub mod histogram;
 pub mod incidents;

@@ -1,6 +1,7 @@
 //! Samples of sessions for tests: made by hand, folded as the agent folds them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::activity::{Activity, Limits, Taken, Told, View};
@@ -8,8 +9,10 @@ use super::incidents::Thresholds;
 use super::names::Names;
 use super::reports::Report;
 use super::sessions::Words;
+use super::statements;
 use super::transactions::SlowAfter;
 use crate::erp::Erps;
+use crate::integration::Integrations;
 use crate::sample::activity::{Backend, Sample, Session, State, Transaction, Wait};
 use crate::sample::database::{self, Counters, Database};
 use crate::sample::relations;
@@ -37,6 +40,7 @@ pub(crate) fn session(pid: i32, since: u64) -> Session {
         wait: None,
         queryid: None,
         query: Some("update stock set n = ?".into()),
+        comment: None,
         xmin_age: None,
         holds_xid: true,
     }
@@ -81,6 +85,7 @@ pub(super) struct Fold {
     pub(super) view: View,
     names: Names,
     erps: Erps,
+    pub(super) integrations: Arc<Integrations>,
     pub(super) sighted: bool,
 }
 
@@ -94,6 +99,7 @@ impl Fold {
             view: View::default(),
             names,
             erps: Erps::default(),
+            integrations: Arc::default(),
             sighted: true,
         }
     }
@@ -116,7 +122,8 @@ impl Fold {
         let for_prepared = waits.iter().flatten().any(|wait| wait.blockers.contains(&0));
         let prepared = if for_prepared { vec![prepared()] } else { vec![] };
         let sample = Sample { now, sessions, all: true, waits, prepared };
-        let words = Words { names: &self.names, erps: &self.erps };
+        let words =
+            Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         let taken = Taken {
             at: Duration::from_millis(elapsed),
             interval: Duration::from_millis(100),
@@ -125,6 +132,13 @@ impl Fold {
         let Told { reports, view } = self.activity.apply(taken, &sample, words);
         self.reports.extend(reports);
         self.view = view.unwrap();
+    }
+
+    /// What pg_stat_statements shows.
+    pub(super) fn read_statements(&mut self, view: &statements::View) -> Vec<Report> {
+        let words =
+            Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
+        self.activity.read_statements(view, words)
     }
 
     /// Relation 500 of database 1 is called so.

@@ -1,16 +1,22 @@
 //! What has happened that somebody should know: told once, when it is over (an incident also when
 //! it begins). Each is one JSON object.
 
+mod breach;
+mod call;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
+pub use self::breach::BoundaryBreach;
+pub use self::call::{CallReport, Evidence, HeldOpen};
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
-use super::sessions::{Statement, Who};
+use super::sessions::{Origin, Statement, Who};
 use super::timeline::{in_seconds, span};
 use super::transactions;
+use crate::integration::TraceId;
 
 /// One report.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +30,10 @@ pub enum Report {
     LockIncident(LockIncident),
     /// PostgreSQL has ended a deadlock; only the server's log tells.
     Deadlock(Deadlock),
+    /// An integration has written what it does not own.
+    BoundaryBreach(BoundaryBreach),
+    /// A call of an integration was slow, failed, or the database had to do with it.
+    IntegrationCall(CallReport),
 }
 
 impl Report {
@@ -35,6 +45,8 @@ impl Report {
             Self::SlowTransaction(_) => "slow_transaction",
             Self::LockIncident(_) => "lock_incident",
             Self::Deadlock(_) => "deadlock",
+            Self::BoundaryBreach(_) => "boundary_breach",
+            Self::IntegrationCall(_) => "integration_call",
         }
     }
 }
@@ -50,6 +62,12 @@ pub struct Party {
     pub usename: Option<Arc<str>>,
     /// Its application, in the profile's words.
     pub application: Arc<str>,
+    /// The integration on whose behalf it works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integration: Option<Arc<str>>,
+    /// The request it works for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
     /// As it named itself.
     pub application_name: Option<Arc<str>>,
     /// Address of its client; absent for a Unix socket.
@@ -61,8 +79,11 @@ pub struct Party {
 }
 
 impl Party {
-    fn of(pid: i32, who: &Who, statement: &Statement) -> Self {
+    pub(super) fn of(pid: i32, who: &Who, statement: &Statement, origin: Option<&Origin>) -> Self {
+        let integration = origin.and_then(|origin| origin.integration.as_ref());
         Self {
+            integration: integration.map(|integration| Arc::clone(&integration.name)),
+            trace_id: origin.and_then(|origin| origin.trace),
             pid: Some(pid),
             datname: Some(Arc::clone(&who.datname)),
             usename: Some(Arc::clone(&who.usename)),
@@ -76,12 +97,16 @@ impl Party {
 
     fn root(root: &Root) -> Self {
         match (&root.who, &root.statement) {
-            (Some(who), Some(statement)) => Self::of(root.pid.unwrap_or(0), who, statement),
+            (Some(who), Some(statement)) => {
+                Self::of(root.pid.unwrap_or(0), who, statement, root.origin.as_deref())
+            }
             _ => Self {
                 pid: root.pid.filter(|pid| *pid != 0),
                 datname: None,
                 usename: None,
                 application: Arc::clone(&root.application),
+                integration: None,
+                trace_id: None,
                 application_name: None,
                 client_addr: None,
                 query: None,
@@ -162,11 +187,9 @@ impl LockWait {
             mode: wait.object.as_ref().map_or_else(|| "".into(), |object| Arc::clone(&object.mode)),
             object,
             module: Arc::clone(&wait.module),
-            waiter: wait
-                .who
-                .as_ref()
-                .zip(wait.statement.as_ref())
-                .map(|(who, statement)| Party::of(finished.pid, who, statement)),
+            waiter: wait.who.as_ref().zip(wait.statement.as_ref()).map(|(who, statement)| {
+                Party::of(finished.pid, who, statement, wait.origin.as_deref())
+            }),
             roots,
         }
     }
@@ -237,7 +260,12 @@ impl SlowTransaction {
             .collect();
         statements.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         Self {
-            party: Party::of(pid, &transaction.who, &transaction.statement),
+            party: Party::of(
+                pid,
+                &transaction.who,
+                &transaction.statement,
+                Some(&transaction.origin),
+            ),
             session_kind: transaction.who.kind.name(),
             module: transaction.module(),
             started: transaction.start,

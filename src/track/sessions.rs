@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use super::names::{Names, UNKNOWN};
 use super::timeline::{Now, span};
-use crate::erp::{Erp, Erps, Kind, OTHER};
+use crate::erp::{Changed, Erp, Erps, Kind, OTHER};
+use crate::integration::{Integration, Integrations, SessionFacts, TraceId, comment, template};
 use crate::sample::activity::{Backend, Sample, Session};
 
 /// A session that was not seen for so long is forgotten.
@@ -43,6 +44,21 @@ pub struct Statement {
     pub text: Option<Arc<str>>,
     /// The business module of its tables.
     pub module: Arc<str>,
+    /// The tables that it changes.
+    pub changed: Arc<[Changed]>,
+}
+
+/// On whose behalf a session works, as its statement's comment says, or the session itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The integration.
+    pub integration: Option<Arc<Integration>>,
+    /// The session is the integration's own: no comment had to say so.
+    pub is_direct: bool,
+    /// The request.
+    pub trace: Option<TraceId>,
+    /// Template of the route, or the job, that the comment names.
+    pub route: Option<Arc<str>>,
 }
 
 /// The words for one server.
@@ -52,6 +68,8 @@ pub struct Words<'a> {
     pub names: &'a Names,
     /// The ERP's words.
     pub erps: &'a Erps,
+    /// The systems around it.
+    pub integrations: &'a Arc<Integrations>,
 }
 
 /// A session of a sample, by name.
@@ -63,6 +81,8 @@ pub struct Seen<'a> {
     pub who: Arc<Who>,
     /// What it runs.
     pub statement: Arc<Statement>,
+    /// On whose behalf.
+    pub origin: Arc<Origin>,
 }
 
 /// All sessions of one server that were seen of late.
@@ -71,6 +91,8 @@ pub struct Sessions {
     known: HashMap<i32, Known>,
     /// By database and queryid.
     statements: HashMap<(u32, i64), Arc<Statement>>,
+    /// Whose the known ones are was told by these.
+    integrations: Arc<Integrations>,
 }
 
 #[derive(Debug)]
@@ -80,12 +102,20 @@ struct Known {
     identity: (u32, u32),
     who: Arc<Who>,
     statement: Arc<Statement>,
+    /// Of the session, whatever it runs.
+    own: Arc<Origin>,
+    /// Of its statement.
+    origin: Arc<Origin>,
     seen: SystemTime,
 }
 
 impl Sessions {
     /// Names the sessions of a sample, in its order.
     pub fn name<'a>(&mut self, sample: &'a Sample, now: Now, words: Words<'_>) -> Vec<Seen<'a>> {
+        if !Arc::ptr_eq(&self.integrations, words.integrations) {
+            self.known.clear();
+            self.integrations = Arc::clone(words.integrations);
+        }
         let mut seen = Vec::with_capacity(sample.sessions.len());
         for row in &sample.sessions {
             seen.push(self.one(row, now.at, words));
@@ -112,22 +142,29 @@ impl Sessions {
                 if is_new || next.text.is_some() {
                     known.statement = next;
                 }
+                if is_new {
+                    known.origin = origin(row, &known.own, words.integrations);
+                }
             }
             let (who, statement) = (Arc::clone(&known.who), Arc::clone(&known.statement));
-            return Seen { row, who, statement };
+            return Seen { row, who, statement, origin: Arc::clone(&known.origin) };
         }
         let who = Arc::new(who(row, words));
         let statement = statement(&mut self.statements, row, &who, words.erps);
+        let own = Arc::new(own_origin(&who, words.integrations));
+        let origin = origin(row, &own, words.integrations);
         let known = Known {
             backend_start: row.backend_start,
             query_start: row.query_start,
             identity: (row.dbid, row.userid),
             who: Arc::clone(&who),
             statement: Arc::clone(&statement),
+            own,
+            origin: Arc::clone(&origin),
             seen: at,
         };
         self.known.insert(row.pid, known);
-        Seen { row, who, statement }
+        Seen { row, who, statement, origin }
     }
 }
 
@@ -153,6 +190,41 @@ fn who(row: &Session, words: Words<'_>) -> Who {
     }
 }
 
+/// What the session itself tells, by its name, role and address.
+fn own_origin(who: &Who, integrations: &Integrations) -> Origin {
+    let facts = SessionFacts {
+        application_name: &who.application_name,
+        usename: &who.usename,
+        client_addr: who.client_addr,
+    };
+    let is_client = matches!(who.backend, Backend::Client | Backend::ParallelWorker);
+    let integration = integrations.of_session(facts).filter(|_| is_client).cloned();
+    let trace = comment::of_application_name(&who.application_name);
+    Origin { is_direct: integration.is_some(), integration, trace, route: None }
+}
+
+/// What the comment of its statement says goes before what the session tells.
+fn origin(row: &Session, own: &Arc<Origin>, integrations: &Integrations) -> Arc<Origin> {
+    let said = row.comment.as_ref().filter(|said| said.trace.is_some() || !said.tags.is_empty());
+    let Some(said) = said else { return Arc::clone(own) };
+    let named = integrations.of_tags(&said.tags);
+    let same = |named: &Arc<Integration>| {
+        own.integration.as_ref().is_some_and(|own| own.name == named.name)
+    };
+    Arc::new(Origin {
+        is_direct: own.is_direct && named.is_none_or(same),
+        integration: named.cloned().or_else(|| own.integration.clone()),
+        trace: said.trace.or(own.trace),
+        route: ROUTE_KEYS
+            .iter()
+            .find_map(|key| said.tags.iter().find(|tag| tag.key == *key))
+            .map(|tag| template(&tag.value).into()),
+    })
+}
+
+/// Keys of comments that name what the program is doing, the most particular first.
+const ROUTE_KEYS: [&str; 4] = ["route", "job", "action", "controller"];
+
 /// The statement of a session: by its text, or where that was not sent again, by its queryid.
 fn statement(
     statements: &mut HashMap<(u32, i64), Arc<Statement>>,
@@ -169,8 +241,11 @@ fn statement(
     }
     let text: Option<Arc<str>> = row.query.as_deref().map(Arc::from);
     let erp: &Erp = erps.of(&who.datname);
-    let module = text.as_deref().map_or_else(|| OTHER.into(), |text| erp.module_of_statement(text));
-    let statement = Arc::new(Statement { queryid: row.queryid, text, module });
+    let (module, changed) = match text.as_deref().map(|text| erp.meaning(text)) {
+        Some(meaning) => (meaning.module, meaning.changed.into()),
+        None => (OTHER.into(), Arc::default()),
+    };
+    let statement = Arc::new(Statement { queryid: row.queryid, text, module, changed });
     // Of several statements sent in one text, each has its own queryid: it is the text of none.
     let is_its_text = |text: &Arc<str>| !text.trim_end_matches([';', ' ']).contains(';');
     if let Some(key) = key.filter(|_| statement.text.as_ref().is_some_and(is_its_text)) {

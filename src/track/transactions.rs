@@ -85,7 +85,7 @@ impl Transactions {
         self.slow_after = slow_after;
     }
 
-    /// Folds one sample in; returns the slow transactions that have ended.
+    /// Folds one sample in; returns the transactions that have ended.
     pub fn apply(
         &mut self,
         sessions: &[Seen<'_>],
@@ -122,8 +122,10 @@ impl Transactions {
             let end = now.end_of(transaction.seen);
             ended.push(Finished { transaction, pid, end });
         }
-        ended.retain(|finished| self.is_slow(finished));
         for finished in &ended {
+            if !self.is_slow(finished) {
+                continue;
+            }
             self.slow.of(finished.transaction.key()).observe(finished.length());
         }
         ended
@@ -141,7 +143,9 @@ impl Transactions {
         }
     }
 
-    fn is_slow(&self, finished: &Finished) -> bool {
+    /// Whether one that has ended was slow.
+    #[must_use]
+    pub fn is_slow(&self, finished: &Finished) -> bool {
         finished.length() >= self.slow_after.of(&finished.transaction.who.application)
     }
 

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use erpscope::config::Server;
 use erpscope::demo::cluster::Options;
-use erpscope::erp::Profiles;
 use erpscope::export::locks::Locks;
-use erpscope::locks::{Asking, LocksError};
+use erpscope::locks::{Asking, Declared, LocksError};
 use erpscope::track::lock_tree::{Blocker, LockTree};
 use tokio_postgres::Client;
 
 use crate::rig::{admin, cluster, named, server, session};
 
 async fn begin(server: &Server) -> Result<Asking, LocksError> {
-    Asking::begin(server, &Profiles::default()).await
+    Asking::begin(server, &Declared::default()).await
 }
 
 /// Runs SQL that is going to wait, in a task of its own.

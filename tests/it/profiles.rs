@@ -6,7 +6,7 @@ use erpscope::check::{Status, check};
 use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::{Erps, Profiles};
-use erpscope::locks::Asking;
+use erpscope::locks::{Asking, Declared};
 use erpscope::pg;
 use erpscope::recognise::{Found, Recognised, look, recognise};
 
@@ -151,7 +151,7 @@ async fn locks_are_told_in_the_words_of_each_database() {
         let sql = format!("select * from {table}");
         tokio::spawn(async move { victim.batch_execute(&sql).await });
     }
-    let mut asking = Asking::begin(&server(&cluster), &Profiles::default()).await.unwrap();
+    let mut asking = Asking::begin(&server(&cluster), &Declared::default()).await.unwrap();
     let mut told = Vec::new();
     for _ in 0..200 {
         let locks = asking.ask().await.unwrap().tree;

@@ -113,7 +113,7 @@ impl Watch {
 
     /// Breaks when nobody folds events any more.
     async fn send(&self, what: What) -> ControlFlow<()> {
-        let event = Event { server: Arc::clone(&self.name), at: self.clock.now(), what };
+        let event = Event::Server { server: Arc::clone(&self.name), at: self.clock.now(), what };
         match self.events.send(event).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

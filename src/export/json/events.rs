@@ -41,7 +41,9 @@ pub fn events<'a>(snapshot: &'a Snapshot, query: &EventsQuery) -> Result<EventsP
     let events = journal
         .since(since)
         .map(AsRef::as_ref)
-        .filter(|entry| query.server.as_deref().is_none_or(|server| *entry.server == *server))
+        .filter(|entry| {
+            query.server.as_deref().is_none_or(|server| entry.server.as_deref() == Some(server))
+        })
         .filter(|entry| query.kind.as_deref().is_none_or(|kind| entry.report.kind() == kind))
         .collect();
     Ok(EventsPage { events, next: journal.last(), missed: journal.missed(since) })

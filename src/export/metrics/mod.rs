@@ -1,8 +1,10 @@
 //! The metrics. Each is declared once, as a [`Metric`]: name, help, kind, labels, and how it reads
 //! a snapshot. Exposition, documentation and tests all come from that declaration.
 
+mod calls;
 mod connection;
 mod databases;
+mod footprints;
 mod locks;
 mod log;
 mod process;
@@ -22,45 +24,56 @@ use text::{Rows, header};
 
 use crate::state::{ServerSnapshot, Snapshot};
 
-/// One metric of a server. Its first label is always `server`.
-pub struct Metric {
+/// One metric, read off a server's snapshot or, of what belongs to no server, off the whole.
+pub struct Metric<S = ServerSnapshot> {
     /// Full name; counters end with `_total`.
     pub name: &'static str,
     /// What it says, in one sentence.
     pub help: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// The labels after `server`.
+    /// The labels; those of a server have `server` before them.
     pub labels: &'static [&'static str],
-    rows: fn(&ServerSnapshot, &mut Rows),
+    rows: fn(&S, &mut Rows),
 }
 
 /// The metrics which change together, when one part of the snapshot does.
-struct Signal {
-    metrics: &'static [Metric],
-    unchanged: fn(&ServerSnapshot, &ServerSnapshot) -> bool,
+struct Signal<S: 'static = ServerSnapshot> {
+    metrics: &'static [Metric<S>],
+    unchanged: fn(&S, &S) -> bool,
 }
 
-const SIGNALS: [&Signal; 8] = [
+/// Of each server.
+const SIGNALS: [&Signal; 9] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
     &locks::SIGNAL,
     &transactions::SIGNAL,
+    &footprints::SIGNAL,
     &log::SIGNAL,
     &statements::SIGNAL,
     &samplers::SIGNAL,
 ];
 
+/// Of no server.
+const AROUND: [&Signal<Snapshot>; 1] = [&calls::SIGNAL];
+
 /// Every metric of a server, in the order of exposition.
-pub fn all() -> impl Iterator<Item = &'static Metric> {
+pub fn of_servers() -> impl Iterator<Item = &'static Metric> {
     SIGNALS.into_iter().flat_map(|signal| signal.metrics)
+}
+
+/// Every metric of no server, in the order of exposition.
+pub fn around() -> impl Iterator<Item = &'static Metric<Snapshot>> {
+    AROUND.into_iter().flat_map(|signal| signal.metrics)
 }
 
 /// The rendered metrics of one snapshot: finished text, which a scrape only joins.
 #[derive(Clone, Default)]
 pub struct Exposition {
     servers: Vec<Rendered>,
+    around: Option<Around>,
 }
 
 /// One server: for each signal the text of each of its metrics.
@@ -68,6 +81,14 @@ pub struct Exposition {
 struct Rendered {
     of: ServerSnapshot,
     signals: [Arc<[Bytes]>; SIGNALS.len()],
+}
+
+/// What belongs to no server. Only one of the formats has exemplars, so each has its own text.
+#[derive(Clone)]
+struct Around {
+    of: Snapshot,
+    plain: [Arc<[Bytes]>; AROUND.len()],
+    open: [Arc<[Bytes]>; AROUND.len()],
 }
 
 impl Exposition {
@@ -82,7 +103,7 @@ impl Exposition {
                 Rendered::of(server, before)
             })
             .collect();
-        Self { servers }
+        Self { servers, around: Some(Around::of(snapshot, self.around.as_ref())) }
     }
 
     /// The whole answer to a scrape: the servers' metrics, then those of this process. The
@@ -98,6 +119,17 @@ impl Exposition {
                 pieces.extend(blocks.filter(|block| !block.is_empty()).cloned());
             }
         }
+        for (index, signal) in AROUND.iter().enumerate() {
+            for (position, metric) in signal.metrics.iter().enumerate() {
+                pieces.push(header(format, metric.name, metric.help, metric.kind).into());
+                let texts = self.around.as_ref().map(|around| match format {
+                    Format::Prometheus => &around.plain,
+                    Format::OpenMetrics => &around.open,
+                });
+                let block = texts.and_then(|texts| texts.get(index)?.get(position));
+                pieces.extend(block.filter(|block| !block.is_empty()).cloned());
+            }
+        }
         pieces.push(process::text(format).into());
         if format == Format::OpenMetrics {
             pieces.push(Bytes::from_static(b"# EOF\n"));
@@ -108,26 +140,48 @@ impl Exposition {
 
 impl Rendered {
     fn of(server: &ServerSnapshot, before: Option<&Self>) -> Self {
-        let signals = std::array::from_fn(|index| {
-            let signal = SIGNALS.get(index);
-            let kept = before.filter(|b| signal.is_some_and(|s| (s.unchanged)(&b.of, server)));
-            match (kept.and_then(|b| b.signals.get(index)), signal) {
-                (Some(block), _) => Arc::clone(block),
-                (None, Some(signal)) => render(signal, server),
-                (None, None) => Arc::default(),
-            }
-        });
-        Self { of: server.clone(), signals }
+        let before = before.map(|before| (&before.of, &before.signals));
+        let rows = |metric: &Metric| Rows::of_server(metric.name, &server.name, metric.labels);
+        Self { of: server.clone(), signals: renew(&SIGNALS, server, before, rows) }
     }
 }
 
-fn render(signal: &Signal, server: &ServerSnapshot) -> Arc<[Bytes]> {
+impl Around {
+    fn of(snapshot: &Snapshot, before: Option<&Self>) -> Self {
+        let plain = |metric: &Metric<Snapshot>| Rows::around(metric.name, metric.labels);
+        let open = |metric: &Metric<Snapshot>| plain(metric).with_exemplars();
+        Self {
+            plain: renew(&AROUND, snapshot, before.map(|b| (&b.of, &b.plain)), plain),
+            open: renew(&AROUND, snapshot, before.map(|b| (&b.of, &b.open)), open),
+            of: Snapshot { servers: Vec::new(), ..snapshot.clone() },
+        }
+    }
+}
+
+/// Renders each signal that has changed since `before`.
+fn renew<S, const N: usize>(
+    signals: &[&Signal<S>; N],
+    now: &S,
+    before: Option<(&S, &[Arc<[Bytes]>; N])>,
+    rows: impl Fn(&Metric<S>) -> Rows,
+) -> [Arc<[Bytes]>; N] {
+    std::array::from_fn(|index| {
+        let Some(signal) = signals.get(index) else { return Arc::default() };
+        let kept = before.filter(|(then, _)| (signal.unchanged)(then, now));
+        match kept.and_then(|(_, blocks)| blocks.get(index)) {
+            Some(block) => Arc::clone(block),
+            None => render(signal, now, &rows),
+        }
+    })
+}
+
+fn render<S>(signal: &Signal<S>, of: &S, rows: &impl Fn(&Metric<S>) -> Rows) -> Arc<[Bytes]> {
     signal
         .metrics
         .iter()
         .map(|metric| {
-            let mut rows = Rows::new(metric.name, &server.name, metric.labels);
-            (metric.rows)(server, &mut rows);
+            let mut rows = rows(metric);
+            (metric.rows)(of, &mut rows);
             Bytes::from(rows.finish())
         })
         .collect()

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::text::Format;
-use super::{all, process};
+use super::{around, of_servers, process};
 
 /// The text of docs/metrics.md.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn reference() -> String {
          ## Of each server\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",
     );
-    for metric in all() {
+    for metric in of_servers() {
         let labels: Vec<String> = std::iter::once("server")
             .chain(metric.labels.iter().copied())
             .map(|label| format!("`{label}`"))
@@ -31,6 +31,16 @@ pub fn reference() -> String {
             &labels.join(" "),
             metric.help,
         );
+    }
+    out.push_str(
+        "\n## Of integrations\n\n\
+         These belong to no server. `operation` is a route's template; over 100 of one integration are \
+         `other`.\n\n| name | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for metric in around() {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let kind = metric.kind.name(Format::OpenMetrics);
+        row(&mut out, metric.name, kind, &labels.join(" "), metric.help);
     }
     out.push_str(
         "\n## Of the agent itself\n\n| name | type | labels | meaning |\n|---|---|---|---|\n",

@@ -5,7 +5,9 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
+use crate::track::calls::Exemplar;
 use crate::track::histogram::Histogram;
 
 /// Which of the two formats a scraper asked for.
@@ -74,21 +76,35 @@ pub(super) fn header(format: Format, name: &str, help: &str, kind: Kind) -> Stri
     format!("# HELP {family} {help}\n# TYPE {family} {}\n", kind.name(format))
 }
 
-/// The sample lines of one metric of one server.
+/// The sample lines of one metric, of one server or of none.
 pub struct Rows {
     out: String,
     name: &'static str,
-    /// `server="..."`, escaped.
+    /// `server="..."`, escaped; empty for what belongs to no server.
     server: String,
     labels: &'static [&'static str],
+    exemplars: bool,
 }
 
 impl Rows {
-    pub(super) fn new(name: &'static str, server: &str, labels: &'static [&'static str]) -> Self {
+    pub(super) fn of_server(
+        name: &'static str,
+        server: &str,
+        labels: &'static [&'static str],
+    ) -> Self {
         let mut escaped = String::from("server=\"");
         escape(&mut escaped, server);
         escaped.push('"');
-        Self { out: String::new(), name, server: escaped, labels }
+        Self { server: escaped, ..Self::around(name, labels) }
+    }
+
+    pub(super) fn around(name: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { out: String::new(), name, server: String::new(), labels, exemplars: false }
+    }
+
+    /// With exemplars, which only OpenMetrics has.
+    pub(super) fn with_exemplars(self) -> Self {
+        Self { exemplars: true, ..self }
     }
 
     pub(super) fn finish(mut self) -> String {
@@ -105,14 +121,25 @@ impl Rows {
 
     /// The lines of a histogram.
     pub fn histogram(&mut self, values: &[&str], histogram: &Histogram) {
-        for (bound, count) in histogram.cumulative() {
+        self.histogram_with(values, histogram, &[]);
+    }
+
+    /// The lines of a histogram with exemplars of its buckets, in their order.
+    pub fn histogram_with(
+        &mut self,
+        values: &[&str],
+        histogram: &Histogram,
+        exemplars: &[Option<Exemplar>],
+    ) {
+        let last = (f64::INFINITY, histogram.count());
+        for (index, (bound, count)) in histogram.cumulative().chain([last]).enumerate() {
             self.line("_bucket", values, Some(bound));
             count.write(&mut self.out);
+            if let (true, Some(Some(exemplar))) = (self.exemplars, exemplars.get(index)) {
+                self.exemplar(exemplar);
+            }
             self.out.push('\n');
         }
-        self.line("_bucket", values, Some(f64::INFINITY));
-        histogram.count().write(&mut self.out);
-        self.out.push('\n');
         self.line("_sum", values, None);
         histogram.sum_seconds().write(&mut self.out);
         self.out.push('\n');
@@ -121,20 +148,35 @@ impl Rows {
         self.out.push('\n');
     }
 
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        let Exemplar { trace, seconds, at } = exemplar;
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let _infallible = write!(self.out, " # {{trace_id=\"{trace}\"}} {seconds} {at:.3}");
+    }
+
     fn line(&mut self, suffix: &str, values: &[&str], bucket: Option<f64>) {
         debug_assert_eq!(values.len(), self.labels.len(), "{}", self.name);
-        self.out.extend([self.name, suffix, "{", &self.server]);
+        self.out.extend([self.name, suffix]);
+        let mut before = '{';
+        if !self.server.is_empty() {
+            self.out.extend(["{", &self.server]);
+            before = ',';
+        }
         for (label, value) in self.labels.iter().zip(values) {
-            self.out.extend([",", label, "=\""]);
+            self.out.push(before);
+            self.out.extend([label, "=\""]);
             escape(&mut self.out, value);
             self.out.push('"');
+            before = ',';
         }
         if let Some(bound) = bucket {
-            self.out.push_str(",le=\"");
+            self.out.push(before);
+            self.out.push_str("le=\"");
             bound.write(&mut self.out);
             self.out.push('"');
+            before = ',';
         }
-        self.out.push_str("} ");
+        self.out.push_str(if before == ',' { "} " } else { " " });
     }
 }
 

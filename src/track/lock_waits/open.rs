@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{BlockedKey, Root, WaitKey};
+use super::{BlockedKey, Charge, Root, WaitKey};
 use crate::erp::OTHER;
 use crate::sample::activity::Wait;
 use crate::sample::relations::RelationKey;
 use crate::track::names::UNKNOWN;
-use crate::track::sessions::{Seen, Statement, Who};
+use crate::track::sessions::{Origin, Seen, Statement, Who};
 use crate::track::timeline::{Now, span};
 
 /// Roots of one wait that are told apart.
@@ -29,6 +29,8 @@ pub struct Open {
     pub who: Option<Arc<Who>>,
     /// What that session runs.
     pub statement: Option<Arc<Statement>>,
+    /// On whose behalf.
+    pub origin: Option<Arc<Origin>>,
     /// What it waits for.
     pub object: Option<Object>,
     /// The module of that.
@@ -74,6 +76,7 @@ impl Open {
             charged: start,
             who: None,
             statement: None,
+            origin: None,
             object: None,
             module: OTHER.into(),
             roots: Vec::new(),
@@ -140,6 +143,9 @@ impl Open {
         }
         if self.statement.as_ref().is_none_or(|statement| statement.text.is_none()) {
             self.statement = Some(Arc::clone(&seen.statement));
+        }
+        if self.origin.is_none() {
+            self.origin = Some(Arc::clone(&seen.origin));
         }
     }
 
@@ -238,6 +244,18 @@ impl Open {
 
     fn application(&self) -> Arc<str> {
         self.who.as_ref().map_or_else(|| UNKNOWN.into(), |who| Arc::clone(&who.application))
+    }
+
+    pub(super) fn charge(&self, pid: i32, root: &Root, time: Duration, is_last: bool) -> Charge {
+        Charge {
+            waiter: pid,
+            origin: self.origin.clone(),
+            root: root.pid,
+            root_application: Arc::clone(&root.application),
+            root_origin: root.origin.clone(),
+            time,
+            is_last,
+        }
     }
 
     pub(super) fn blocked_key(&self, root: &Root) -> BlockedKey {

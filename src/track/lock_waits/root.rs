@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Scene, root_state};
 use crate::erp::OTHER;
 use crate::track::names::UNKNOWN;
-use crate::track::sessions::{Statement, Who};
+use crate::track::sessions::{Origin, Statement, Who};
 
 /// Who is at the root of a wait.
 #[derive(Clone, Debug)]
@@ -20,20 +20,29 @@ pub struct Root {
     pub who: Option<Arc<Who>>,
     /// What it runs, or ran last.
     pub statement: Option<Arc<Statement>>,
+    /// On whose behalf.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Root {
     /// A wait that ended before anybody looked whom it was for.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { pid: None, application: UNKNOWN.into(), state: UNKNOWN, who: None, statement: None }
+        Self {
+            pid: None,
+            application: UNKNOWN.into(),
+            state: UNKNOWN,
+            who: None,
+            statement: None,
+            origin: None,
+        }
     }
 
     /// The root of this pid; `None` while the sample does not show its session.
     pub(super) fn of(pid: i32, circle: bool, scene: Scene<'_>) -> Option<Self> {
         if pid == 0 {
             let (application, state) = (OTHER.into(), "prepared transaction");
-            return Some(Self { pid: Some(0), application, state, who: None, statement: None });
+            return Some(Self { pid: Some(0), application, state, ..Self::unknown() });
         }
         let seen = scene.seen.get(&pid)?;
         let state = if circle { "deadlock" } else { root_state(&seen.who, seen.row.state.name()) };
@@ -43,6 +52,7 @@ impl Root {
             state,
             who: Some(Arc::clone(&seen.who)),
             statement: Some(Arc::clone(&seen.statement)),
+            origin: Some(Arc::clone(&seen.origin)),
         })
     }
 

@@ -87,7 +87,8 @@ impl Fold {
     }
 
     fn learn(&mut self, elapsed: u64, texts: &texts::Sample) {
-        let words = Words { names: &self.names, erps: &Erps::default() };
+        let words =
+            Words { names: &self.names, erps: &Erps::default(), integrations: &Arc::default() };
         self.tracker.apply_texts(at(elapsed), texts, words);
     }
 }

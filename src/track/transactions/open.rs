@@ -6,12 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use super::SlowKey;
 use crate::erp::OTHER;
+use crate::integration::TraceId;
 use crate::sample::activity::{Session, State};
-use crate::track::sessions::{Seen, Statement, Who};
+use crate::track::sessions::{Origin, Seen, Statement, Who};
 use crate::track::timeline::{Now, span};
 
 /// Statements of one transaction that are told apart.
 const STATEMENTS: usize = 20;
+/// Requests of one transaction that are told apart.
+const TRACES: usize = 8;
 /// Victims that are counted.
 const VICTIMS: usize = 1_000;
 
@@ -37,6 +40,10 @@ pub struct Open {
     pub state: State,
     /// Since when.
     pub state_since: SystemTime,
+    /// On whose behalf, as the first of its statements says that says so.
+    pub origin: Arc<Origin>,
+    /// The requests that its statements belong to.
+    pub traces: Vec<TraceId>,
     /// The statement now, or the last one.
     pub statement: Arc<Statement>,
     /// When that began.
@@ -69,6 +76,8 @@ impl Open {
             who: Arc::clone(&seen.who),
             state: row.state,
             state_since: start,
+            origin: Arc::clone(&seen.origin),
+            traces: Vec::new(),
             statement: Arc::clone(&seen.statement),
             statement_start: start,
             idle: Duration::ZERO,
@@ -134,8 +143,21 @@ impl Open {
         self.statement = Arc::clone(&seen.statement);
         self.statement_start = row.query_start.map_or(now.at, |moment| now.place(moment));
         self.seen = now.at;
+        self.learn_origin(&seen.origin);
         self.xmin_age = self.xmin_age.max(row.xmin_age.unwrap_or(0));
         self.holds_xid |= row.holds_xid;
+    }
+
+    fn learn_origin(&mut self, origin: &Arc<Origin>) {
+        if self.origin.integration.is_none() && origin.integration.is_some() {
+            self.origin = Arc::clone(origin);
+        }
+        if let Some(trace) = origin.trace
+            && !self.traces.contains(&trace)
+            && self.traces.len() < TRACES
+        {
+            self.traces.push(trace);
+        }
     }
 
     fn share(&mut self, statement: &Arc<Statement>, time: Duration) {

@@ -1,0 +1,204 @@
+//! Calls, and what is found of them in recorded samples.
+
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::erp::Pattern;
+use crate::integration::comment::Comment;
+use crate::integration::{Fault, Kind, Mode, Objective, Rules, Source, TraceId};
+use crate::sample::activity::Session;
+use crate::track::recorded::{Fold, idle, session, wait, waiter};
+
+/// The agent's wall clock so many milliseconds after its start.
+fn at(ms: u64) -> Moment {
+    let elapsed = Duration::from_millis(ms);
+    Moment { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000) + elapsed, elapsed }
+}
+
+fn trace(n: u8) -> Option<TraceId> {
+    TraceId::new(&[n; 16])
+}
+
+fn call(direction: Direction, from: u64, to: u64, trace: Option<TraceId>) -> Call {
+    Call {
+        integration: "shop".into(),
+        direction,
+        operation: "POST /orders".into(),
+        began: at(from).wall,
+        length: Duration::from_millis(to - from),
+        fault: None,
+        trace,
+        source: Source::Proxy,
+    }
+}
+
+fn shop() -> Arc<Integrations> {
+    Arc::new(Integrations::new(vec![Integration {
+        name: "shop".into(),
+        kind: Kind("webshop"),
+        direction: Direction::Inbound,
+        mode: Mode::Realtime,
+        owns: vec![],
+        objective: Objective {
+            latency: Some(Duration::from_secs(3)),
+            ..Objective::default()
+        },
+        rules: Rules { application_names: vec![Pattern::new("shop*")], ..Rules::default() },
+    }]))
+}
+
+/// The same session, as the shop's own.
+fn of_shop(session: Session) -> Session {
+    Session { application_name: "shop-1".into(), ..session }
+}
+
+/// The same session, with a trace id in its statement's comment.
+fn traced(session: Session, trace: Option<TraceId>) -> Session {
+    Session { comment: Some(Comment { trace, tags: vec![] }), ..session }
+}
+
+/// Session 2 waits from 1,000 to 4,200 ms for session 1, which is idle in transaction.
+fn a_wait(as_seen: impl Fn(Session) -> Session) -> Fold {
+    let mut fold = Fold::new();
+    fold.integrations = shop();
+    fold.name_relation("stock_quant");
+    for ms in (0..=6_000).step_by(100) {
+        let mut sessions = vec![idle(1, 0, 500)];
+        let mut waits = vec![];
+        if (1_000..4_200).contains(&ms) {
+            sessions.push(as_seen(waiter(2, 1_000)));
+            waits.push(wait(2, &[1], Some(1_000)));
+        }
+        fold.sample(ms, sessions, Some(waits));
+    }
+    fold
+}
+
+fn join(fold: &Fold, calls: Vec<Call>) -> Vec<CallReport> {
+    let mut all = Calls::default();
+    all.declare(shop());
+    all.apply(at(6_000), calls);
+    let told =
+        all.settle(at(6_000), |question| fold.activity.explain(question).into_iter().collect());
+    told.into_iter()
+        .filter_map(|(_, report)| match report {
+            Report::IntegrationCall(call) => Some(call),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_call_is_joined_with_the_wait_that_carries_its_trace_id() {
+    let fold = a_wait(|session| traced(session, trace(7)));
+    let reports = join(&fold, vec![call(Direction::Inbound, 900, 4_300, trace(7))]);
+    let evidence = &reports[0].evidence[0];
+    assert_eq!((evidence.joined_by, evidence.among), ("trace", 1));
+    assert!((evidence.waited_seconds - 3.2).abs() < 0.11, "{}", evidence.waited_seconds);
+    let summary = &reports[0].summary;
+    assert!(
+        summary.starts_with("shop POST /orders took 3.4 s, 3.1 s of it waiting for a row of")
+            || summary
+                .starts_with("shop POST /orders took 3.4 s, 3.2 s of it waiting for a row of"),
+        "{summary}"
+    );
+    assert!(summary.ends_with("stock_quant held by psql (idle in transaction)"), "{summary}");
+}
+
+#[test]
+fn without_a_trace_id_session_and_time_join_and_say_so() {
+    let fold = a_wait(of_shop);
+    let calls = vec![
+        call(Direction::Inbound, 900, 4_300, None),
+        call(Direction::Inbound, 800, 4_400, None),
+        call(Direction::Inbound, 4_350, 5_000, None),
+    ];
+    let reports = join(&fold, calls);
+    assert_eq!(reports.len(), 2, "the third had nothing to do with it");
+    let evidence = &reports[0].evidence[0];
+    assert_eq!((evidence.joined_by, evidence.among), ("time", 2));
+}
+
+#[test]
+fn what_has_nothing_to_do_with_a_call_is_absent() {
+    let other_request = a_wait(|session| traced(of_shop(session), trace(8)));
+    assert!(join(&other_request, vec![call(Direction::Inbound, 900, 2_900, trace(7))]).is_empty());
+    let of_nobody = a_wait(|session| session);
+    let slow = join(&of_nobody, vec![call(Direction::Inbound, 900, 4_300, None)]);
+    assert!(slow[0].evidence.is_empty() && slow[0].slow);
+    let longer_than_the_call = a_wait(of_shop);
+    let call = call(Direction::Inbound, 2_000, 4_300, None);
+    assert!(join(&longer_than_the_call, vec![call]).is_empty());
+}
+
+#[test]
+fn a_wait_that_goes_on_after_its_call_gave_up_explains_it() {
+    let mut fold = Fold::new();
+    fold.integrations = shop();
+    for ms in (0..=6_000).step_by(100) {
+        let sessions = vec![idle(1, 0, 500), traced(waiter(2, 1_000), trace(7))];
+        fold.sample(ms.max(1_000), sessions, Some(vec![wait(2, &[1], Some(1_000))]));
+    }
+    let mut gave_up = call(Direction::Inbound, 1_000, 3_000, trace(7));
+    gave_up.fault = Some(Fault::Timeout);
+    let reports = join(&fold, vec![gave_up]);
+    let waited = reports[0].evidence[0].waited_seconds;
+    assert!((waited - 2.0).abs() < 0.11, "{waited}");
+    assert_eq!(reports[0].error, Some("timeout"));
+}
+
+#[test]
+fn a_call_out_of_an_open_transaction_is_tied_by_time_or_trace_and_a_long_gap_is_not() {
+    let gap = |idle_from: u64, idle_to: u64, trace| {
+        let mut fold = Fold::new();
+        for ms in (0..=6_000).step_by(100) {
+            let row = if (idle_from..idle_to).contains(&ms) {
+                idle(3, 500, idle_from)
+            } else {
+                let begun = if ms < idle_from { 500 } else { idle_to };
+                Session { xact_start: session(3, 500).xact_start, ..session(3, begun) }
+            };
+            fold.sample(ms.max(600), vec![traced(row, trace)], Some(vec![]));
+        }
+        fold
+    };
+    let pay = |trace| vec![call(Direction::Outbound, 1_010, 3_000, trace)];
+    let by_time = join(&gap(1_000, 3_020, None), pay(None));
+    let evidence = &by_time[0].evidence[0];
+    assert_eq!(evidence.joined_by, "time");
+    let open = evidence.held_open.as_ref().unwrap();
+    assert!((open.seconds - 2.0).abs() < 0.11 && open.wrote, "{}", open.seconds);
+    assert!(by_time[0].summary.ends_with("with its transaction open and locks held"));
+    let by_trace = join(&gap(1_000, 5_000, trace(7)), pay(trace(7)));
+    assert_eq!(by_trace[0].evidence[0].joined_by, "trace");
+    assert!(join(&gap(1_000, 5_000, None), pay(None)).is_empty());
+    assert!(join(&gap(1_000, 3_020, trace(8)), pay(trace(7))).is_empty());
+}
+
+#[test]
+fn operations_over_the_cap_are_counted_together_and_percentiles_are_of_all() {
+    let mut all = Calls::default();
+    let calls = (0..1_000).map(|n| Call {
+        operation: format!("GET /{n}").into(),
+        fault: (n % 10 == 0).then_some(Fault::Server),
+        ..call(Direction::Inbound, 0, 1 + n, trace(1))
+    });
+    all.apply(at(2_000), calls.collect());
+    let view = all.view();
+    let of = &view.integrations[0];
+    assert_eq!((of.operations.len(), of.calls(), of.failed()), (101, 1_000, 100));
+    assert_eq!(of.errors, BTreeMap::from([("server", 100)]));
+    let [p50, _, p99, _] = of.percentiles.unwrap();
+    assert!((p50 - 0.5).abs() < 0.01 && (p99 - 0.99).abs() < 0.015, "{p50} {p99}");
+    let exemplars = of.operations[0].exemplars.iter().flatten().count();
+    assert_eq!(exemplars, 1);
+}
+
+#[test]
+fn too_many_calls_to_join_are_counted() {
+    let mut all = Calls::default();
+    let slow = call(Direction::Inbound, 0, 500, None);
+    all.apply(at(500), vec![slow; WAITING + 7]);
+    assert_eq!(all.view().unjoined, 7);
+    assert_eq!(all.view().integrations[0].calls(), 5_007);
+}

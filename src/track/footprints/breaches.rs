@@ -1,0 +1,234 @@
+//! Boundary breaches: an integration writes a table that it does not own.
+//!
+//! Of an integration that is told by its role alone, pg_stat_statements counts every write. Of the
+//! others sampling sees those that it happens to see, each execution once. A statement that runs in
+//! the ERP's own session on behalf of an integration (a comment says so) is judged only where the
+//! integration declares what it owns: it is the ERP that writes there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::shares::WorkKey;
+use crate::erp::{Changed, OTHER};
+use crate::integration::Integration;
+use crate::track::capped::{Capped, Coarse};
+use crate::track::sessions::{Origin, Seen, Statement, Who, Words};
+use crate::track::statements;
+use crate::track::timeline::span;
+
+/// The same breach is told again after this time.
+const AGAIN: Duration = Duration::from_secs(3_600);
+/// Breaches that are remembered as told, and statements whose meaning is.
+const MOST: usize = 10_000;
+
+/// Labels of `erpscope_boundary_breaches_total`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BreachKey {
+    /// Who writes.
+    pub integration: Arc<str>,
+    /// Of the table written.
+    pub module: Arc<str>,
+}
+
+impl Coarse for BreachKey {
+    fn coarse(&self) -> Self {
+        Self { integration: Arc::clone(&self.integration), module: OTHER.into() }
+    }
+}
+
+/// A breach, told when it is seen first and once an hour while it goes on.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    /// Who writes.
+    pub integration: Arc<str>,
+    /// What is written.
+    pub changed: Changed,
+    /// Its process, where a sample has shown it.
+    pub pid: Option<i32>,
+    /// Its session, where a sample has shown it.
+    pub who: Option<Arc<Who>>,
+    /// On whose behalf it works.
+    pub origin: Option<Arc<Origin>>,
+    /// The statement.
+    pub statement: Arc<Statement>,
+    /// Its database.
+    pub datname: Arc<str>,
+    /// Its role.
+    pub usename: Arc<str>,
+}
+
+/// A statement in pg_stat_statements: database, role, hash of its shape.
+type Counted = (Arc<str>, Arc<str>, i64);
+
+/// What is told once an hour: integration, table, text of the statement.
+type Kept = (Arc<str>, Arc<str>, Arc<str>);
+
+/// The breaches in one server.
+#[derive(Debug)]
+pub struct Breaches {
+    counted: Capped<BreachKey, u64>,
+    rows_written: Capped<WorkKey, u64>,
+    /// The last execution that was judged, by pid.
+    judged: HashMap<i32, Option<SystemTime>>,
+    told: HashMap<Kept, SystemTime>,
+    /// Calls and rows of writes by role, as last read.
+    last: BTreeMap<Counted, (u64, u64)>,
+    meanings: HashMap<(Arc<str>, i64), Arc<[Changed]>>,
+    /// pg_stat_statements is read.
+    reads_statements: bool,
+    now: Option<SystemTime>,
+}
+
+impl Breaches {
+    pub(super) fn new(series: usize) -> Self {
+        Self {
+            counted: Capped::new(series),
+            rows_written: Capped::new(series),
+            judged: HashMap::new(),
+            told: HashMap::new(),
+            last: BTreeMap::new(),
+            meanings: HashMap::new(),
+            reads_statements: false,
+            now: None,
+        }
+    }
+
+    pub(super) fn limit(&mut self, series: usize) {
+        self.counted.limit(series);
+        self.rows_written.limit(series);
+    }
+
+    pub(super) fn apply(&mut self, sessions: &[Seen<'_>], at: SystemTime) -> Vec<Breach> {
+        let mut found = Vec::new();
+        self.now = Some(at);
+        let mut judged = HashMap::new();
+        for seen in sessions {
+            let Some(integration) = &seen.origin.integration else { continue };
+            if seen.statement.changed.is_empty() || !is_judged(integration, &seen.origin) {
+                continue;
+            }
+            let execution = seen.row.query_start;
+            judged.insert(seen.row.pid, execution);
+            if self.judged.get(&seen.row.pid) == Some(&execution) {
+                continue;
+            }
+            let by_role = self.reads_statements && integration.rules.is_role(&seen.who.usename);
+            for changed in foreign(integration, &seen.statement.changed) {
+                if !by_role {
+                    *self.counted.of(key(integration, changed)) += 1;
+                }
+                found.push(Breach {
+                    integration: Arc::clone(&integration.name),
+                    changed: changed.clone(),
+                    pid: Some(seen.row.pid),
+                    who: Some(Arc::clone(&seen.who)),
+                    origin: Some(Arc::clone(&seen.origin)),
+                    statement: Arc::clone(&seen.statement),
+                    datname: Arc::clone(&seen.who.datname),
+                    usename: Arc::clone(&seen.who.usename),
+                });
+            }
+        }
+        self.judged = judged;
+        self.news(found)
+    }
+
+    pub(super) fn read_statements(
+        &mut self,
+        view: &statements::View,
+        words: Words<'_>,
+    ) -> Vec<Breach> {
+        self.reads_statements = true;
+        let mut found = Vec::new();
+        for shown in &view.shown {
+            let owner = words.integrations.iter().find(|i| i.rules.is_role(&shown.usename));
+            let (Some(integration), Some(query)) = (owner, &shown.query) else { continue };
+            let meaning_key = (Arc::clone(&shown.datname), shown.queryid);
+            if self.meanings.len() >= MOST {
+                self.meanings.clear();
+            }
+            let changed =
+                Arc::clone(self.meanings.entry(meaning_key).or_insert_with(|| {
+                    words.erps.of(&shown.datname).meaning(query).changed.into()
+                }));
+            let Some(first) = changed.first() else { continue };
+            let counted = (Arc::clone(&shown.datname), Arc::clone(&shown.usename), shown.queryid);
+            let now = (shown.total.calls, shown.total.rows);
+            let before = self.last.insert(counted, now).unwrap_or_default();
+            let (calls, rows) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+            let of = (Arc::clone(&integration.name), Arc::clone(&first.module));
+            *self.rows_written.of(WorkKey { integration: of.0, module: of.1 }) += rows;
+            if calls == 0 {
+                continue;
+            }
+            for changed in foreign(integration, &changed) {
+                *self.counted.of(key(integration, changed)) += calls;
+                found.push(Breach {
+                    integration: Arc::clone(&integration.name),
+                    changed: changed.clone(),
+                    pid: None,
+                    who: None,
+                    origin: None,
+                    statement: Arc::new(Statement {
+                        queryid: Some(shown.queryid),
+                        text: Some(Arc::clone(query)),
+                        module: Arc::clone(&shown.module),
+                        changed: Arc::default(),
+                    }),
+                    datname: Arc::clone(&shown.datname),
+                    usename: Arc::clone(&shown.usename),
+                });
+            }
+        }
+        let is_shown = |counted: &Counted| {
+            view.shown.iter().any(|s| s.queryid == counted.2 && s.datname == counted.0)
+        };
+        if self.last.len() >= MOST {
+            self.last.retain(|counted, _| is_shown(counted));
+        }
+        self.news(found)
+    }
+
+    /// Those that were not told within the last hour.
+    fn news(&mut self, mut found: Vec<Breach>) -> Vec<Breach> {
+        let Some(now) = self.now else { return Vec::new() };
+        if self.told.len() >= MOST {
+            self.told.clear();
+        }
+        found.retain(|breach| {
+            let text = breach.statement.text.clone().unwrap_or_else(|| "".into());
+            let key = (Arc::clone(&breach.integration), Arc::clone(&breach.changed.table), text);
+            let is_news = self.told.get(&key).is_none_or(|told| span(*told, now) >= AGAIN);
+            if is_news {
+                self.told.insert(key, now);
+            }
+            is_news
+        });
+        found
+    }
+
+    pub(super) fn counted(&self) -> &Capped<BreachKey, u64> {
+        &self.counted
+    }
+
+    pub(super) fn rows_written(&self) -> &Capped<WorkKey, u64> {
+        &self.rows_written
+    }
+}
+
+fn is_judged(integration: &Integration, origin: &Origin) -> bool {
+    origin.is_direct || !integration.owns.is_empty()
+}
+
+fn foreign<'a>(
+    integration: &'a Integration,
+    changed: &'a [Changed],
+) -> impl Iterator<Item = &'a Changed> {
+    changed.iter().filter(|changed| !integration.owns(&changed.table, &changed.module))
+}
+
+fn key(integration: &Integration, changed: &Changed) -> BreachKey {
+    let (integration, module) = (Arc::clone(&integration.name), Arc::clone(&changed.module));
+    BreachKey { integration, module }
+}

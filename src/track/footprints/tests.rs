@@ -1,0 +1,141 @@
+//! Footprints in recorded samples.
+
+use std::sync::Arc;
+
+use crate::erp::Pattern;
+use crate::integration::comment::Comment;
+use crate::integration::{Direction, Integration, Integrations, Kind, Mode, Objective, Rules, Tag};
+use crate::sample::activity::Session;
+use crate::sample::statements::Counters;
+use crate::track::recorded::{Fold, idle, session, wait, waiter};
+use crate::track::reports::Report;
+use crate::track::statements::{Shown, View};
+
+fn of(name: &str, owns: &[&str], rules: Rules) -> Integration {
+    Integration {
+        name: name.into(),
+        kind: Kind("api"),
+        direction: Direction::Inbound,
+        mode: Mode::Realtime,
+        owns: owns.iter().map(|text| Pattern::new(text)).collect(),
+        objective: Objective::default(),
+        rules,
+    }
+}
+
+/// The WMS is told by its application_name, the bank by its role, the shop by comments.
+fn all() -> Arc<Integrations> {
+    let names = Rules { application_names: vec![Pattern::new("wms*")], ..Rules::default() };
+    let role = Rules { roles: vec![Pattern::new("bank")], ..Rules::default() };
+    let comments =
+        Rules { comments: vec![("job".into(), Pattern::new("push"))], ..Rules::default() };
+    Arc::new(Integrations::new(vec![
+        of("wms", &["stock_move*"], names),
+        of("bank", &[], role),
+        of("shop", &[], comments),
+    ]))
+}
+
+fn writes(pid: i32, since: u64, table: &str) -> Session {
+    let query = Some(format!("update {table} set n = ?"));
+    Session { application_name: "wms-2".into(), query, ..session(pid, since) }
+}
+
+fn on_behalf_of_the_shop(session: Session) -> Session {
+    let tags = vec![Tag { key: "job".into(), value: "push".into() }];
+    Session { comment: Some(Comment { trace: None, tags }), ..session }
+}
+
+fn breaches(fold: &Fold) -> Vec<(String, String, u64)> {
+    let all = fold.view.footprints.breaches.iter();
+    all.map(|(key, n)| (key.integration.to_string(), key.module.to_string(), *n)).collect()
+}
+
+#[test]
+fn a_write_of_what_is_not_owned_counts_once_for_each_execution_and_is_told_once() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    for ms in (0..1_000).step_by(100) {
+        let since = if ms < 500 { 0 } else { 500 };
+        fold.sample(
+            ms,
+            vec![writes(2, since, "stock_quant"), writes(3, 0, "stock_move_line")],
+            None,
+        );
+    }
+    assert_eq!(breaches(&fold), [("wms".to_owned(), "inventory".to_owned(), 2)]);
+    let told: Vec<&Report> = fold.reports.iter().collect();
+    let [Report::BoundaryBreach(breach)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((&*breach.table, breach.source), ("stock_quant", "samples"));
+    assert_eq!(breach.party.query.as_deref(), Some("update stock_quant set n = ?"));
+}
+
+#[test]
+fn what_the_erp_writes_on_behalf_of_an_integration_that_owns_nothing_is_no_breach() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    fold.sample(0, vec![on_behalf_of_the_shop(session(2, 0))], None);
+    fold.sample(100, vec![on_behalf_of_the_shop(session(2, 0))], None);
+    assert_eq!(breaches(&fold), []);
+    let active: Vec<_> = fold.view.footprints.active.iter().collect();
+    assert_eq!(active.len(), 1);
+    assert_eq!((&*active[0].0.integration, active[0].1.as_millis()), ("shop", 100));
+}
+
+#[test]
+fn blocked_and_blocking_time_of_integrations_is_that_of_the_waits() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    let holder = || Session { application_name: "wms-1".into(), ..idle(1, 0, 0) };
+    for ms in (0..=2_000).step_by(100) {
+        let mut sessions = vec![holder()];
+        let mut waits = vec![];
+        if (500..1_500).contains(&ms) {
+            sessions.push(on_behalf_of_the_shop(waiter(2, 500)));
+            waits.push(wait(2, &[1], Some(500)));
+        }
+        fold.sample(ms, sessions, Some(waits));
+    }
+    let prints = &fold.view.footprints;
+    let blocked: Vec<_> = prints.blocked.iter().collect();
+    assert_eq!(&*blocked[0].0.integration, "shop");
+    let (blocked, blocking) = (*blocked[0].1, prints.blocking["wms"]);
+    assert_eq!(blocked, blocking);
+    assert!((blocked.as_secs_f64() - 1.0).abs() < 0.11, "{blocked:?}");
+}
+
+#[test]
+fn of_an_integration_that_is_a_role_pg_stat_statements_counts_every_write() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    fold.sample(0, vec![], None);
+    let shown = |usename: &str, query: &str, calls, rows| {
+        let total = Counters { calls, rows, ..Counters::default() };
+        Shown {
+            datname: "erp".into(),
+            usename: usename.into(),
+            queryid: i64::try_from(query.len()).unwrap(),
+            module: "accounting".into(),
+            query: Some(query.into()),
+            series: total,
+            total,
+            leaving: false,
+        }
+    };
+    let view = |calls, rows| View {
+        shown: vec![
+            shown("bank", "insert into account_move values (?)", calls, rows),
+            shown("bank", "select ? from account_move", 99, 99),
+            shown("bank", "lock table account_move", 99, 0),
+            shown("erp", "update account_move set a = ?", 99, 99),
+        ],
+        ..View::default()
+    };
+    let first = fold.read_statements(&view(3, 30));
+    let second = fold.read_statements(&view(5, 50));
+    assert_eq!((first.len(), second.len()), (1, 0), "told once an hour");
+    fold.sample(100, vec![], None);
+    assert_eq!(breaches(&fold), [("bank".to_owned(), "accounting".to_owned(), 5)]);
+    let rows: Vec<u64> = fold.view.footprints.rows_written.iter().map(|(_, n)| *n).collect();
+    assert_eq!(rows, [50]);
+}

@@ -1,0 +1,130 @@
+//! A call of an integration that was slow, failed, or that the database had to do with.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::{LockWait, Party, SlowTransaction, moment};
+use crate::integration::{Call, Direction, Fault, Source, TraceId};
+use crate::track::timeline::in_seconds;
+
+/// One call.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallReport {
+    /// Whose.
+    pub integration: Arc<str>,
+    /// Who calls whom.
+    pub direction: Direction,
+    /// Template of its route.
+    pub operation: Arc<str>,
+    /// When it began, by the clock of who saw it.
+    #[serde(serialize_with = "moment")]
+    pub started: SystemTime,
+    /// How long it was.
+    pub seconds: f64,
+    /// `ok` or `failed`.
+    pub outcome: &'static str,
+    /// Why it failed.
+    pub error: Option<&'static str>,
+    /// Longer than the integration's objective.
+    pub slow: bool,
+    /// The request it belongs to.
+    pub trace_id: Option<TraceId>,
+    /// Who saw it.
+    pub source: Source,
+    /// What the database had to do with it, for people.
+    pub summary: String,
+    /// The same as data, one for each server that had.
+    pub evidence: Vec<Evidence>,
+}
+
+/// What one server had to do with a call.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Evidence {
+    /// Its name in the config.
+    pub server: Arc<str>,
+    /// `trace`: they carry the same trace id. `time`: sessions of the same integration, within it.
+    pub joined_by: &'static str,
+    /// Joined by time: how many calls of the integration it can belong to.
+    pub among: usize,
+    /// How long its sessions waited for locks within the call.
+    pub waited_seconds: f64,
+    /// How long they executed.
+    pub executing_seconds: f64,
+    /// How long they were idle in transaction.
+    pub idle_in_transaction_seconds: f64,
+    /// Those waits, the longest first.
+    pub lock_waits: Vec<Arc<LockWait>>,
+    /// Their transactions, the longest first.
+    pub transactions: Vec<Arc<SlowTransaction>>,
+    /// The session that called while its transaction was open.
+    pub held_open: Option<HeldOpen>,
+}
+
+/// A transaction that was kept open, idle, during a call.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldOpen {
+    /// Whose.
+    #[serde(flatten)]
+    pub party: Arc<Party>,
+    /// How long it was idle.
+    pub seconds: f64,
+    /// It had changed something, so it held locks.
+    pub wrote: bool,
+}
+
+impl CallReport {
+    /// Tells of a call and what was found of it.
+    #[must_use]
+    pub fn of(call: &Call, slow: bool, evidence: Vec<Evidence>) -> Self {
+        Self {
+            integration: Arc::clone(&call.integration),
+            direction: call.direction,
+            operation: Arc::clone(&call.operation),
+            started: call.began,
+            seconds: in_seconds(call.length),
+            outcome: if call.fault.is_some() { "failed" } else { "ok" },
+            error: call.fault.map(Fault::name),
+            slow,
+            trace_id: call.trace,
+            source: call.source,
+            summary: summary(call, &evidence),
+            evidence,
+        }
+    }
+}
+
+/// Such as "webshop POST /orders took 3.4 s, 3.2 s of it waiting for a row of public.stock_quant
+/// held by bi-report (idle in transaction)".
+fn summary(call: &Call, evidence: &[Evidence]) -> String {
+    let Call { integration, operation, .. } = call;
+    let mut text = format!("{integration} {operation} took {:.1} s", call.length.as_secs_f64());
+    if let Some(fault) = call.fault {
+        let _infallible = write!(text, " and failed ({})", fault.name());
+    }
+    for found in evidence {
+        if let Some(wait) = found.lock_waits.first() {
+            let _infallible =
+                write!(text, ", {:.1} s of it waiting for {}", found.waited_seconds, wait.object);
+            if let Some(root) = wait.roots.first() {
+                let held = root.party.integration.as_ref().unwrap_or(&root.party.application);
+                let _infallible = write!(text, " held by {held} ({})", root.state);
+            }
+        } else if found.executing_seconds >= 0.05 {
+            let seconds = found.executing_seconds;
+            let _infallible = write!(text, ", {seconds:.1} s of it executing statements");
+        }
+        if let Some(open) = &found.held_open {
+            let application = &open.party.application;
+            let locks = if open.wrote { " and locks held" } else { "" };
+            let _infallible =
+                write!(text, ", called by {application} with its transaction open{locks}");
+        }
+        if found.among > 1 {
+            let _infallible = write!(text, " (one of {} calls at that time)", found.among);
+        }
+    }
+    text
+}
