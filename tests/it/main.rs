@@ -21,6 +21,8 @@ mod faults;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod integrations;
+#[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
 mod lock_waits;

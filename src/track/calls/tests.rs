@@ -39,10 +39,7 @@ fn shop() -> Arc<Integrations> {
         direction: Direction::Inbound,
         mode: Mode::Realtime,
         owns: vec![],
-        objective: Objective {
-            latency: Some(Duration::from_secs(3)),
-            ..Objective::default()
-        },
+        objective: Objective { latency: Some(Duration::from_secs(3)), ..Objective::default() },
         rules: Rules { application_names: vec![Pattern::new("shop*")], ..Rules::default() },
     }]))
 }
