@@ -1,15 +1,21 @@
 //! The index page: how the servers are, what is heaviest, and where to go on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::integration::Direction;
 use crate::state::{Connection, ServerSnapshot, Snapshot};
+use crate::track::calls::OfView;
 use crate::track::lock_tree::Blocker;
 use crate::track::reports::SlowTransaction;
 
 /// Root blockers and slow transactions of a server on the page.
 const ROWS: usize = 5;
+/// Calls on the page.
+const CALLS: usize = 10;
 /// Statements on the page.
 const HEAVIEST: usize = 10;
 
@@ -20,6 +26,8 @@ struct Page<'a> {
     servers: Vec<ServerRow<'a>>,
     roots: Vec<RootRow<'a>>,
     slow: Vec<SlowRow<'a>>,
+    integrations: Vec<IntegrationRow<'a>>,
+    calls: Vec<CallRow<'a>>,
     heaviest: Vec<StatementRow<'a>>,
 }
 
@@ -36,6 +44,26 @@ struct SlowRow<'a> {
     seconds: String,
     idle: String,
     query: &'a str,
+}
+
+struct IntegrationRow<'a> {
+    name: &'a str,
+    path: String,
+    kind: &'a str,
+    direction: &'a str,
+    calls: u64,
+    failed: u64,
+    p50: String,
+    p99: String,
+    active: String,
+    blocked: String,
+    blocking: String,
+    breaches: u64,
+}
+
+struct CallRow<'a> {
+    at: String,
+    summary: &'a str,
 }
 
 struct ServerRow<'a> {
@@ -64,6 +92,8 @@ pub fn page(snapshot: &Snapshot) -> String {
         servers: snapshot.servers.iter().map(server).collect(),
         roots: roots(snapshot),
         slow: slow(snapshot),
+        integrations: snapshot.calls.integrations.iter().map(|of| row(snapshot, of)).collect(),
+        calls: calls(snapshot),
         heaviest: heaviest(snapshot),
     };
     page.render().unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
@@ -125,6 +155,46 @@ fn slow(snapshot: &Snapshot) -> Vec<SlowRow<'_>> {
         }));
     }
     rows
+}
+
+fn row<'a>(snapshot: &Snapshot, of: &'a OfView) -> IntegrationRow<'a> {
+    let prints = || snapshot.servers.iter().map(|server| &server.activity.footprints);
+    let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
+    let active = prints().flat_map(|p| p.active.iter()).filter(|(k, _)| k.integration == of.name);
+    let blocked = prints().flat_map(|p| p.blocked.iter()).filter(|(k, _)| k.integration == of.name);
+    let breaches =
+        prints().flat_map(|p| p.breaches.iter()).filter(|(k, _)| k.integration == of.name);
+    let percentile = |which: usize| {
+        let all = of.percentiles.and_then(|all| all.get(which).copied());
+        all.map_or_else(String::new, |seconds| format!("{seconds:.3}"))
+    };
+    IntegrationRow {
+        name: &of.name,
+        path: utf8_percent_encode(&of.name, NON_ALPHANUMERIC).to_string(),
+        kind: of.declared.as_ref().map_or("", |declared| declared.kind.0),
+        direction: of.direction().map_or("", Direction::name),
+        calls: of.calls(),
+        failed: of.failed(),
+        p50: percentile(0),
+        p99: percentile(2),
+        active: seconds(active.map(|(_, time)| *time).sum()),
+        blocked: seconds(blocked.map(|(_, time)| *time).sum()),
+        blocking: seconds(prints().filter_map(|p| p.blocking.get(&of.name)).sum()),
+        breaches: breaches.map(|(_, count)| *count).sum(),
+    }
+}
+
+/// The last of all integrations.
+fn calls(snapshot: &Snapshot) -> Vec<CallRow<'_>> {
+    let mut all: Vec<_> = snapshot.calls.integrations.iter().flat_map(|of| &of.notable).collect();
+    all.sort_by_key(|call| std::cmp::Reverse(call.started));
+    all.truncate(CALLS);
+    all.into_iter()
+        .map(|call| CallRow {
+            at: humantime::format_rfc3339_seconds(call.started).to_string(),
+            summary: &call.summary,
+        })
+        .collect()
 }
 
 fn heaviest(snapshot: &Snapshot) -> Vec<StatementRow<'_>> {
