@@ -14,6 +14,7 @@ pub mod track;
 pub mod state;
 pub mod export;
 pub mod serve;
+pub mod proxy;
 pub mod agent;
 pub mod recognise;
 pub mod check;

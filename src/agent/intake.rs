@@ -1,14 +1,19 @@
-//! Calls of integrations on their way into the state, and the beat by which they are joined.
+//! Calls of integrations on their way into the state: who sees them, the queue, and the beat by
+//! which they are joined.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::clock::Clock;
+use crate::config::Config;
+use crate::integration::meter::{Meters, Tallies};
 use crate::integration::{CallQueue, Integrations, Outlet, outlet};
+use crate::proxy::{Proxy, ProxyError};
 use crate::state::Event;
 
 /// Batches of calls that may wait; who brings one never waits.
@@ -16,18 +21,39 @@ const BATCHES: usize = 4_096;
 /// How often calls are joined and drawn.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// The task that hands calls on.
+/// Why calls cannot be seen as the config says.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// No proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+/// Who sees calls, and the task that hands them on.
 pub(super) struct Intake {
     outlet: Outlet,
+    integrations: Arc<ArcSwap<Integrations>>,
+    meters: Meters,
+    proxy: Option<Proxy>,
     events: mpsc::Sender<Event>,
     task: JoinHandle<()>,
 }
 
 impl Intake {
-    pub(super) fn start(events: mpsc::Sender<Event>, clock: Clock) -> Self {
+    pub(super) fn start(
+        config: &Config,
+        events: mpsc::Sender<Event>,
+        clock: Clock,
+    ) -> Result<Self, IntakeError> {
         let (outlet, queue) = outlet(BATCHES);
-        let task = tokio::spawn(hand_on(queue, events.clone(), clock));
-        Self { outlet, events, task }
+        let meters = Meters::default();
+        let integrations = Arc::new(config.integrations.clone());
+        // The queue is new and empty.
+        let _has_room = events.try_send(Event::Declared(Arc::clone(&integrations)));
+        let integrations = Arc::new(ArcSwap::new(integrations));
+        let proxy = proxy(config, &integrations, &outlet, &meters)?;
+        let task = tokio::spawn(hand_on(queue, events.clone(), meters.clone(), clock));
+        Ok(Self { outlet, integrations, meters, proxy, events, task })
     }
 
     /// Where whoever sees calls puts them.
@@ -35,18 +61,61 @@ impl Intake {
         &self.outlet
     }
 
-    /// Says which integrations there are.
-    pub(super) async fn declare(&self, integrations: Arc<Integrations>) {
-        let _fold_ended = self.events.send(Event::Declared(integrations)).await;
+    /// Takes up what has changed; on an error all is as before.
+    pub(super) async fn reload(
+        &mut self,
+        before: &Config,
+        config: &Config,
+    ) -> Result<(), IntakeError> {
+        let ways = |config: &Config| (config.proxies.clone(), config.forward_proxy.clone());
+        if ways(before) != ways(config) {
+            // The old one may hold the addresses.
+            stop(self.proxy.take()).await;
+            let start = |config| proxy(config, &self.integrations, &self.outlet, &self.meters);
+            match start(config) {
+                Ok(proxy) => self.proxy = proxy,
+                Err(error) => {
+                    self.proxy = start(before)?;
+                    return Err(error);
+                }
+            }
+        }
+        if before.integrations != config.integrations {
+            let integrations = Arc::new(config.integrations.clone());
+            self.integrations.store(Arc::clone(&integrations));
+            let _fold_ended = self.events.send(Event::Declared(integrations)).await;
+        }
+        Ok(())
     }
 
-    /// What is still in the queue is lost.
-    pub(super) fn stop(self) {
+    /// Lets calls that run end. What is in the queue after that is lost.
+    pub(super) async fn stop(self) {
+        stop(self.proxy).await;
         self.task.abort();
     }
 }
 
-async fn hand_on(mut queue: CallQueue, events: mpsc::Sender<Event>, clock: Clock) {
+fn proxy(
+    config: &Config,
+    integrations: &Arc<ArcSwap<Integrations>>,
+    outlet: &Outlet,
+    meters: &Meters,
+) -> Result<Option<Proxy>, IntakeError> {
+    let forward = config.forward_proxy.as_ref();
+    if config.proxies.is_empty() && forward.is_none() {
+        return Ok(None);
+    }
+    let integrations = Arc::clone(integrations);
+    let meter = Arc::clone(&meters.proxy);
+    Ok(Some(Proxy::start(&config.proxies, forward, integrations, outlet.clone(), meter)?))
+}
+
+/// Its end is waited for, but by nobody else.
+async fn stop<T: Send + 'static>(part: Option<T>) {
+    let _panicked = tokio::task::spawn_blocking(move || drop(part)).await;
+}
+
+async fn hand_on(mut queue: CallQueue, events: mpsc::Sender<Event>, meters: Meters, clock: Clock) {
     let mut beats = tokio::time::interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -55,7 +124,10 @@ async fn hand_on(mut queue: CallQueue, events: mpsc::Sender<Event>, clock: Clock
                 Some(calls) => Event::Calls { at: clock.now(), calls },
                 None => return,
             },
-            _ = beats.tick() => Event::Tick { at: clock.now() },
+            _ = beats.tick() => {
+                let tallies = Tallies { lost_calls: queue.lost(), ..meters.read() };
+                Event::Tick { at: clock.now(), tallies: Box::new(tallies) }
+            }
         };
         if events.send(event).await.is_err() {
             return;

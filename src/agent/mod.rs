@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use self::clock::Clock;
 use self::fold::Fold;
 use self::intake::Intake;
+pub use self::intake::IntakeError;
 use self::watch::Watch;
 use crate::config::{Config, Server};
 use crate::integration::Outlet;
@@ -65,6 +66,9 @@ pub enum StartError {
     /// Nothing can be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// Calls cannot be seen.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
     /// No thread.
     #[error("cannot start the thread that keeps the state: {0}")]
     Thread(#[source] std::io::Error),
@@ -79,10 +83,7 @@ impl Agent {
         let fold = Fold::start(queue, Arc::clone(&board)).map_err(StartError::Thread)?;
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let clock = Clock::start();
-        let intake = Intake::start(events.clone(), clock);
-        let integrations = Arc::new(config.integrations.clone());
-        // The queue is new and empty.
-        let _has_room = events.try_send(Event::Declared(integrations));
+        let intake = Intake::start(&config, events.clone(), clock)?;
         let mut agent =
             Self { clock, intake, board, events, watched: BTreeMap::new(), fold, http, config };
         for server in agent.config.servers.clone() {
@@ -113,15 +114,13 @@ impl Agent {
     /// those that stay go on.
     ///
     /// # Errors
-    /// When the new address cannot be listened on: then nothing has changed.
-    pub async fn reload(&mut self, config: Config) -> Result<(), ServeError> {
+    /// When a new address cannot be listened on: then nothing else has changed.
+    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+        self.intake.reload(&self.config, &config).await?;
         if config.listen != self.config.listen {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
         let before = std::mem::replace(&mut self.config, config);
-        if before.integrations != self.config.integrations {
-            self.intake.declare(Arc::new(self.config.integrations.clone())).await;
-        }
         let general = |c: &Config| {
             let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
             let words = (c.profiles.clone(), c.applications.clone());
@@ -155,7 +154,7 @@ impl Agent {
         for name in names {
             self.unwatch(&name).await;
         }
-        self.intake.stop();
+        self.intake.stop().await;
         drop(self.events);
         self.fold.join();
     }

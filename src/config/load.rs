@@ -10,13 +10,13 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, GENERAL, INTEGRATION, LOCKS, LOG, SECTIONS, SERVER,
-    STATEMENTS, Section, TRANSACTIONS,
+    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, PROXY,
+    SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Activity, Config, Database, Locks, Log, LogFormat, Server, Statements, Transactions,
-    application, integration, profiles, server,
+    Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
+    Transactions, application, integration, profiles, proxy, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -128,6 +128,9 @@ impl Loading<'_> {
         }
         let applications = read_each(&mut applications, faults, application::read, |a| &a.name);
         let integrations = self.integrations(faults, warnings);
+        let proxies = integrations.as_ref().and_then(|all| self.proxies(all, faults));
+        let forward = self.table(&FORWARD_PROXY, None, faults);
+        let forward_proxy = proxy::read_forward(&forward, faults);
         let servers = self.servers(profiles.as_ref(), faults);
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
@@ -152,6 +155,8 @@ impl Loading<'_> {
             profiles: profiles?,
             applications: applications?,
             integrations: integrations?,
+            proxies: proxies?,
+            forward_proxy,
             servers: servers?,
         })
     }
@@ -162,6 +167,13 @@ impl Loading<'_> {
         let integrations = Integrations::new(all);
         integration::check(&integrations, &tables, faults, warnings);
         Some(integrations)
+    }
+
+    fn proxies(&self, all: &Integrations, faults: &mut Faults) -> Option<Vec<ProxyRoute>> {
+        let tables = self.repeated(&PROXY, faults);
+        let routes: Vec<_> = tables.iter().map(|t| proxy::read(t, all, faults)).collect();
+        proxy::check(&routes, &tables, faults);
+        routes.into_iter().collect()
     }
 
     /// A table with what file, environment and a flag give for it.

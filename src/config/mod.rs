@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod password;
 mod profiles;
+mod proxy;
 mod reader;
 mod reference;
 mod secret;
@@ -20,10 +21,13 @@ mod url;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
+
 use crate::erp::Profiles;
-use crate::integration::Integrations;
+use crate::integration::{Direction, Integrations};
 
 pub use fault::{ConfigErrors, Fault};
 pub use load::{Flags, Loaded, Sources, load};
@@ -57,8 +61,49 @@ pub struct Config {
     pub applications: Vec<Application>,
     /// The external systems around the ERP (`[[integration]]`), names unique.
     pub integrations: Integrations,
+    /// Ways through the reverse proxy (`[[proxy]]`).
+    pub proxies: Vec<ProxyRoute>,
+    /// The forward proxy (`[forward_proxy]`), if it is wanted.
+    pub forward_proxy: Option<ForwardProxy>,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
+}
+
+/// `[[proxy]]`: a way on which calls of one integration pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyRoute {
+    /// `integration`: its name.
+    pub integration: Arc<str>,
+    /// As the integration is declared.
+    pub direction: Direction,
+    /// `listen`: where calls come in; several routes can share it.
+    pub listen: SocketAddr,
+    /// `path`: the prefix of paths of this route (default `/`); it is cut off.
+    pub path: String,
+    /// `upstream`: where calls go; what is behind the prefix is added to its path.
+    pub upstream: Uri,
+    /// `upstream_http2`: HTTP/2 without TLS.
+    pub upstream_http2: bool,
+    /// `host`: the caller's `host` header is kept (default for inbound), not replaced by the
+    /// upstream's (default for outbound).
+    pub keeps_host: bool,
+    /// `first_byte_timeout`: the answer must begin within it (default 60 s).
+    pub first_byte_timeout: Duration,
+    /// `idle_timeout`: a body breaks off in which nothing came for so long (default 5 min).
+    pub idle_timeout: Duration,
+    /// `max_in_flight`: calls at once; what is over it is answered with 503 (default 1,000).
+    pub max_in_flight: usize,
+}
+
+/// `[forward_proxy]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardProxy {
+    /// `listen`: what HTTPS_PROXY names.
+    pub listen: SocketAddr,
+    /// `ports`: what may be connected to (default 80 and 443).
+    pub ports: Vec<u16>,
+    /// `connect_timeout` (default 10 s).
+    pub connect_timeout: Duration,
 }
 
 /// `[log]`.

@@ -4,6 +4,7 @@
 mod call;
 pub mod comment;
 mod declared;
+pub mod meter;
 mod operation;
 mod outlet;
 mod recognise;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::erp::Erps;
+use crate::integration::meter::Tallies;
 use crate::integration::{Call, Integrations};
 use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
 use crate::serverlog;
@@ -35,6 +36,8 @@ pub enum Event {
     Tick {
         /// It is now.
         at: Moment,
+        /// What those have counted that see calls.
+        tallies: Box<Tallies>,
     },
 }
 

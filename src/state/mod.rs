@@ -14,6 +14,7 @@ use server::Server;
 pub use snapshot::{Connection, Databases, ServerSnapshot, Snapshot};
 
 use crate::integration::Integrations;
+use crate::integration::meter::Tallies;
 use crate::sample::Moment;
 use crate::track::calls::{Calls, View as CallsView};
 use crate::track::reports::{Evidence, Report};
@@ -26,6 +27,7 @@ pub struct State {
     calls: Calls,
     calls_view: Arc<CallsView>,
     calls_changed: bool,
+    intake: Arc<Tallies>,
     journal: Arc<Journal>,
 }
 
@@ -46,7 +48,12 @@ impl State {
                 self.calls_changed = true;
                 Vec::new()
             }
-            Event::Tick { at } => self.tick(at),
+            Event::Tick { at, tallies } => {
+                if *tallies != *self.intake {
+                    self.intake = Arc::from(tallies);
+                }
+                self.tick(at)
+            }
         }
     }
 
@@ -109,6 +116,7 @@ impl State {
                 .map(|(name, server)| server.snapshot(Arc::clone(name)))
                 .collect(),
             calls: Arc::clone(&self.calls_view),
+            intake: Arc::clone(&self.intake),
             journal: Arc::clone(&self.journal),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Journal, Spending};
+use crate::integration::meter::Tallies;
 use crate::sample::database;
 use crate::track::activity::View as ActivityView;
 use crate::track::calls::View as CallsView;
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub servers: Vec<ServerSnapshot>,
     /// Calls of integrations; renewed about twice a second.
     pub calls: Arc<CallsView>,
+    /// What those have counted that see calls.
+    pub intake: Arc<Tallies>,
     /// What somebody should know.
     pub journal: Arc<Journal>,
 }

@@ -33,6 +33,8 @@ mod network;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sample;

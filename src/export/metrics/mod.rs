@@ -5,6 +5,7 @@ mod calls;
 mod connection;
 mod databases;
 mod footprints;
+mod intake;
 mod locks;
 mod log;
 mod process;
@@ -57,7 +58,7 @@ const SIGNALS: [&Signal; 9] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 1] = [&calls::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 2] = [&calls::SIGNAL, &intake::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {

@@ -1,0 +1,117 @@
+//! `[[proxy]]` and `[forward_proxy]`: ways on which calls pass through.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use http::Uri;
+
+use super::reader::{Faults, Table};
+use super::{ForwardProxy, ProxyRoute};
+use crate::integration::{Direction, Integrations};
+
+/// Reads one route.
+pub(super) fn read(
+    table: &Table,
+    integrations: &Integrations,
+    faults: &mut Faults,
+) -> Option<ProxyRoute> {
+    let name = table.text("integration", faults);
+    let integration = name.and_then(|name| declared(table, &name, integrations, faults));
+    let listen = table.address("listen", faults);
+    let path = table.text("path", faults).filter(|path| is_path(table, path, faults));
+    let upstream = table.text("upstream", faults).and_then(|text| uri(table, &text, faults));
+    let host = table.text("host", faults);
+    let first_byte_timeout = table.duration("first_byte_timeout", faults);
+    let idle_timeout = table.duration("idle_timeout", faults);
+    let max_in_flight = table.count("max_in_flight", faults);
+    let http2 = table.text("upstream_http2", faults);
+    let (integration, direction) = integration?;
+    Some(ProxyRoute {
+        integration,
+        direction,
+        listen: listen?,
+        path: path?,
+        upstream: upstream?,
+        upstream_http2: http2? == "prior-knowledge",
+        keeps_host: match host?.as_str() {
+            "keep" => true,
+            "upstream" => false,
+            _ => direction == Direction::Inbound,
+        },
+        first_byte_timeout: first_byte_timeout?,
+        idle_timeout: idle_timeout?,
+        max_in_flight: usize::try_from(max_in_flight?).ok()?,
+    })
+}
+
+/// Two routes of one address cannot have the same prefix.
+pub(super) fn check(routes: &[Option<ProxyRoute>], tables: &[Table], faults: &mut Faults) {
+    let mut seen: BTreeSet<(SocketAddr, &str)> = BTreeSet::new();
+    for (route, table) in routes.iter().zip(tables) {
+        let Some(route) = route else { continue };
+        let is_new = seen.insert((route.listen, route.path.trim_end_matches('/')));
+        if !is_new && route.listen.port() != 0 {
+            let problem =
+                format!("another route of {} has the path {:?}", route.listen, route.path);
+            faults.add(&table.place, table.key("path"), problem);
+        }
+    }
+}
+
+/// Reads `[forward_proxy]`; without `listen` there is none.
+pub(super) fn read_forward(table: &Table, faults: &mut Faults) -> Option<ForwardProxy> {
+    let listen = table.given("listen").and_then(|_| table.address("listen", faults));
+    let connect_timeout = table.duration("connect_timeout", faults);
+    let mut ports = Vec::new();
+    for (text, place) in table.list("ports", faults) {
+        match text.parse::<u16>() {
+            Ok(port) if port > 0 => ports.push(port),
+            _ => faults.add(place, table.key("ports"), format!("{text:?} is not a port")),
+        }
+    }
+    if table.given("ports").is_none() {
+        ports = vec![80, 443];
+    }
+    Some(ForwardProxy { listen: listen?, ports, connect_timeout: connect_timeout? })
+}
+
+fn declared(
+    table: &Table,
+    name: &str,
+    integrations: &Integrations,
+    faults: &mut Faults,
+) -> Option<(std::sync::Arc<str>, Direction)> {
+    let found = integrations.get(name);
+    if found.is_none() {
+        let known: Vec<&str> = integrations.iter().map(|i| &*i.name).collect();
+        let problem =
+            format!("no [[integration]] is called {name:?}; there are: {}", known.join(", "));
+        let place = table.given("integration").map_or(&table.place, |given| &given.place);
+        faults.add(place, table.key("integration"), problem);
+    }
+    found.map(|integration| (integration.name.clone(), integration.direction))
+}
+
+fn is_path(table: &Table, path: &str, faults: &mut Faults) -> bool {
+    let good = path.starts_with('/') && !path.contains(['?', '#']);
+    if !good {
+        let place = table.given("path").map_or("the default", |given| &given.place);
+        faults.add(place, table.key("path"), format!("{path:?} does not begin with `/`"));
+    }
+    good
+}
+
+/// A URL with a user or password in it is not repeated.
+fn uri(table: &Table, text: &str, faults: &mut Faults) -> Option<Uri> {
+    let parsed = text.parse::<Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
+            && uri.query().is_none()
+    });
+    if parsed.is_none() {
+        let place = table.given("upstream").map_or(&table.place, |given| &given.place);
+        let problem = "is not http://host:port/path or https://host/path, without user and query";
+        faults.add(place, table.key("upstream"), problem);
+    }
+    parsed
+}

@@ -1,0 +1,29 @@
+//! What those count that see calls, beside the state: read by the agent twice a second.
+
+pub mod proxy;
+
+use std::sync::Arc;
+
+/// The meters of all of them. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Meters {
+    /// Of the proxy.
+    pub proxy: Arc<proxy::Meter>,
+}
+
+/// What they said at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Calls that the queue into the state had no room for.
+    pub lost_calls: u64,
+    /// Of the proxy.
+    pub proxy: proxy::Tally,
+}
+
+impl Meters {
+    /// What they say now; the queue has its own count.
+    #[must_use]
+    pub fn read(&self) -> Tallies {
+        Tallies { lost_calls: 0, proxy: self.proxy.read() }
+    }
+}

@@ -1,0 +1,212 @@
+//! The reverse proxy: a prefix of a path leads to an upstream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, StatusCode, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+
+use super::body::{Answer, Passing};
+use super::headers::{add_via, has_passed, remove_hop_by_hop, trace, upgrade};
+use super::{Ongoing, Shared, upstream};
+use crate::config::ProxyRoute;
+use crate::integration::{Fault, Source, template};
+
+/// The routes of one listener.
+pub(super) struct Reverse {
+    /// The longest prefix first.
+    routes: Vec<Route>,
+    shared: Arc<Shared>,
+}
+
+struct Route {
+    config: ProxyRoute,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// A place among the calls of a route, until it is dropped.
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Route {
+    /// The rest of a path behind the prefix; `None` if that is not its prefix.
+    fn rest<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let prefix = self.config.path.trim_end_matches('/');
+        let rest = path.strip_prefix(prefix)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+
+    fn take_place(&self) -> Option<Place> {
+        let place = Place(Arc::clone(&self.in_flight));
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        (before < self.config.max_in_flight).then_some(place)
+    }
+}
+
+impl Reverse {
+    pub(super) fn new(mut routes: Vec<ProxyRoute>, shared: &Arc<Shared>) -> Self {
+        routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
+        let routes = routes.into_iter();
+        let routes = routes.map(|config| Route { config, in_flight: Arc::default() });
+        Self { routes: routes.collect(), shared: Arc::clone(shared) }
+    }
+
+    /// Passes a request on and its answer back.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        let found = self.routes.iter().find_map(|route| Some((route, route.rest(path)?)));
+        let Some((route, rest)) = found else {
+            self.shared.meter.refuse("no_route");
+            return refuse(StatusCode::NOT_FOUND, "no [[proxy]] route leads from here");
+        };
+        if has_passed(request.headers(), &self.shared.pseudonym) {
+            self.shared.meter.refuse("loop");
+            return refuse(StatusCode::LOOP_DETECTED, "the upstream of this route leads back here");
+        }
+        let Some(place) = route.take_place() else {
+            self.shared.meter.refuse("too_many");
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many calls of this route at once");
+        };
+        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+        let slash = if rest.is_empty() && route.config.upstream.path() == "/" { "/" } else { "" };
+        let uri = upstream::uri(&route.config.upstream, &format!("{rest}{slash}{query}"));
+        let Some(uri) = uri else {
+            self.shared.meter.refuse("bad_target");
+            return refuse(StatusCode::BAD_REQUEST, "this path cannot be passed on");
+        };
+        let target = Target {
+            uri,
+            operation: operation(request.method(), if rest.is_empty() { "/" } else { rest }),
+            route: &route.config,
+            place: Some(place),
+        };
+        pass(&self.shared, request, target).await
+    }
+}
+
+/// Where a request goes. A route without the name of an integration is of none.
+pub(super) struct Target<'a> {
+    pub(super) uri: http::Uri,
+    pub(super) operation: String,
+    pub(super) route: &'a ProxyRoute,
+    pub(super) place: Option<Place>,
+}
+
+/// Passes a request on and its answer back.
+pub(super) async fn pass(
+    shared: &Shared,
+    mut request: Request<Incoming>,
+    target: Target<'_>,
+) -> Answer {
+    let route = target.route;
+    let wanted = upgrade(request.headers());
+    let ours = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    let caller_version = parts.version;
+    let host = parts.headers.get(header::HOST).cloned();
+    let host = host.or_else(|| {
+        let authority = parts.uri.authority()?;
+        HeaderValue::from_str(authority.as_str()).ok()
+    });
+    remove_hop_by_hop(&mut parts.headers);
+    let trace = trace(&mut parts.headers);
+    let (name, direction) = (&route.integration, route.direction);
+    let mut ongoing =
+        Ongoing::begin(shared, name, direction, target.operation, trace, Source::Proxy);
+    ongoing.holds(target.place);
+    add_via(&mut parts.headers, caller_version, &shared.pseudonym);
+    let own = target.uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok());
+    let host = if route.keeps_host { host.or(own) } else { own };
+    if let Some(host) = host {
+        parts.headers.insert(header::HOST, host);
+    }
+    if let Some(protocol) = &wanted {
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        parts.headers.insert(header::UPGRADE, protocol.clone());
+    }
+    parts.uri = target.uri;
+    parts.version = Version::HTTP_11;
+    let request = Request::from_parts(parts, Passing::new(body, route.idle_timeout, None));
+    let passed = shared.upstream.pass(request, route.upstream_http2, route.first_byte_timeout);
+    match passed.await {
+        Ok(mut response) => {
+            ongoing.judge(Fault::of_http(response.status().as_u16()));
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let theirs = hyper::upgrade::on(&mut response);
+                if let Some(ours) = ours {
+                    tokio::spawn(tunnel(ours, theirs, ongoing));
+                }
+                let (parts, _) = response.into_parts();
+                return Answer::from_parts(parts, Either::Right(Full::default()));
+            }
+            let (mut parts, body) = response.into_parts();
+            remove_hop_by_hop(&mut parts.headers);
+            add_via(&mut parts.headers, parts.version, &shared.pseudonym);
+            parts.version = caller_version;
+            let body = Passing::new(body, route.idle_timeout, Some(ongoing));
+            Answer::from_parts(parts, Either::Left(body))
+        }
+        Err(fault) => {
+            ongoing.end(Some(fault));
+            match fault {
+                Fault::Timeout => refuse(StatusCode::GATEWAY_TIMEOUT, "the upstream took too long"),
+                Fault::Dns => refuse(StatusCode::BAD_GATEWAY, "the upstream's name has no address"),
+                Fault::Tls => refuse(StatusCode::BAD_GATEWAY, "no TLS with the upstream"),
+                Fault::Connect => refuse(StatusCode::BAD_GATEWAY, "no connection to the upstream"),
+                _ => refuse(StatusCode::BAD_GATEWAY, "the upstream broke off"),
+            }
+        }
+    }
+}
+
+/// Both sides speak another protocol from now on; the call lasts as long as they do.
+async fn tunnel(
+    ours: hyper::upgrade::OnUpgrade,
+    theirs: hyper::upgrade::OnUpgrade,
+    mut ongoing: Ongoing,
+) {
+    if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
+        let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
+        let copied = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
+        ongoing.end(copied.is_err().then_some(Fault::Broken));
+    } else {
+        ongoing.end(Some(Fault::Broken));
+    }
+}
+
+/// Such as `POST /orders/{id}`; of methods there is a bounded number.
+pub(super) fn operation(method: &Method, path: &str) -> String {
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
+    let method = if known.contains(method) { method.as_str() } else { "OTHER" };
+    format!("{method} {}", template(path))
+}
+
+/// An answer of the proxy itself.
+pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
+    let mut answer =
+        Answer::new(Either::Right(Full::new(Bytes::from(format!("erpscope: {why}\n")))));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
