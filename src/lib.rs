@@ -14,6 +14,8 @@ pub mod track;
 pub mod state;
 pub mod export;
 pub mod serve;
+pub mod listen;
+pub mod otlp;
 pub mod proxy;
 pub mod agent;
 pub mod recognise;

@@ -174,6 +174,8 @@ impl Child {
             .spawn()
             .unwrap();
         let url = format!("http://127.0.0.1:{port}/metrics");
+        // This is a new process.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         Self { process, url, client: reqwest::Client::new(), _config: config }
     }
 

@@ -13,6 +13,7 @@ use super::clock::Clock;
 use crate::config::Config;
 use crate::integration::meter::{Meters, Tallies};
 use crate::integration::{CallQueue, Integrations, Outlet, outlet};
+use crate::otlp::{ReceiveError, Receiver};
 use crate::proxy::{Proxy, ProxyError};
 use crate::state::Event;
 
@@ -24,6 +25,9 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Why calls cannot be seen as the config says.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
+    /// No receiver of spans.
+    #[error(transparent)]
+    Otlp(#[from] ReceiveError),
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -34,6 +38,7 @@ pub(super) struct Intake {
     outlet: Outlet,
     integrations: Arc<ArcSwap<Integrations>>,
     meters: Meters,
+    otlp: Option<Receiver>,
     proxy: Option<Proxy>,
     events: mpsc::Sender<Event>,
     task: JoinHandle<()>,
@@ -51,9 +56,10 @@ impl Intake {
         // The queue is new and empty.
         let _has_room = events.try_send(Event::Declared(Arc::clone(&integrations)));
         let integrations = Arc::new(ArcSwap::new(integrations));
+        let otlp = otlp(config, &integrations, &outlet, &meters)?;
         let proxy = proxy(config, &integrations, &outlet, &meters)?;
         let task = tokio::spawn(hand_on(queue, events.clone(), meters.clone(), clock));
-        Ok(Self { outlet, integrations, meters, proxy, events, task })
+        Ok(Self { outlet, integrations, meters, otlp, proxy, events, task })
     }
 
     /// Where whoever sees calls puts them.
@@ -80,6 +86,17 @@ impl Intake {
                 }
             }
         }
+        if before.otlp != config.otlp {
+            stop(self.otlp.take()).await;
+            let start = |config| otlp(config, &self.integrations, &self.outlet, &self.meters);
+            match start(config) {
+                Ok(otlp) => self.otlp = otlp,
+                Err(error) => {
+                    self.otlp = start(before)?;
+                    return Err(error);
+                }
+            }
+        }
         if before.integrations != config.integrations {
             let integrations = Arc::new(config.integrations.clone());
             self.integrations.store(Arc::clone(&integrations));
@@ -90,9 +107,21 @@ impl Intake {
 
     /// Lets calls that run end. What is in the queue after that is lost.
     pub(super) async fn stop(self) {
+        stop(self.otlp).await;
         stop(self.proxy).await;
         self.task.abort();
     }
+}
+
+fn otlp(
+    config: &Config,
+    integrations: &Arc<ArcSwap<Integrations>>,
+    outlet: &Outlet,
+    meters: &Meters,
+) -> Result<Option<Receiver>, IntakeError> {
+    let integrations = Arc::clone(integrations);
+    let meter = Arc::clone(&meters.otlp);
+    Ok(Receiver::start(&config.otlp, integrations, outlet.clone(), meter)?)
 }
 
 fn proxy(
@@ -121,7 +150,7 @@ async fn hand_on(mut queue: CallQueue, events: mpsc::Sender<Event>, meters: Mete
     loop {
         let event = tokio::select! {
             batch = queue.batches.recv() => match batch {
-                Some(calls) => Event::Calls { at: clock.now(), calls },
+                Some(told) => Event::Told { at: clock.now(), told },
                 None => return,
             },
             _ = beats.tick() => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
-pub(super) use integration::{FORWARD_PROXY, INTEGRATION, PROXY};
+pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROXY};
 pub(super) use server::SERVER;
 
 /// What a key holds.
@@ -93,7 +93,7 @@ const fn required(
 }
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 12] = [
+pub(super) const SECTIONS: [&Section; 13] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -103,6 +103,7 @@ pub(super) const SECTIONS: [&Section; 12] = [
     &TRANSACTIONS,
     &APPLICATION,
     &INTEGRATION,
+    &OTLP,
     &PROXY,
     &FORWARD_PROXY,
     &SERVER,

@@ -10,13 +10,13 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, PROXY,
+    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, OTLP, PROXY,
     SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, application, integration, profiles, proxy, server,
+    Transactions, application, integration, otlp, profiles, proxy, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -130,6 +130,7 @@ impl Loading<'_> {
         let integrations = self.integrations(faults, warnings);
         let proxies = integrations.as_ref().and_then(|all| self.proxies(all, faults));
         let forward = self.table(&FORWARD_PROXY, None, faults);
+        let otlp = otlp::read(&self.table(&OTLP, None, faults), faults);
         let forward_proxy = proxy::read_forward(&forward, faults);
         let servers = self.servers(profiles.as_ref(), faults);
         // Each is read, whatever the others say, so that no fault hides another.
@@ -155,6 +156,7 @@ impl Loading<'_> {
             profiles: profiles?,
             applications: applications?,
             integrations: integrations?,
+            otlp: otlp?,
             proxies: proxies?,
             forward_proxy,
             servers: servers?,

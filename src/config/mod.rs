@@ -9,6 +9,7 @@ mod fault;
 mod integration;
 mod keys;
 mod load;
+mod otlp;
 mod password;
 mod profiles;
 mod proxy;
@@ -61,12 +62,29 @@ pub struct Config {
     pub applications: Vec<Application>,
     /// The external systems around the ERP (`[[integration]]`), names unique.
     pub integrations: Integrations,
+    /// Where spans are received (`[otlp]`).
+    pub otlp: Otlp,
     /// Ways through the reverse proxy (`[[proxy]]`).
     pub proxies: Vec<ProxyRoute>,
     /// The forward proxy (`[forward_proxy]`), if it is wanted.
     pub forward_proxy: Option<ForwardProxy>,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
+}
+
+/// `[otlp]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// `http`: OTLP over HTTP is received here.
+    pub http: Option<SocketAddr>,
+    /// `grpc`: OTLP over gRPC is received here.
+    pub grpc: Option<SocketAddr>,
+    /// `max_body_bytes`: of a request, also when unpacked (default 4 MiB).
+    pub max_body: usize,
+    /// `max_waiting_bytes`: of all requests that are being read (default 24 MiB).
+    pub max_waiting: usize,
+    /// `forward`: URL to which all spans are passed on.
+    pub forward: Option<String>,
 }
 
 /// `[[proxy]]`: a way on which calls of one integration pass.

@@ -97,6 +97,36 @@ impl Fault {
     }
 }
 
+/// A statement that a client of PostgreSQL has sent, as its span tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseSpan {
+    /// The request it belongs to.
+    pub trace: TraceId,
+    /// When it began, by the client's clock.
+    pub began: SystemTime,
+    /// How long it was, the way there and back included.
+    pub length: Duration,
+    /// Normalised; absent if the span does not tell.
+    pub query: Option<Arc<str>>,
+}
+
+/// What somebody who sees calls has to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Calls that have ended.
+    pub calls: Vec<Call>,
+    /// Statements that were sent for some call.
+    pub database: Vec<DatabaseSpan>,
+}
+
+impl Told {
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.database.is_empty()
+    }
+}
+
 /// A call that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {

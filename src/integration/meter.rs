@@ -1,5 +1,6 @@
 //! What those count that see calls, beside the state: read by the agent twice a second.
 
+pub mod otlp;
 pub mod proxy;
 
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use std::sync::Arc;
 /// The meters of all of them. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Meters {
+    /// Of the receiver of spans.
+    pub otlp: Arc<otlp::Meter>,
     /// Of the proxy.
     pub proxy: Arc<proxy::Meter>,
 }
@@ -16,6 +19,8 @@ pub struct Meters {
 pub struct Tallies {
     /// Calls that the queue into the state had no room for.
     pub lost_calls: u64,
+    /// Of the receiver of spans.
+    pub otlp: otlp::Tally,
     /// Of the proxy.
     pub proxy: proxy::Tally,
 }
@@ -24,6 +29,6 @@ impl Meters {
     /// What they say now; the queue has its own count.
     #[must_use]
     pub fn read(&self) -> Tallies {
-        Tallies { lost_calls: 0, proxy: self.proxy.read() }
+        Tallies { lost_calls: 0, otlp: self.otlp.read(), proxy: self.proxy.read() }
     }
 }

@@ -10,7 +10,7 @@ mod outlet;
 mod recognise;
 mod trace;
 
-pub use call::{Call, Direction, Fault, Source};
+pub use call::{Call, DatabaseSpan, Direction, Fault, Source, Told};
 pub use declared::{Integration, Integrations, Kind, Mode, Objective, Oddity, Rules};
 pub use operation::template;
 pub use outlet::{CallQueue, Outlet, outlet};

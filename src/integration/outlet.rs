@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::call::Call;
+use super::call::{Call, Told};
 
 /// The end of the queue where calls go in. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outlet {
-    sender: mpsc::Sender<Vec<Call>>,
+    sender: mpsc::Sender<Told>,
     lost: Arc<AtomicU64>,
 }
 
@@ -19,7 +19,7 @@ pub struct Outlet {
 #[derive(Debug)]
 pub struct CallQueue {
     /// Batches in the order of their coming.
-    pub batches: mpsc::Receiver<Vec<Call>>,
+    pub batches: mpsc::Receiver<Told>,
     lost: Arc<AtomicU64>,
 }
 
@@ -35,18 +35,18 @@ impl Outlet {
     /// Puts calls into the queue; if it is full they are counted as lost.
     pub fn put(&self, calls: Vec<Call>) {
         let count = u64::try_from(calls.len()).unwrap_or(u64::MAX);
-        if self.offer(calls).is_err() {
+        if self.offer(Told { calls, ..Told::default() }).is_err() {
             self.lost.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// Puts calls into the queue if there is room, else gives them back uncounted: for who can ask
+    /// Puts something into the queue if there is room, else gives it back uncounted: for who can ask
     /// its caller to come again.
-    pub fn offer(&self, calls: Vec<Call>) -> Result<(), Vec<Call>> {
-        if calls.is_empty() {
+    pub fn offer(&self, told: Told) -> Result<(), Told> {
+        if told.is_empty() {
             return Ok(());
         }
-        self.sender.try_send(calls).map_err(mpsc::error::TrySendError::into_inner)
+        self.sender.try_send(told).map_err(mpsc::error::TrySendError::into_inner)
     }
 }
 

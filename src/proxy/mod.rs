@@ -27,6 +27,7 @@ use self::upstream::Upstream;
 use crate::config::{ForwardProxy, ProxyRoute};
 use crate::integration::meter::proxy::{InFlight, Meter};
 use crate::integration::{Call, Direction, Fault, Integrations, Outlet, Source, TraceId};
+use crate::listen;
 
 /// Calls that run may take so long to end when the proxy is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -133,10 +134,7 @@ impl Drop for Proxy {
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, ProxyError> {
-    let failed = |source| ProxyError::Bind { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
+    listen::bind(address).map_err(|source| ProxyError::Bind { address, source })
 }
 
 /// What a listener does with requests.

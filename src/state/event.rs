@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use crate::erp::Erps;
 use crate::integration::meter::Tallies;
-use crate::integration::{Call, Integrations};
+use crate::integration::{Integrations, Told};
 use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
 
 /// Something that happened.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are of a server, which is the large one")]
 pub enum Event {
     /// To one server.
     Server {
@@ -26,11 +25,11 @@ pub enum Event {
     /// These are the external systems from now on.
     Declared(Arc<Integrations>),
     /// Calls of integrations have ended.
-    Calls {
-        /// When they were told.
+    Told {
+        /// When that was told.
         at: Moment,
-        /// Which.
-        calls: Vec<Call>,
+        /// Which, and what was sent to databases for them.
+        told: Told,
     },
     /// Time goes on.
     Tick {

@@ -43,8 +43,8 @@ impl State {
                 self.integrations = integrations;
                 Vec::new()
             }
-            Event::Calls { at, calls } => {
-                self.calls.apply(at, calls);
+            Event::Told { at, told } => {
+                self.calls.apply(at, told);
                 self.calls_changed = true;
                 Vec::new()
             }

@@ -6,6 +6,8 @@
 
 pub mod explain;
 mod operations;
+mod queries;
+mod twice;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,10 +16,12 @@ use std::time::{Duration, SystemTime};
 use self::explain::Question;
 use self::operations::Operations;
 pub use self::operations::{Exemplar, OperationKey, OperationView};
+use self::queries::Queries;
+use self::twice::Twice;
 use super::distribution::Distribution;
 use super::reports::{CallReport, Evidence, Report};
 use super::timeline::span;
-use crate::integration::{Call, Direction, Integration, Integrations};
+use crate::integration::{Call, Direction, Integration, Integrations, Told};
 use crate::sample::Moment;
 
 /// After the end of a call samples are waited for so long.
@@ -42,6 +46,8 @@ pub struct Calls {
     all: BTreeMap<Arc<str>, Of>,
     settling: VecDeque<(Duration, Timed)>,
     unjoined: u64,
+    queries: Queries,
+    twice: Twice,
 }
 
 /// A call and when it was, since the agent's start.
@@ -72,6 +78,8 @@ pub struct View {
     pub integrations: Vec<OfView>,
     /// Calls that were not joined as too many waited for it.
     pub unjoined: u64,
+    /// Calls that two have told of and that were counted once.
+    pub told_twice: u64,
 }
 
 /// The calls of one integration.
@@ -102,13 +110,17 @@ impl Calls {
         self.declared = declared;
     }
 
-    /// Counts calls.
-    pub fn apply(&mut self, at: Moment, calls: Vec<Call>) {
-        for call in calls {
+    /// Counts calls, and remembers what was sent to databases for them.
+    pub fn apply(&mut self, at: Moment, told: Told) {
+        self.queries.add(at.elapsed, told.database);
+        for call in told.calls {
             let end = call.began + call.length;
             // By the wall clock, as another program has seen it.
             let to = at.elapsed.saturating_sub(span(end, at.wall));
             let from = to.saturating_sub(call.length);
+            if self.twice.is_known(&call, from, to) {
+                continue;
+            }
             let of = self.all.entry(Arc::clone(&call.integration)).or_default();
             let slow = is_slow(self.declared.get(&call.integration), &call);
             of.count(&call, slow, (from, to), at);
@@ -148,7 +160,8 @@ impl Calls {
                 continue;
             }
             let server = evidence.first().map(|found| Arc::clone(&found.server));
-            let report = CallReport::of(&timed.call, slow, evidence);
+            let sent = timed.call.trace.map(|trace| self.queries.of(trace)).unwrap_or_default();
+            let report = CallReport::of(&timed.call, slow, evidence, sent);
             of.notable.push_front(Arc::new(report.clone()));
             of.notable.truncate(NOTABLE);
             told.push((server, Report::IntegrationCall(report)));
@@ -166,7 +179,11 @@ impl Calls {
             let of = self.all.get(name).unwrap_or(&nothing);
             of.view(name, self.declared.get(name))
         };
-        View { integrations: declared.chain(past).map(view).collect(), unjoined: self.unjoined }
+        View {
+            integrations: declared.chain(past).map(view).collect(),
+            unjoined: self.unjoined,
+            told_twice: self.twice.count(),
+        }
     }
 }
 

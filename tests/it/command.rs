@@ -9,7 +9,7 @@ use erpscope::demo::cluster::{Cluster, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::rig::{admin, cluster, get};
+use crate::rig::{admin, cluster, get, http};
 
 fn erpscope(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));
@@ -51,7 +51,7 @@ impl Running {
     async fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         for _ in 0..600 {
             let url = format!("http://127.0.0.1:{}/metrics", self.port);
-            if let Ok(answer) = reqwest::get(&url).await {
+            if let Ok(answer) = http().get(&url).send().await {
                 let metrics = answer.text().await.unwrap();
                 if wanted(&metrics) {
                     return metrics;

@@ -31,6 +31,8 @@ mod locks;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod otlp;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod proxy;

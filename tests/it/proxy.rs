@@ -1,5 +1,6 @@
 //! The proxy between real clients and upstreams that behave, are dead, slow, or break off.
 
+use crate::rig::http;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -65,7 +66,7 @@ impl Rig {
 
     async fn call(&mut self) -> Call {
         let batch = tokio::time::timeout(Duration::from_secs(10), self.calls.batches.recv()).await;
-        batch.expect("a call within 10 s").unwrap().remove(0)
+        batch.expect("a call within 10 s").unwrap().calls.remove(0)
     }
 
     async fn until(&self, what: &str, wanted: impl Fn(&Tally) -> bool) {
@@ -184,7 +185,7 @@ async fn an_inbound_route_keeps_the_host_and_adds_a_trace_id_and_the_longest_pre
         + &route("shop", &format!("http://{there}/api"), "path = '/api'");
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut rig = Rig::of(&both.replace("127.0.0.1:0", &listen.to_string()));
-    let client = reqwest::Client::new();
+    let client = http();
     let ask = |path: &str| client.get(rig.url(path)).header("host", "erp.example").send();
     let api = ask("/api/orders").await.unwrap().text().await.unwrap();
     assert!(
@@ -220,7 +221,7 @@ async fn upstreams_that_are_dead_slow_or_break_off_are_told_apart() {
     ];
     for (upstream, status, fault) in cases {
         let mut rig = Rig::of(&route("bank", &upstream, "first_byte_timeout = '500ms'"));
-        let answer = reqwest::get(rig.url("/x")).await.unwrap();
+        let answer = http().get(rig.url("/x")).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{upstream}");
         let whole = answer.bytes().await;
         assert_eq!(whole.is_err(), status == 200, "{upstream}");
@@ -237,11 +238,11 @@ async fn a_caller_who_goes_away_and_a_body_that_stalls_end_their_calls() {
     }));
     let there = upstream(slow).await;
     let mut rig = Rig::to(there, "idle_timeout = '1s'");
-    let answer = reqwest::get(rig.url("/gone")).await.unwrap();
+    let answer = http().get(rig.url("/gone")).send().await.unwrap();
     rig.until("one goes on", |tally| tally.in_flight.values().sum::<u64>() == 1).await;
     drop(answer);
     assert_eq!(rig.call().await.fault, Some(Fault::Cancelled));
-    let stalled = reqwest::get(rig.url("/stalled")).await.unwrap();
+    let stalled = http().get(rig.url("/stalled")).send().await.unwrap();
     assert!(stalled.bytes().await.is_err());
     assert_eq!(rig.call().await.fault, Some(Fault::Timeout));
 }
@@ -256,7 +257,7 @@ async fn bodies_of_100_mb_pass_both_ways_and_memory_does_not_grow_with_them() {
     let megabyte = Bytes::from(vec![7; 1 << 20]);
     let sent = stream::iter((0..100).map(move |_| Ok::<_, std::io::Error>(megabyte.clone())));
     let before = resident();
-    let client = reqwest::Client::new();
+    let client = http();
     let request = client.post(rig.url("/big")).body(reqwest::Body::wrap_stream(sent));
     let mut answer = request.send().await.unwrap();
     let mut received = 0;
@@ -341,7 +342,7 @@ async fn too_many_calls_a_loop_and_what_has_no_route_are_refused_and_counted() {
     }));
     let there = upstream(slow).await;
     let rig = Rig::to(there, "max_in_flight = 2\npath = '/in'");
-    let ask = |path: &str| reqwest::get(rig.url(path));
+    let ask = |path: &str| http().get(rig.url(path)).send();
     let (a, b, c) = tokio::join!(ask("/in"), ask("/in"), async {
         rig.until("two go on", |tally| tally.in_flight.values().sum::<u64>() == 2).await;
         ask("/in").await
@@ -356,7 +357,7 @@ async fn too_many_calls_a_loop_and_what_has_no_route_are_refused_and_counted() {
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = route("bank", &format!("http://{listen}/"), "");
     let looped = Rig::of(&text.replace("127.0.0.1:0", &listen.to_string()));
-    assert_eq!(reqwest::get(looped.url("/")).await.unwrap().status().as_u16(), 508);
+    assert_eq!(http().get(looped.url("/")).send().await.unwrap().status().as_u16(), 508);
     let tally = rig.meter.read();
     assert_eq!((tally.refused["too_many"], tally.refused["no_route"]), (1, 1));
 }
@@ -367,7 +368,7 @@ async fn a_full_queue_of_calls_lets_calls_pass_and_counts_what_is_lost() {
     let text = route("bank", &format!("http://{there}/"), "");
     let rig = Rig::with_room(&text, 1);
     for _ in 0..5 {
-        assert_eq!(reqwest::get(rig.url("/")).await.unwrap().status().as_u16(), 200);
+        assert_eq!(http().get(rig.url("/")).send().await.unwrap().status().as_u16(), 200);
     }
     for _ in 0..100 {
         if rig.calls.lost() == 4 {
@@ -389,7 +390,7 @@ async fn a_slow_head_is_cut_off_and_a_stop_lets_what_runs_end() {
     let address = rig.address();
     let url = rig.url("/");
     let running =
-        tokio::spawn(async move { reqwest::get(url).await.unwrap().text().await.unwrap() });
+        tokio::spawn(async move { http().get(url).send().await.unwrap().text().await.unwrap() });
     rig.until("one goes on", |tally| tally.in_flight.values().sum::<u64>() == 1).await;
     let stopping = tokio::task::spawn_blocking(move || drop(rig.proxy));
     assert_eq!(running.await.unwrap(), "done");

@@ -131,8 +131,15 @@ fn runs(server: &ServerSnapshot) -> u64 {
     record.and_then(|record| record.runs.get(&Outcome::Ok)).copied().unwrap_or(0)
 }
 
+/// An HTTP client.
+pub fn http() -> reqwest::Client {
+    // Another test may have been first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub async fn get(url: &str) -> (u16, String) {
-    let answer = reqwest::get(url).await.unwrap();
+    let answer = http().get(url).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 

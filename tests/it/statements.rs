@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use erpscope::demo::cluster::Options;
 use erpscope::state::Connection;
 
-use crate::rig::{Rig, admin, cluster, config, server, session, sum, value};
+use crate::rig::{Rig, admin, cluster, config, http, server, session, sum, value};
 
 async fn calls_on_server(client: &tokio_postgres::Client) -> f64 {
     let row = client
@@ -163,7 +163,7 @@ async fn openmetrics_is_served_to_who_asks_for_it() {
     let rig = Rig::start(config(vec![server(&cluster)]));
     rig.samples(1).await;
     let url = format!("http://{}/metrics", rig.agent.address());
-    let answer = reqwest::Client::new()
+    let answer = http()
         .get(url)
         .header("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
         .send()

@@ -62,6 +62,33 @@ pub(in crate::config) const INTEGRATION: Section = Section {
     ],
 };
 
+pub(in crate::config) const OTLP: Section = Section {
+    name: "otlp",
+    times: Times::Once,
+    help: "Receiving spans, see docs/otlp.md; off without `http` and `grpc`.",
+    keys: &[
+        optional("http", Shape::Address, "OTLP over HTTP, such as 127.0.0.1:4318."),
+        optional("grpc", Shape::Address, "OTLP over gRPC, such as 127.0.0.1:4317."),
+        key(
+            "max_body_bytes",
+            Shape::Count { min: 1_024, max: 67_108_864 },
+            "4194304",
+            "Of a request, also when unpacked.",
+        ),
+        key(
+            "max_waiting_bytes",
+            Shape::Count { min: 1_048_576, max: 1_073_741_824 },
+            "25165824",
+            "Of all requests that are being read; who finds no room is asked to come again.",
+        ),
+        optional(
+            "forward",
+            Shape::Text,
+            "URL of another receiver of OTLP over HTTP, to which all spans are passed on as they came.",
+        ),
+    ],
+};
+
 pub(in crate::config) const PROXY: Section = Section {
     name: "proxy",
     times: Times::Any,

@@ -151,6 +151,13 @@ const METRICS: &[Metric<Snapshot>] = &[
         labels: &[],
         rows: |snapshot, out| out.row(&[], snapshot.calls.unjoined),
     },
+    Metric {
+        name: "erpscope_integration_told_twice_total",
+        help: "Calls that both a span and the proxy have told of, and that were counted once.",
+        kind: Kind::Counter,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.calls.told_twice),
+    },
 ];
 
 fn operations(snapshot: &Snapshot) -> impl Iterator<Item = (&OfView, &OperationView)> {

@@ -28,6 +28,89 @@ const METRICS: &[Metric<Snapshot>] = &[
         rows: |snapshot, out| out.row(&[], snapshot.intake.lost_calls),
     },
     Metric {
+        name: "erpscope_otlp_requests_total",
+        help: "Requests to the receiver of spans, by transport and how they ended.",
+        kind: Kind::Counter,
+        labels: &["transport", "result"],
+        rows: |snapshot, out| {
+            for ((transport, result), count) in &snapshot.intake.otlp.requests {
+                out.row(&[transport, result], *count);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_otlp_received_spans_total",
+        help: "Spans that came: each was accepted, refused or told twice.",
+        kind: Kind::Counter,
+        labels: &["transport"],
+        rows: |snapshot, out| {
+            for (transport, count) in &snapshot.intake.otlp.received {
+                out.row(&[transport], *count);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_otlp_accepted_spans_total",
+        help: "Spans by what they were taken for: a call of an integration, a statement sent to a database, or none of these.",
+        kind: Kind::Counter,
+        labels: &["as"],
+        rows: |snapshot, out| {
+            for (what, count) in &snapshot.intake.otlp.accepted {
+                out.row(&[what], *count);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_otlp_refused_spans_total",
+        help: "Spans that cannot be right, by reason.",
+        kind: Kind::Counter,
+        labels: &["reason"],
+        rows: |snapshot, out| {
+            for (reason, count) in &snapshot.intake.otlp.refused {
+                out.row(&[reason], *count);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_otlp_told_twice_spans_total",
+        help: "Spans that had come before, or told of a call from its other side.",
+        kind: Kind::Counter,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.intake.otlp.told_twice),
+    },
+    Metric {
+        name: "erpscope_otlp_forwarded_spans_total",
+        help: "Spans that were passed on to the other receiver.",
+        kind: Kind::Counter,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.intake.otlp.forwarded),
+    },
+    Metric {
+        name: "erpscope_otlp_forward_dropped_spans_total",
+        help: "Spans that were not passed on, by reason.",
+        kind: Kind::Counter,
+        labels: &["reason"],
+        rows: |snapshot, out| {
+            for (reason, count) in &snapshot.intake.otlp.forward_dropped {
+                out.row(&[reason], *count);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_otlp_forward_queue_bytes",
+        help: "Bytes that wait to be passed on.",
+        kind: Kind::Gauge,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.intake.otlp.forward_queue_bytes),
+    },
+    Metric {
+        name: "erpscope_otlp_connections_refused_total",
+        help: "Connections to the receiver of spans that were closed at once as there were too many.",
+        kind: Kind::Counter,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.intake.otlp.connections_refused),
+    },
+    Metric {
         name: "erpscope_proxy_connections_total",
         help: "Connections to the proxy, by result: accepted, or refused as there were too many.",
         kind: Kind::Counter,

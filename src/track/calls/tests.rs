@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::erp::Pattern;
 use crate::integration::comment::Comment;
-use crate::integration::{Fault, Kind, Mode, Objective, Rules, Source, TraceId};
+use crate::integration::{DatabaseSpan, Fault, Kind, Mode, Objective, Rules, Source, TraceId};
 use crate::sample::activity::Session;
 use crate::track::recorded::{Fold, idle, session, wait, waiter};
 
@@ -74,7 +74,7 @@ fn a_wait(as_seen: impl Fn(Session) -> Session) -> Fold {
 fn join(fold: &Fold, calls: Vec<Call>) -> Vec<CallReport> {
     let mut all = Calls::default();
     all.declare(shop());
-    all.apply(at(6_000), calls);
+    all.apply(at(6_000), Told { calls, ..Told::default() });
     let told =
         all.settle(at(6_000), |question| fold.activity.explain(question).into_iter().collect());
     told.into_iter()
@@ -180,7 +180,7 @@ fn operations_over_the_cap_are_counted_together_and_percentiles_are_of_all() {
         fault: (n % 10 == 0).then_some(Fault::Server),
         ..call(Direction::Inbound, 0, 1 + n, trace(1))
     });
-    all.apply(at(2_000), calls.collect());
+    all.apply(at(2_000), Told { calls: calls.collect(), ..Told::default() });
     let view = all.view();
     let of = &view.integrations[0];
     assert_eq!((of.operations.len(), of.calls(), of.failed()), (101, 1_000, 100));
@@ -192,10 +192,42 @@ fn operations_over_the_cap_are_counted_together_and_percentiles_are_of_all() {
 }
 
 #[test]
+fn what_was_sent_to_the_database_for_a_call_is_told_with_it() {
+    let span = |ms, query: &str| DatabaseSpan {
+        trace: trace(7).unwrap(),
+        began: at(0).wall,
+        length: Duration::from_millis(ms),
+        query: Some(query.into()),
+    };
+    let database = vec![span(10, "select ?"), span(900, "update t"), span(20, "select ?")];
+    let mut all = Calls::default();
+    all.declare(shop());
+    all.apply(at(100), Told { database, ..Told::default() });
+    let calls = vec![call(Direction::Inbound, 0, 4_000, trace(7))];
+    all.apply(at(4_000), Told { calls, ..Told::default() });
+    let told = all.settle(at(6_000), |_| vec![]);
+    let [(None, Report::IntegrationCall(report))] = told.as_slice() else { panic!("{told:?}") };
+    let sent: Vec<_> = report.statements.iter().map(|s| (s.query.as_deref(), s.count)).collect();
+    assert_eq!(sent, [(Some("update t"), 1), (Some("select ?"), 2)]);
+}
+
+#[test]
+fn a_call_that_the_proxy_and_a_span_tell_of_is_one() {
+    let mut all = Calls::default();
+    let proxied = call(Direction::Inbound, 0, 500, trace(7));
+    let span = Call { source: Source::Span, ..call(Direction::Inbound, 10, 490, trace(7)) };
+    let later = Call { source: Source::Span, ..call(Direction::Inbound, 600, 700, trace(7)) };
+    let calls = vec![proxied.clone(), span.clone(), later, proxied];
+    all.apply(at(1_000), Told { calls, ..Told::default() });
+    let view = all.view();
+    assert_eq!((view.integrations[0].calls(), view.told_twice), (3, 1));
+}
+
+#[test]
 fn too_many_calls_to_join_are_counted() {
     let mut all = Calls::default();
     let slow = call(Direction::Inbound, 0, 500, None);
-    all.apply(at(500), vec![slow; WAITING + 7]);
+    all.apply(at(500), Told { calls: vec![slow; WAITING + 7], ..Told::default() });
     assert_eq!(all.view().unjoined, 7);
     assert_eq!(all.view().integrations[0].calls(), 5_007);
 }

@@ -34,10 +34,24 @@ pub struct CallReport {
     pub trace_id: Option<TraceId>,
     /// Who saw it.
     pub source: Source,
+    /// What was sent to databases for it, as spans of the database's clients tell; the longest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Sent>,
     /// What the database had to do with it, for people.
     pub summary: String,
     /// The same as data, one for each server that had.
     pub evidence: Vec<Evidence>,
+}
+
+/// Statements of one text that were sent for a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sent {
+    /// Normalised; absent if the spans do not tell.
+    pub query: Option<Arc<str>>,
+    /// How many.
+    pub count: u64,
+    /// How long all of them took, as the client has seen it.
+    pub seconds: f64,
 }
 
 /// What one server had to do with a call.
@@ -78,7 +92,7 @@ pub struct HeldOpen {
 impl CallReport {
     /// Tells of a call and what was found of it.
     #[must_use]
-    pub fn of(call: &Call, slow: bool, evidence: Vec<Evidence>) -> Self {
+    pub fn of(call: &Call, slow: bool, evidence: Vec<Evidence>, statements: Vec<Sent>) -> Self {
         Self {
             integration: Arc::clone(&call.integration),
             direction: call.direction,
@@ -92,6 +106,7 @@ impl CallReport {
             source: call.source,
             summary: summary(call, &evidence),
             evidence,
+            statements,
         }
     }
 }

@@ -1,0 +1,193 @@
+//! What is read of a span: whose it is, what was called, how it went. Pure.
+//!
+//! Names of attributes are those of OpenTelemetry's semantic conventions, of now and of before:
+//! <https://opentelemetry.io/docs/specs/semconv/>. Nothing else of a span is kept.
+
+use std::time::{Duration, SystemTime};
+
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+
+use crate::integration::{Fault, template};
+
+/// How far in the future of our clock a span may be.
+const AHEAD: Duration = Duration::from_secs(300);
+/// Characters of an operation.
+const OPERATION: usize = 80;
+
+/// The attributes of a span and of its resource.
+#[derive(Clone, Copy)]
+pub(super) struct Attributes<'a> {
+    pub(super) span: &'a [KeyValue],
+    pub(super) resource: Option<&'a Resource>,
+}
+
+impl<'a> Attributes<'a> {
+    /// The text of the first of these that the span has.
+    fn text(&self, names: &[&str]) -> Option<&'a str> {
+        names.iter().find_map(|name| find(self.span, name))
+    }
+
+    /// The number of the first of these that the span has.
+    fn number(&self, names: &[&str]) -> Option<i64> {
+        let value = names.iter().find_map(|name| self.span.iter().find(|kv| kv.key == *name));
+        match value?.value.as_ref()?.value.as_ref()? {
+            Value::IntValue(number) => Some(*number),
+            Value::StringValue(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Of the span alone.
+    pub(super) fn of_span(&self, name: &str) -> Option<&'a str> {
+        find(self.span, name)
+    }
+
+    /// Of the resource alone.
+    pub(super) fn of_resource(&self, name: &str) -> Option<&'a str> {
+        find(&self.resource?.attributes, name)
+    }
+
+    /// Whether it is of a client of PostgreSQL.
+    pub(super) fn are_of_a_database(&self) -> bool {
+        let system = self.text(&["db.system.name", "db.system"]);
+        matches!(system, Some("postgresql" | "postgres"))
+    }
+
+    /// The statement that it sent.
+    pub(super) fn statement(&self) -> Option<&'a str> {
+        self.text(&["db.query.text", "db.statement"])
+    }
+}
+
+fn find<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+    let found = attributes.iter().find(|kv| kv.key == name)?;
+    match &found.value {
+        Some(AnyValue { value: Some(Value::StringValue(text)) }) => Some(text),
+        _ => None,
+    }
+}
+
+/// When a span was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) began: SystemTime,
+    pub(super) length: Duration,
+}
+
+/// When a span was, or why that cannot be: the label `reason`.
+pub(super) fn times(span: &Span, now: SystemTime) -> Result<Times, &'static str> {
+    let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
+    if start == 0 {
+        return Err("no_start");
+    }
+    if end == 0 {
+        return Err("no_end");
+    }
+    let length = end.checked_sub(start).ok_or("ends_before_it_starts")?;
+    let began = SystemTime::UNIX_EPOCH + Duration::from_nanos(start);
+    if began > now + AHEAD {
+        return Err("in_the_future");
+    }
+    Ok(Times { began, length: Duration::from_nanos(length) })
+}
+
+/// What was called: a template, never a raw path.
+pub(super) fn operation(span: &Span, attributes: Attributes<'_>) -> String {
+    let method = attributes.text(&["http.request.method", "http.method"]);
+    let route = attributes.text(&["http.route", "url.template"]);
+    let path = || {
+        attributes.text(&["url.path", "http.target"]).or_else(|| {
+            let url = attributes.text(&["url.full", "http.url"])?;
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            Some(rest.find('/').map_or("/", |at| &rest[at..]))
+        })
+    };
+    let operation = if let Some(method) = method {
+        let route = route.map(str::to_owned).or_else(|| path().map(template));
+        format!("{} {}", known(method), route.unwrap_or_default())
+    } else if let Some(destination) = attributes.text(&[
+        "messaging.destination.template",
+        "messaging.destination.name",
+        "messaging.destination",
+    ]) {
+        let verb = attributes.text(&[
+            "messaging.operation.type",
+            "messaging.operation.name",
+            "messaging.operation",
+        ]);
+        format!("{} {}", verb.unwrap_or("message"), folded(destination))
+    } else if let Some(service) = attributes.text(&["rpc.service"]) {
+        format!("{service}/{}", attributes.text(&["rpc.method"]).unwrap_or_default())
+    } else {
+        folded(&span.name)
+    };
+    operation.trim().chars().take(OPERATION).collect()
+}
+
+/// Methods are a bounded set.
+fn known(method: &str) -> &str {
+    const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY"];
+    if KNOWN.contains(&method) { method } else { "OTHER" }
+}
+
+/// A name without what looks like a value in it.
+fn folded(name: &str) -> String {
+    let fold = |word: &str| {
+        if word.contains('/') {
+            template(word)
+        } else if word.contains(|c: char| c.is_ascii_digit()) {
+            "{id}".to_owned()
+        } else {
+            word.to_owned()
+        }
+    };
+    name.split_whitespace().map(fold).collect::<Vec<_>>().join(" ")
+}
+
+/// Why a call failed, as its span tells.
+pub(super) fn fault(span: &Span, attributes: Attributes<'_>) -> Option<Fault> {
+    let status = attributes.number(&["http.response.status_code", "http.status_code"]);
+    if let Some(fault) = status.and_then(|s| u16::try_from(s).ok()).and_then(Fault::of_http) {
+        return Some(fault);
+    }
+    match attributes.number(&["rpc.grpc.status_code"]) {
+        Some(1) => return Some(Fault::Cancelled),
+        Some(4) => return Some(Fault::Timeout),
+        Some(8) => return Some(Fault::Throttled),
+        Some(2 | 13 | 14 | 15) => return Some(Fault::Server),
+        Some(3..=16) => return Some(Fault::Client),
+        _ => {}
+    }
+    let has_failed =
+        span.status.as_ref().is_some_and(|status| status.code == StatusCode::Error as i32);
+    has_failed.then(|| attributes.text(&["error.type"]).map_or(Fault::Other, named))
+}
+
+/// The cause behind the name of an exception, of any language.
+fn named(error: &str) -> Fault {
+    let error = error.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    match () {
+        () if has(&["timeout", "timedout", "timed_out"]) => Fault::Timeout,
+        () if has(&["gaierror", "unknownhost", "nameresolution", "dns"]) => Fault::Dns,
+        () if has(&["ssl", "tls", "certificate"]) => Fault::Tls,
+        () if has(&["reset", "brokenpipe", "incompleteread", "remotedisconnected"]) => {
+            Fault::Broken
+        }
+        () if has(&["connect", "refused", "unreachable"]) => Fault::Connect,
+        () if has(&["cancel", "aborted"]) => Fault::Cancelled,
+        () => Fault::Other,
+    }
+}
+
+/// The four kinds between two programs; others are of one program's inside.
+pub(super) fn kind(span: &Span) -> Option<SpanKind> {
+    let kind = SpanKind::try_from(span.kind).ok()?;
+    let is_between = matches!(
+        kind,
+        SpanKind::Client | SpanKind::Server | SpanKind::Producer | SpanKind::Consumer
+    );
+    is_between.then_some(kind)
+}
