@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing on this machine, and nothing else.
 #   install-deps.sh run     for `make demo`: a PostgreSQL server with contrib, HypoPG, a C linker
-#   install-deps.sh test    for `make test`: that, and Prometheus for its promtool
+#   install-deps.sh test    for `make test`: that, Prometheus for its promtool, curl, and Python with
+#                           clients of the real world in target/python
 #   install-deps.sh matrix  for `make test-matrix`: that, and npm, which carries other PostgreSQLs
-#   install-deps.sh bench   for `make bench`: as for run, and postgres_exporter to compare with
+#   install-deps.sh bench   for `make bench`: as for run, and postgres_exporter and HAProxy to compare
+#                           with
 set -euo pipefail
 
 purpose=${1:-run}
@@ -24,9 +26,18 @@ have cc || missing+=(cc)
 [ -n "$server" ] || missing+=(postgresql)
 case $purpose in
   run) ;;
-  test) have promtool || missing+=(promtool) ;;
-  matrix) have promtool || missing+=(promtool); have npm || missing+=(npm) ;;
-  bench) have prometheus-postgres-exporter || missing+=(postgres_exporter); have wrk || missing+=(wrk) ;;
+  test | matrix)
+    have promtool || missing+=(promtool)
+    have curl || missing+=(curl)
+    # Debian has venv without the part of it that makes an environment.
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    [ "$purpose" = test ] || have npm || missing+=(npm)
+    ;;
+  bench)
+    have prometheus-postgres-exporter || missing+=(postgres_exporter)
+    have wrk || missing+=(wrk)
+    have haproxy || missing+=(haproxy)
+    ;;
   *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, bench" >&2; exit 2 ;;
 esac
 
@@ -39,26 +50,38 @@ hypopg_package() {
   return 0
 }
 
+# Clients written by others, in an environment of their own.
+install_clients() {
+  local wanted=tests/python/requirements.txt there=target/python
+  case $purpose in test | matrix) ;; *) return 0 ;; esac
+  cd "$(dirname "$(realpath "$0")")/.."
+  cmp -s $wanted $there/requirements.txt && return 0
+  rm -rf $there
+  python3 -m venv $there
+  $there/bin/pip install --quiet --disable-pip-version-check -r $wanted
+  cp $wanted $there/requirements.txt
+}
+
 if ! have apt-get; then
-  [ ${#missing[@]} -eq 0 ] && exit 0
+  [ ${#missing[@]} -eq 0 ] && { install_clients; exit 0; }
   echo "install-deps.sh: missing here: ${missing[*]}" >&2
   echo "This script installs on Debian and Ubuntu only. Elsewhere install:" >&2
-  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus nodejs-npm wrk" >&2
-  echo "  Arch:   pacman -S gcc postgresql prometheus npm wrk" >&2
-  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus npm wrk" >&2
-  echo "  macOS:  brew install postgresql prometheus node wrk" >&2
+  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus curl python3 nodejs-npm wrk haproxy" >&2
+  echo "  Arch:   pacman -S gcc postgresql prometheus curl python npm wrk haproxy" >&2
+  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus curl python3 npm wrk haproxy" >&2
+  echo "  macOS:  brew install postgresql prometheus python node wrk haproxy" >&2
   exit 1
 fi
 
 hypopg=$(hypopg_package)
-if [ ${#missing[@]} -eq 0 ] && [ -z "$hypopg" ]; then exit 0; fi
+if [ ${#missing[@]} -eq 0 ] && [ -z "$hypopg" ]; then install_clients; exit 0; fi
 echo "missing here: ${missing[*]:-} $hypopg" >&2
 
 if [ "$(id -u)" -eq 0 ]; then as_root=(env)
 elif have sudo && sudo true; then as_root=(sudo)
 else
   echo "install-deps.sh: installing needs root; as root, run once: $(realpath "$0") $purpose" >&2
-  [ ${#missing[@]} -eq 0 ] && exit 0
+  [ ${#missing[@]} -eq 0 ] && { install_clients; exit 0; }
   exit 1
 fi
 
@@ -107,6 +130,7 @@ for name in "${missing[@]}"; do
     promtool) install_idle prometheus ;;
     npm) install npm nodejs ;;
     postgres_exporter) install_idle prometheus-postgres-exporter ;;
+    haproxy) install_idle haproxy ;;
     *) install "$name" ;;
   esac
 done
@@ -114,3 +138,4 @@ done
 server=$(server_bin)
 hypopg=$(hypopg_package)
 [ -z "$hypopg" ] || install "$hypopg" || echo "going on without HypoPG" >&2
+install_clients

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use erpscope::config::{Config, Sources, load};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::integration::{Call, Direction, Source, TraceId};
 use erpscope::sample::Sampler;
@@ -11,7 +10,7 @@ use futures_util::future::join;
 use serde_json::Value;
 
 use crate::clients::{Client, ODOO, Ran, count, events, runs, until_sampling, until_settled};
-use crate::rig::{Rig, admin, cluster, config, server, sum};
+use crate::rig::{Rig, admin, cluster, config, declaring, server, sum};
 
 const DECLARED: &str = "
 [[integration]]
@@ -32,16 +31,7 @@ roles = ['wms']
 [[integration]]
 name = 'bank'
 direction = 'outbound'
-[[server]]
 ";
-
-/// What the config of these integrations is.
-pub fn declaring(text: &str, config: Config) -> Config {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-    let sources = Sources { file: Some(file.path().into()), ..Sources::default() };
-    Config { integrations: load(&sources).unwrap().config.integrations, ..config }
-}
 
 async fn watched() -> (Cluster, Rig) {
     let cluster = cluster(&Options::default()).await;
@@ -224,7 +214,7 @@ async fn other_integrations_are_taken_up_by_a_reload() {
     let (cluster, mut rig) = watched().await;
     let idle = Client::connect(&cluster, "crm-1").await;
     idle.run("begin; select 1").await;
-    let declared = "[[integration]]\nname='crm'\ndirection='inbound'\napplication_names=['crm*']\n[[server]]\n";
+    let declared = "[[integration]]\nname='crm'\ndirection='inbound'\napplication_names=['crm*']\n";
     let with_crm = declaring(declared, config(vec![server(&cluster)]));
     rig.agent.reload(with_crm).await.unwrap();
     let info = r#"erpscope_integration_info{integration="crm",kind="other",direction="inbound",mode="realtime"} 1"#;

@@ -35,6 +35,8 @@ mod otlp;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod real_clients;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod rig;

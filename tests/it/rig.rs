@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use erpscope::agent::Agent;
-use erpscope::config::{Config, Password, Server, Tls, TlsMode};
+use erpscope::config::{Config, Password, Server, Sources, Tls, TlsMode, load};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::state::{ServerSnapshot, Snapshot};
 use tokio_postgres::{Client, NoTls};
@@ -68,6 +68,15 @@ pub fn config(servers: Vec<Server>) -> Config {
     config.database.interval = second;
     config.locks.report_after = Duration::from_millis(200);
     config
+}
+
+/// With what a config file says of integrations and of how their calls are seen.
+pub fn declaring(text: &str, config: Config) -> Config {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, format!("{text}\n[[server]]\n").as_bytes()).unwrap();
+    let sources = Sources { file: Some(file.path().into()), ..Sources::default() };
+    let Config { integrations, otlp, proxies, forward_proxy, .. } = load(&sources).unwrap().config;
+    Config { integrations, otlp, proxies, forward_proxy, ..config }
 }
 
 /// A running agent and how to ask it.
