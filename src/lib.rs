@@ -17,6 +17,7 @@ pub mod serve;
 pub mod listen;
 pub mod otlp;
 pub mod proxy;
+pub mod probe;
 pub mod agent;
 pub mod recognise;
 pub mod check;

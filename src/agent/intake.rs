@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::integration::meter::{Meters, Tallies};
 use crate::integration::{CallQueue, Integrations, Outlet, outlet};
 use crate::otlp::{ReceiveError, Receiver};
+use crate::probe::Probes;
 use crate::proxy::{Proxy, ProxyError};
 use crate::state::Event;
 
@@ -28,6 +29,9 @@ pub enum IntakeError {
     /// No receiver of spans.
     #[error(transparent)]
     Otlp(#[from] ReceiveError),
+    /// No probes.
+    #[error("probes cannot use TLS: {0}")]
+    Probes(#[source] std::io::Error),
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -40,6 +44,7 @@ pub(super) struct Intake {
     meters: Meters,
     otlp: Option<Receiver>,
     proxy: Option<Proxy>,
+    probes: Probes,
     events: mpsc::Sender<Event>,
     task: JoinHandle<()>,
 }
@@ -58,8 +63,9 @@ impl Intake {
         let integrations = Arc::new(ArcSwap::new(integrations));
         let otlp = otlp(config, &integrations, &outlet, &meters)?;
         let proxy = proxy(config, &integrations, &outlet, &meters)?;
+        let probes = Probes::start(&config.probes, &meters.probe).map_err(IntakeError::Probes)?;
         let task = tokio::spawn(hand_on(queue, events.clone(), meters.clone(), clock));
-        Ok(Self { outlet, integrations, meters, otlp, proxy, events, task })
+        Ok(Self { outlet, integrations, meters, otlp, proxy, probes, events, task })
     }
 
     /// Where whoever sees calls puts them.
@@ -85,6 +91,10 @@ impl Intake {
                     return Err(error);
                 }
             }
+        }
+        if before.probes != config.probes {
+            let meter = &self.meters.probe;
+            self.probes = Probes::start(&config.probes, meter).map_err(IntakeError::Probes)?;
         }
         if before.otlp != config.otlp {
             stop(self.otlp.take()).await;

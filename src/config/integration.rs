@@ -1,5 +1,7 @@
 //! `[[integration]]`: the external systems around the ERP.
 
+use std::sync::Arc;
+
 use super::reader::{Faults, Table};
 use crate::erp::Pattern;
 use crate::integration::{Direction, Integration, Integrations, Kind, Mode, Objective, Rules};
@@ -60,6 +62,24 @@ pub(super) fn check(
             warnings.add(place, table.key(oddity.key), problem);
         }
     }
+}
+
+/// The one that the key `integration` of another table names.
+pub(super) fn declared(
+    table: &Table,
+    integrations: &Integrations,
+    faults: &mut Faults,
+) -> Option<Arc<Integration>> {
+    let name = table.text("integration", faults)?;
+    let found = integrations.get(&name).cloned();
+    if found.is_none() {
+        let known: Vec<&str> = integrations.iter().map(|i| &*i.name).collect();
+        let problem =
+            format!("no [[integration]] is called {name:?}; there are: {}", known.join(", "));
+        let place = table.given("integration").map_or(&table.place, |given| &given.place);
+        faults.add(place, table.key("integration"), problem);
+    }
+    found
 }
 
 fn patterns(table: &Table, key: &'static str, faults: &mut Faults) -> Vec<Pattern> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
-pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROXY};
+pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
 pub(super) use server::SERVER;
 
 /// What a key holds.
@@ -93,7 +93,7 @@ const fn required(
 }
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 13] = [
+pub(super) const SECTIONS: [&Section; 14] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -106,6 +106,7 @@ pub(super) const SECTIONS: [&Section; 13] = [
     &OTLP,
     &PROXY,
     &FORWARD_PROXY,
+    &PROBE,
     &SERVER,
 ];
 

@@ -10,13 +10,13 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, OTLP, PROXY,
-    SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
+    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, OTLP, PROBE,
+    PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, application, integration, otlp, profiles, proxy, server,
+    Transactions, application, integration, otlp, probe, profiles, proxy, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -130,6 +130,10 @@ impl Loading<'_> {
         let integrations = self.integrations(faults, warnings);
         let proxies = integrations.as_ref().and_then(|all| self.proxies(all, faults));
         let forward = self.table(&FORWARD_PROXY, None, faults);
+        let mut probes = self.repeated(&PROBE, faults);
+        let probes = integrations.as_ref().and_then(|all| {
+            read_each(&mut probes, faults, |t, f| probe::read(t, all, f), |probe| &probe.name)
+        });
         let otlp = otlp::read(&self.table(&OTLP, None, faults), faults);
         let forward_proxy = proxy::read_forward(&forward, faults);
         let servers = self.servers(profiles.as_ref(), faults);
@@ -159,6 +163,7 @@ impl Loading<'_> {
             otlp: otlp?,
             proxies: proxies?,
             forward_proxy,
+            probes: probes?,
             servers: servers?,
         })
     }

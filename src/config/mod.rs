@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod otlp;
 mod password;
+mod probe;
 mod profiles;
 mod proxy;
 mod reader;
@@ -68,6 +69,8 @@ pub struct Config {
     pub proxies: Vec<ProxyRoute>,
     /// The forward proxy (`[forward_proxy]`), if it is wanted.
     pub forward_proxy: Option<ForwardProxy>,
+    /// Questions to the other side of integrations (`[[probe]]`), names unique.
+    pub probes: Vec<Probe>,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
 }
@@ -111,6 +114,25 @@ pub struct ProxyRoute {
     pub idle_timeout: Duration,
     /// `max_in_flight`: calls at once; what is over it is answered with 503 (default 1,000).
     pub max_in_flight: usize,
+}
+
+/// `[[probe]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// `name`: the label `probe`.
+    pub name: Arc<str>,
+    /// `integration`: whose other side is asked.
+    pub integration: Arc<str>,
+    /// `url`: what is asked for.
+    pub url: Uri,
+    /// `interval` (default 30 s).
+    pub interval: Duration,
+    /// `timeout`: for all of it (default 5 s).
+    pub timeout: Duration,
+    /// `method`: GET (default) or HEAD.
+    pub method: http::Method,
+    /// `expect`: statuses of a good answer (default 200 to 399).
+    pub expect: std::ops::RangeInclusive<u16>,
 }
 
 /// `[forward_proxy]`.

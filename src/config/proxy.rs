@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use http::Uri;
 
 use super::reader::{Faults, Table};
-use super::{ForwardProxy, ProxyRoute};
+use super::{ForwardProxy, ProxyRoute, integration};
 use crate::integration::{Direction, Integrations};
 
 /// Reads one route.
@@ -15,8 +15,7 @@ pub(super) fn read(
     integrations: &Integrations,
     faults: &mut Faults,
 ) -> Option<ProxyRoute> {
-    let name = table.text("integration", faults);
-    let integration = name.and_then(|name| declared(table, &name, integrations, faults));
+    let integration = integration::declared(table, integrations, faults);
     let listen = table.address("listen", faults);
     let path = table.text("path", faults).filter(|path| is_path(table, path, faults));
     let upstream = table.text("upstream", faults).and_then(|text| uri(table, &text, faults));
@@ -25,9 +24,10 @@ pub(super) fn read(
     let idle_timeout = table.duration("idle_timeout", faults);
     let max_in_flight = table.count("max_in_flight", faults);
     let http2 = table.text("upstream_http2", faults);
-    let (integration, direction) = integration?;
+    let integration = integration?;
+    let direction = integration.direction;
     Some(ProxyRoute {
-        integration,
+        integration: integration.name.clone(),
         direction,
         listen: listen?,
         path: path?,
@@ -73,23 +73,6 @@ pub(super) fn read_forward(table: &Table, faults: &mut Faults) -> Option<Forward
         ports = vec![80, 443];
     }
     Some(ForwardProxy { listen: listen?, ports, connect_timeout: connect_timeout? })
-}
-
-fn declared(
-    table: &Table,
-    name: &str,
-    integrations: &Integrations,
-    faults: &mut Faults,
-) -> Option<(std::sync::Arc<str>, Direction)> {
-    let found = integrations.get(name);
-    if found.is_none() {
-        let known: Vec<&str> = integrations.iter().map(|i| &*i.name).collect();
-        let problem =
-            format!("no [[integration]] is called {name:?}; there are: {}", known.join(", "));
-        let place = table.given("integration").map_or(&table.place, |given| &given.place);
-        faults.add(place, table.key("integration"), problem);
-    }
-    found.map(|integration| (integration.name.clone(), integration.direction))
 }
 
 fn is_path(table: &Table, path: &str, faults: &mut Faults) -> bool {

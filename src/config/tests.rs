@@ -260,6 +260,7 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
         .collect();
     let mut config = load_text(&given, &[]).unwrap().config;
     assert_eq!(config.proxies.pop().unwrap().listen.port(), 8069);
+    assert_eq!(&*config.probes.pop().unwrap().name, "bank-api");
     assert_eq!(config.applications.pop().unwrap().name, "bi-report");
     let integrations = std::mem::take(&mut config.integrations);
     assert!(integrations.get("webshop").is_some());

@@ -1,6 +1,7 @@
 //! What those count that see calls, beside the state: read by the agent twice a second.
 
 pub mod otlp;
+pub mod probe;
 pub mod proxy;
 
 use std::sync::Arc;
@@ -10,17 +11,21 @@ use std::sync::Arc;
 pub struct Meters {
     /// Of the receiver of spans.
     pub otlp: Arc<otlp::Meter>,
+    /// Of probes.
+    pub probe: Arc<probe::Meter>,
     /// Of the proxy.
     pub proxy: Arc<proxy::Meter>,
 }
 
 /// What they said at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tallies {
     /// Calls that the queue into the state had no room for.
     pub lost_calls: u64,
     /// Of the receiver of spans.
     pub otlp: otlp::Tally,
+    /// Of probes.
+    pub probe: probe::Tally,
     /// Of the proxy.
     pub proxy: proxy::Tally,
 }
@@ -29,6 +34,11 @@ impl Meters {
     /// What they say now; the queue has its own count.
     #[must_use]
     pub fn read(&self) -> Tallies {
-        Tallies { lost_calls: 0, otlp: self.otlp.read(), proxy: self.proxy.read() }
+        Tallies {
+            lost_calls: 0,
+            otlp: self.otlp.read(),
+            probe: self.probe.read(),
+            proxy: self.proxy.read(),
+        }
     }
 }

@@ -33,6 +33,8 @@ mod network;
 #[cfg(test)]
 mod otlp;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod real_clients;

@@ -146,6 +146,36 @@ pub(in crate::config) const PROXY: Section = Section {
     ],
 };
 
+pub(in crate::config) const PROBE: Section = Section {
+    name: "probe",
+    times: Times::Any,
+    help: "A question to the other side of an integration, see docs/probes.md; repeat the whole table for each.",
+    keys: &[
+        required("name", Shape::Text, "bank-api", "The label `probe`."),
+        required(
+            "integration",
+            Shape::Text,
+            "webshop",
+            "Whose other side it is; it must be declared.",
+        ),
+        required(
+            "url",
+            Shape::Text,
+            "http://127.0.0.1:8070/health",
+            "What is asked for; no redirect is followed.",
+        ),
+        key("interval", seconds(1, 86_400), "30s", "How often."),
+        key(
+            "timeout",
+            milliseconds(10, 600_000),
+            "5s",
+            "For name, connection, TLS and answer together.",
+        ),
+        key("method", Shape::Choice(&["GET", "HEAD"]), "GET", "How."),
+        key("expect", Shape::Text, "200-399", "Statuses of a good answer."),
+    ],
+};
+
 pub(in crate::config) const FORWARD_PROXY: Section = Section {
     name: "forward_proxy",
     times: Times::Once,

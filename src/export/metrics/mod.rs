@@ -8,6 +8,7 @@ mod footprints;
 mod intake;
 mod locks;
 mod log;
+mod probes;
 mod process;
 mod reference;
 mod samplers;
@@ -58,7 +59,7 @@ const SIGNALS: [&Signal; 9] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 2] = [&calls::SIGNAL, &intake::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 3] = [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {
