@@ -120,6 +120,8 @@ impl Intake {
         stop(self.otlp).await;
         stop(self.proxy).await;
         self.task.abort();
+        // It holds a sender of events until it has ended.
+        let _aborted = self.task.await;
     }
 }
 

@@ -10,8 +10,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Lines for what is new: incidents that have ended, and transactions that were slow and not
-    /// for waiting.
+    /// Lines for what is new: incidents that have ended, transactions that were slow and not for
+    /// waiting, breaches, and calls that the database had to do with.
     pub(super) fn next(&mut self, journal: &Journal) -> Vec<String> {
         let lines = journal.since(self.last).filter_map(|entry| line(entry)).collect();
         self.last = journal.last();
@@ -24,6 +24,13 @@ fn line(entry: &Entry) -> Option<String> {
         Report::LockIncident(incident) if incident.phase == "ended" => Some(blamed(incident)),
         Report::SlowTransaction(slow) if slow.waited_seconds < 0.5 * slow.seconds => {
             Some(slowed(slow))
+        }
+        Report::BoundaryBreach(breach) => Some(format!(
+            "          ! {} writes {} (module {}), which it does not own",
+            breach.integration, breach.table, breach.module
+        )),
+        Report::IntegrationCall(call) if !call.evidence.is_empty() => {
+            Some(format!("          ! {}", call.summary))
         }
         _ => None,
     }

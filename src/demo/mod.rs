@@ -1,6 +1,7 @@
 //! `erpscope demo`: a throw-away PostgreSQL with a made-up distributor's ERP under load, watched
 //! by the agent. What is wrong in it on purpose is listed in docs/demo.md.
 
+mod around;
 pub mod cluster;
 mod events;
 mod load;
@@ -9,6 +10,7 @@ mod stage;
 mod summary;
 mod worker;
 
+pub use around::Around;
 pub use load::{Load, Tally};
 pub use run::{DemoOptions, run};
 pub use stage::{DATNAME, DemoError, Sizes, Stage, StageOptions};

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::around::Around;
 use super::events::Events;
 use super::load::Load;
 use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
 use crate::agent::Agent;
-use crate::config::Config;
 
 /// How often it says what the agent sees.
 const EVERY: Duration = Duration::from_secs(5);
@@ -58,7 +58,10 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
         say(&format!("[{:4.1} s] {step}", began.elapsed().as_secs_f64()));
     })
     .await?;
-    let agent = Agent::start(config(options, &stage)?)?;
+    let around = Around::prepare()?;
+    let mut config = around.config(&stage)?;
+    config.listen = options.listen;
+    let agent = Agent::start(config)?;
     say(&format!("[{:4.1} s] ready", began.elapsed().as_secs_f64()));
     say(&format!("\n  the agent:  http://{}/", agent.address()));
     say(&format!("  metrics:    http://{}/metrics", agent.address()));
@@ -69,6 +72,7 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
         super::DATNAME,
     ));
     let load = if options.load { Some(Load::start(&stage, options.seed).await?) } else { None };
+    let others = if options.load { Some(around.start(&stage, options.seed).await?) } else { None };
     watch(options, &agent, say).await;
     if let Some(load) = load {
         for (application_name, tally) in load.stop().await {
@@ -81,6 +85,7 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
         }
     }
     agent.stop().await;
+    drop(others);
     Ok(())
 }
 
@@ -105,18 +110,4 @@ async fn watch(options: &DemoOptions, agent: &Agent, say: &mut impl FnMut(&str))
             say(&line);
         }
     }
-}
-
-/// As an agent of one server is by default, only livelier.
-fn config(options: &DemoOptions, stage: &Stage) -> Result<Config, DemoError> {
-    let mut config = Config::of(vec![stage.server()])?;
-    config.listen = options.listen;
-    config.log.level = "warn".into();
-    // It samples five times as often, so it may cost five times as much.
-    config.budget *= 5.0;
-    let interval = Duration::from_secs(2);
-    config.statements.interval = interval;
-    config.statements.texts_interval = interval;
-    config.database.interval = interval;
-    Ok(config)
 }

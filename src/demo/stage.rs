@@ -49,6 +49,9 @@ pub enum DemoError {
     /// The agent does not start.
     #[error(transparent)]
     Agent(#[from] crate::agent::StartError),
+    /// The systems around the ERP have no place.
+    #[error("cannot make a place for the systems around the demo's ERP: {0}")]
+    Ports(#[source] std::io::Error),
     /// Signals cannot be received.
     #[error("cannot receive signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -165,8 +168,17 @@ impl Door {
         self,
         application_name: &str,
     ) -> Result<Client, tokio_postgres::Error> {
+        self.enter_as("erp", application_name).await
+    }
+
+    /// A session of another role.
+    pub(super) async fn enter_as(
+        self,
+        role: &str,
+        application_name: &str,
+    ) -> Result<Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user("erp").dbname(DATNAME);
+        config.host("127.0.0.1").port(self.port).user(role).dbname(DATNAME);
         connect(config.application_name(application_name)).await
     }
 }

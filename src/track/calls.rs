@@ -6,7 +6,7 @@
 
 pub mod explain;
 mod operations;
-mod queries;
+mod requests;
 mod twice;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use self::explain::Question;
 use self::operations::Operations;
 pub use self::operations::{Exemplar, OperationKey, OperationView};
-use self::queries::Queries;
+use self::requests::Requests;
 use self::twice::Twice;
 use super::distribution::Distribution;
 use super::reports::{CallReport, Evidence, Report};
@@ -36,6 +36,10 @@ const RIVALS: usize = 2_000;
 const NOTABLE: usize = 50;
 /// A wait shorter than this is not worth an event of its own, in seconds.
 const WORTH: f64 = 0.05;
+/// A call in an open transaction is told each time from this length on.
+const LONG: Duration = Duration::from_secs(1);
+/// A shorter one is told again after this time.
+const AGAIN: Duration = Duration::from_secs(600);
 /// Percentiles of late calls are of one to two of these.
 const WINDOW: Duration = Duration::from_secs(300);
 
@@ -46,7 +50,7 @@ pub struct Calls {
     all: BTreeMap<Arc<str>, Of>,
     settling: VecDeque<(Duration, Timed)>,
     unjoined: u64,
-    queries: Queries,
+    requests: Requests,
     twice: Twice,
 }
 
@@ -64,6 +68,8 @@ struct Of {
     operations: Operations,
     errors: BTreeMap<&'static str, u64>,
     held_open: u64,
+    /// When it was last told that an operation is called in open transactions.
+    told_open: BTreeMap<Arc<str>, Duration>,
     last: Option<SystemTime>,
     late: [Distribution; 2],
     window: Duration,
@@ -112,7 +118,7 @@ impl Calls {
 
     /// Counts calls, and remembers what was sent to databases for them.
     pub fn apply(&mut self, at: Moment, told: Told) {
-        self.queries.add(at.elapsed, told.database);
+        self.requests.add_statements(at.elapsed, told.database);
         for call in told.calls {
             let end = call.began + call.length;
             // By the wall clock, as another program has seen it.
@@ -121,6 +127,7 @@ impl Calls {
             if self.twice.is_known(&call, from, to) {
                 continue;
             }
+            self.requests.add_call(at.elapsed, &call, from, to);
             let of = self.all.entry(Arc::clone(&call.integration)).or_default();
             let slow = is_slow(self.declared.get(&call.integration), &call);
             of.count(&call, slow, (from, to), at);
@@ -151,17 +158,22 @@ impl Calls {
             let Some(of) = self.all.get_mut(&timed.call.integration) else { continue };
             let evidence = explain(&of.question(&timed));
             let slow = is_slow(self.declared.get(&timed.call.integration), &timed.call);
-            if evidence.iter().any(|found| found.held_open.is_some()) {
-                of.held_open += 1;
-            }
-            let is_explained =
-                evidence.iter().any(|e| e.waited_seconds >= WORTH || e.held_open.is_some());
-            if !(slow || is_explained || timed.call.fault.is_some()) {
+            let held_open = evidence.iter().any(|found| found.held_open.is_some());
+            of.held_open += u64::from(held_open);
+            let waited = evidence.iter().any(|found| found.waited_seconds >= WORTH);
+            let is_news = held_open && of.is_news(&timed.call, at.elapsed);
+            if !(slow || waited || is_news || timed.call.fault.is_some()) {
                 continue;
             }
             let server = evidence.first().map(|found| Arc::clone(&found.server));
-            let sent = timed.call.trace.map(|trace| self.queries.of(trace)).unwrap_or_default();
-            let report = CallReport::of(&timed.call, slow, evidence, sent);
+            let mut report = CallReport::of(&timed.call, slow, evidence);
+            if let Some(trace) = timed.call.trace {
+                report.statements = self.requests.statements(trace);
+                if timed.call.direction == Direction::Inbound {
+                    report.calls = self.requests.calls(trace, timed.from, timed.to);
+                }
+            }
+            report.summarise();
             of.notable.push_front(Arc::new(report.clone()));
             of.notable.truncate(NOTABLE);
             told.push((server, Report::IntegrationCall(report)));
@@ -205,6 +217,20 @@ impl Of {
             self.stretches.pop_front();
         }
         self.stretches.push_back(stretch);
+    }
+
+    /// Whether it was not told of late that this operation is called in open transactions, or the
+    /// call is long enough to be told each time.
+    fn is_news(&mut self, call: &Call, now: Duration) -> bool {
+        let is_news = call.length >= LONG
+            || self
+                .told_open
+                .get(&call.operation)
+                .is_none_or(|told| now.saturating_sub(*told) >= AGAIN);
+        if is_news && self.told_open.len() < NOTABLE {
+            self.told_open.insert(Arc::clone(&call.operation), now);
+        }
+        is_news
     }
 
     fn question(&self, timed: &Timed) -> Question {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 pub use self::breach::BoundaryBreach;
-pub use self::call::{CallReport, Evidence, HeldOpen, Sent};
+pub use self::call::{CallReport, Evidence, HeldOpen, Made, Sent};
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
 use super::sessions::{Origin, Statement, Who};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use erpscope::config::Application;
 use erpscope::demo::cluster::Binaries;
-use erpscope::demo::{Load, Stage, StageOptions};
+use erpscope::demo::{Around, Load, Stage, StageOptions};
 use erpscope::state::ServerSnapshot;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::rig::{Rig, config, session, sum};
+use crate::rig::{Rig, config, session, sum, value};
 
 fn options(seed: u64) -> StageOptions {
     StageOptions { pg_bin: None, seed, scale: 0.01 }
@@ -164,6 +164,51 @@ async fn the_planted_offenders_are_named() {
     assert!(
         events.contains("\"kind\":\"lock_incident\"") || events.contains("\"kind\":\"lock_wait\"")
     );
+    load.stop().await;
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_around_the_erp_is_seen_in_every_way() {
+    let stage = Stage::set(&options(1), |_| {}).await.unwrap();
+    let around = Around::prepare().unwrap();
+    let mut config = around.config(&stage).unwrap();
+    config.listen = ([127, 0, 0, 1], 0).into();
+    config.budget = 1.0;
+    let rig = Rig::start(config);
+    rig.until_up().await;
+    let load = Load::start(&stage, 1).await.unwrap();
+    let running = around.start(&stage, 1).await.unwrap();
+    let wanted = [
+        ("erpscope_integration_calls_total", "integration=\"webshop\",direction=\"inbound\""),
+        ("erpscope_integration_told_twice_total", ""),
+        ("erpscope_otlp_accepted_spans_total", "as=\"call\""),
+        ("erpscope_integration_idle_in_transaction_calls_total", "integration=\"payment\""),
+        ("erpscope_integration_errors_total", "integration=\"payment\",kind=\"server\""),
+        ("erpscope_probe_failures_total", "phase=\"status\",kind=\"server\""),
+        ("erpscope_boundary_breaches_total", "integration=\"wms\",module=\"inventory\""),
+        ("erpscope_integration_active_seconds_total", "integration=\"bi\""),
+        ("erpscope_integration_blocking_seconds_total", "integration=\"partner\""),
+    ];
+    let mut missing = Vec::new();
+    for _ in 0..1_200 {
+        let metrics = rig.metrics().await;
+        let is_missing = |(name, part): &(&str, &str)| {
+            let labelled = sum(&metrics, name, part);
+            let plain = value(&metrics, name).filter(|_| part.is_empty());
+            plain.unwrap_or(labelled) <= 0.0
+        };
+        missing = wanted.into_iter().filter(is_missing).collect();
+        if missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(missing, Vec::<(&str, &str)>::new());
+    let (_, events) = rig.get("/api/v1/events").await;
+    assert!(events.contains("\"table\":\"stock_quant\""), "the breach names its table");
+    assert!(events.contains("called by distro-api with its transaction open and locks held"));
+    drop(running);
     load.stop().await;
     rig.agent.stop().await;
 }

@@ -231,3 +231,20 @@ fn too_many_calls_to_join_are_counted() {
     assert_eq!(all.view().unjoined, 7);
     assert_eq!(all.view().integrations[0].calls(), 5_007);
 }
+
+#[test]
+fn a_call_that_was_made_within_another_is_named_in_it() {
+    let mut all = Calls::default();
+    all.declare(shop());
+    let payment = Call {
+        integration: "bank".into(),
+        operation: "POST /payments".into(),
+        ..call(Direction::Outbound, 500, 3_900, trace(7))
+    };
+    let order = call(Direction::Inbound, 0, 4_000, trace(7));
+    all.apply(at(4_000), Told { calls: vec![payment, order], ..Told::default() });
+    let told = all.settle(at(6_000), |_| vec![]);
+    let [(None, Report::IntegrationCall(order))] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(order.summary, "shop POST /orders took 4.0 s, 3.4 s of it calling bank");
+    assert_eq!(&*order.calls[0].operation, "POST /payments");
+}

@@ -37,10 +37,24 @@ pub struct CallReport {
     /// What was sent to databases for it, as spans of the database's clients tell; the longest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Sent>,
+    /// Calls to others that were made within it, the longest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Made>,
     /// What the database had to do with it, for people.
     pub summary: String,
     /// The same as data, one for each server that had.
     pub evidence: Vec<Evidence>,
+}
+
+/// A call to another system, made within a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Made {
+    /// Whose.
+    pub integration: Arc<str>,
+    /// Template of its route.
+    pub operation: Arc<str>,
+    /// How long, as far as it lies within.
+    pub seconds: f64,
 }
 
 /// Statements of one text that were sent for a call.
@@ -92,7 +106,7 @@ pub struct HeldOpen {
 impl CallReport {
     /// Tells of a call and what was found of it.
     #[must_use]
-    pub fn of(call: &Call, slow: bool, evidence: Vec<Evidence>, statements: Vec<Sent>) -> Self {
+    pub fn of(call: &Call, slow: bool, evidence: Vec<Evidence>) -> Self {
         Self {
             integration: Arc::clone(&call.integration),
             direction: call.direction,
@@ -104,42 +118,59 @@ impl CallReport {
             slow,
             trace_id: call.trace,
             source: call.source,
-            summary: summary(call, &evidence),
+            summary: String::new(),
             evidence,
-            statements,
+            calls: Vec::new(),
+            statements: Vec::new(),
         }
+    }
+
+    /// Puts what is known into a sentence such as "webshop POST /orders took 3.4 s, 3.2 s of it
+    /// waiting for a row of public.stock_quant held by bi (idle in transaction)".
+    pub fn summarise(&mut self) {
+        let mut text =
+            format!("{} {} took {:.1} s", self.integration, self.operation, self.seconds);
+        if let Some(error) = self.error {
+            let _infallible = write!(text, " and failed ({error})");
+        }
+        for made in self.calls.iter().filter(|made| made.seconds >= WORTH).take(1) {
+            let Made { integration, seconds, .. } = made;
+            let _infallible = write!(text, ", {seconds:.1} s of it calling {integration}");
+        }
+        for found in &self.evidence {
+            found.add_to(&mut text);
+        }
+        self.summary = text;
     }
 }
 
-/// Such as "webshop POST /orders took 3.4 s, 3.2 s of it waiting for a row of public.stock_quant
-/// held by bi-report (idle in transaction)".
-fn summary(call: &Call, evidence: &[Evidence]) -> String {
-    let Call { integration, operation, .. } = call;
-    let mut text = format!("{integration} {operation} took {:.1} s", call.length.as_secs_f64());
-    if let Some(fault) = call.fault {
-        let _infallible = write!(text, " and failed ({})", fault.name());
-    }
-    for found in evidence {
-        if let Some(wait) = found.lock_waits.first() {
+/// A shorter part of a call is not worth a word, in seconds.
+const WORTH: f64 = 0.05;
+
+impl Evidence {
+    fn add_to(&self, text: &mut String) {
+        if let Some(wait) = self.lock_waits.first() {
             let _infallible =
-                write!(text, ", {:.1} s of it waiting for {}", found.waited_seconds, wait.object);
+                write!(text, ", {:.1} s of it waiting for {}", self.waited_seconds, wait.object);
             if let Some(root) = wait.roots.first() {
                 let held = root.party.integration.as_ref().unwrap_or(&root.party.application);
                 let _infallible = write!(text, " held by {held} ({})", root.state);
             }
-        } else if found.executing_seconds >= 0.05 {
-            let seconds = found.executing_seconds;
+        } else if self.executing_seconds >= WORTH {
+            let seconds = self.executing_seconds;
             let _infallible = write!(text, ", {seconds:.1} s of it executing statements");
         }
-        if let Some(open) = &found.held_open {
+        if let Some(open) = &self.held_open {
             let application = &open.party.application;
             let locks = if open.wrote { " and locks held" } else { "" };
             let _infallible =
                 write!(text, ", called by {application} with its transaction open{locks}");
+        } else if self.idle_in_transaction_seconds >= WORTH {
+            let seconds = self.idle_in_transaction_seconds;
+            let _infallible = write!(text, ", {seconds:.1} s of it idle in transaction");
         }
-        if found.among > 1 {
-            let _infallible = write!(text, " (one of {} calls at that time)", found.among);
+        if self.among > 1 {
+            let _infallible = write!(text, " (one of {} calls at that time)", self.among);
         }
     }
-    text
 }
