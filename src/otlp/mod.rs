@@ -6,6 +6,7 @@
 
 mod answer;
 mod forward;
+pub mod fuzz;
 mod grpc;
 mod http;
 mod read;

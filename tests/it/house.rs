@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
 /// Says which part may call what: clocks, tasks and sockets belong to few.
 const ONLY_IN: [(&str, &[&str]); 7] = [
     ("Instant::now", &["agent", "demo", "probe", "proxy"]),
-    ("SystemTime::now", &["agent", "otlp", "probe", "proxy"]),
+    ("SystemTime::now", &["agent", "demo", "otlp", "probe", "proxy"]),
     ("tokio::spawn", &["agent", "pg", "demo", "listen", "otlp", "probe", "proxy"]),
     ("thread::Builder", &["agent", "otlp", "proxy", "serve"]),
     ("unbounded_channel", &[]),
@@ -176,7 +176,14 @@ fn sql_is_lower_case_and_says_what_it_costs() {
 #[test]
 fn the_repository_speaks_of_the_product_alone() {
     let mut paths = files("src", "rs");
-    for (folder, ending) in [("docs", "md"), ("deploy", "sh"), ("src", "sql"), ("benches", "rs")] {
+    for (folder, ending) in [
+        ("docs", "md"),
+        ("deploy", "sh"),
+        ("src", "sql"),
+        ("benches", "rs"),
+        ("fuzz", "rs"),
+        ("tests/python", "py"),
+    ] {
         if root().join(folder).is_dir() {
             paths.extend(files(folder, ending));
         }

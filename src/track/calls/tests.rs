@@ -224,6 +224,20 @@ fn a_call_that_the_proxy_and_a_span_tell_of_is_one() {
 }
 
 #[test]
+fn of_many_requests_the_last_are_remembered() {
+    let mut all = Calls::default();
+    for n in 1..=20_000_u128 {
+        let trace = TraceId::new(&n.to_be_bytes());
+        let mut proxied = call(Direction::Inbound, 0, 500, trace);
+        proxied.length = Duration::from_millis(50);
+        let span = Call { source: Source::Span, ..proxied.clone() };
+        let calls = if n > 15_000 { vec![proxied, span] } else { vec![proxied] };
+        all.apply(at(1_000), Told { calls, ..Told::default() });
+    }
+    assert_eq!((all.view().integrations[0].calls(), all.view().told_twice), (20_000, 5_000));
+}
+
+#[test]
 fn too_many_calls_to_join_are_counted() {
     let mut all = Calls::default();
     let slow = call(Direction::Inbound, 0, 500, None);

@@ -134,8 +134,8 @@ impl CallReport {
             let _infallible = write!(text, " and failed ({error})");
         }
         for made in self.calls.iter().filter(|made| made.seconds >= WORTH).take(1) {
-            let Made { integration, seconds, .. } = made;
-            let _infallible = write!(text, ", {seconds:.1} s of it calling {integration}");
+            let (integration, length) = (&made.integration, length(made.seconds));
+            let _infallible = write!(text, ", {length} of it calling {integration}");
         }
         for found in &self.evidence {
             found.add_to(&mut text);
@@ -150,15 +150,15 @@ const WORTH: f64 = 0.05;
 impl Evidence {
     fn add_to(&self, text: &mut String) {
         if let Some(wait) = self.lock_waits.first() {
-            let _infallible =
-                write!(text, ", {:.1} s of it waiting for {}", self.waited_seconds, wait.object);
+            let length = length(self.waited_seconds);
+            let _infallible = write!(text, ", {length} of it waiting for {}", wait.object);
             if let Some(root) = wait.roots.first() {
                 let held = root.party.integration.as_ref().unwrap_or(&root.party.application);
                 let _infallible = write!(text, " held by {held} ({})", root.state);
             }
         } else if self.executing_seconds >= WORTH {
-            let seconds = self.executing_seconds;
-            let _infallible = write!(text, ", {seconds:.1} s of it executing statements");
+            let length = length(self.executing_seconds);
+            let _infallible = write!(text, ", {length} of it executing statements");
         }
         if let Some(open) = &self.held_open {
             let application = &open.party.application;
@@ -166,11 +166,16 @@ impl Evidence {
             let _infallible =
                 write!(text, ", called by {application} with its transaction open{locks}");
         } else if self.idle_in_transaction_seconds >= WORTH {
-            let seconds = self.idle_in_transaction_seconds;
-            let _infallible = write!(text, ", {seconds:.1} s of it idle in transaction");
+            let length = length(self.idle_in_transaction_seconds);
+            let _infallible = write!(text, ", {length} of it idle in transaction");
         }
         if self.among > 1 {
             let _infallible = write!(text, " (one of {} calls at that time)", self.among);
         }
     }
+}
+
+/// Seconds for people.
+fn length(seconds: f64) -> String {
+    if seconds < 0.95 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
