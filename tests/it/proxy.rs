@@ -17,6 +17,7 @@ use bytes::Bytes;
 use erpscope::config::{Config, Sources, load};
 use erpscope::integration::meter::proxy::{Meter, Tally};
 use erpscope::integration::{Call, CallQueue, Direction, Fault, Source, outlet};
+use erpscope::listen::{Limits, bind, serve};
 use erpscope::proxy::Proxy;
 use futures_util::{StreamExt, stream};
 
@@ -438,6 +439,36 @@ async fn the_forward_proxy_tunnels_and_passes_plain_requests_to_allowed_ports_al
     let tally = rig.meter.read();
     assert_eq!((tally.unmatched, tally.refused["port"]), (1, 1));
     assert!(rig.calls.batches.try_recv().is_err(), "what is of no integration is no call");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstream_of_http2_and_trailers_behind_a_body_are_passed() {
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let there = listener.local_addr().unwrap();
+    let limits = Limits {
+        connections: 10,
+        head: Duration::from_secs(5),
+        head_bytes: 16_384,
+        streams: 10,
+        drain: Duration::from_secs(1),
+    };
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let service = hyper_util::service::TowerToHyperService::new(echoing());
+    let serving = tokio::spawn(serve(listener, limits, service, |_| {}, stopped));
+    let rig = Rig::to(there, "upstream_http2 = 'prior-knowledge'");
+    let answer = http().get(rig.url("/x")).send().await.unwrap().text().await.unwrap();
+    assert!(answer.starts_with("HTTP/2.0 ") && answer.contains("via: 1.1 "), "{answer}");
+    drop((rig, stop));
+    serving.await.unwrap();
+    let with_trailers = raw(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 7\r\n\r\n",
+        drop,
+    );
+    let rig = Rig::to(with_trailers, "");
+    let address = rig.address();
+    let bytes = b"GET / HTTP/1.1\r\nhost: a\r\nte: trailers\r\n\r\n";
+    let answer = tokio::task::spawn_blocking(move || talk(address, bytes)).await.unwrap();
+    assert!(answer.contains("abc\r\n") && answer.ends_with("x-sum: 7\r\n\r\n"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
