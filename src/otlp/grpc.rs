@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
@@ -44,9 +45,13 @@ async fn if_there_is_room(
         return full().into_http::<axum::body::Body>().into_response();
     };
     let answer = next.run(request).await;
-    if answer.headers().contains_key("grpc-status") {
-        // The answer of a handler that was reached has its status behind the body.
-        shared.meter.request("grpc", "refused");
+    // An answer that is a success has its status behind its body.
+    match answer.headers().get("grpc-status").map(HeaderValue::as_bytes) {
+        None => {}
+        Some(b"14") => shared.meter.request("grpc", "full"),
+        Some(b"11") => shared.meter.request("grpc", "too_large"),
+        Some(b"12") => shared.meter.request("grpc", "unimplemented"),
+        Some(_) => shared.meter.request("grpc", "malformed"),
     }
     answer
 }

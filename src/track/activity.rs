@@ -249,7 +249,7 @@ impl Activity {
             let wait = Arc::new(LockWait::of(finished, object, interval));
             if let Some(ties) = ties {
                 let stretch = Stretch { start: finished.wait.start, end: finished.end };
-                self.footprints.trail.waits.push_back(ties.step(stretch, finished.pid, &wait));
+                self.footprints.trail.add_wait(ties.step(stretch, finished.pid, &wait));
             }
             if is_told {
                 reports.push(Report::LockWait(Arc::unwrap_or_clone(wait)));
@@ -269,7 +269,7 @@ impl Activity {
             let told = Arc::new(SlowTransaction::of(*pid, transaction, *end));
             if let Some(ties) = ties {
                 let stretch = Stretch { start: transaction.start, end: *end };
-                self.footprints.trail.transactions.push_back(ties.step(stretch, *pid, &told));
+                self.footprints.trail.add_transaction(ties.step(stretch, *pid, &told));
             }
             if is_slow {
                 if let Some(integration) = &transaction.origin.integration {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::clients::{Client, ODOO, count, events, until_sampling};
 use crate::otlp::{python, script};
-use crate::rig::{Rig, admin, cluster, config, declaring, http, server, sum};
+use crate::rig::{Rig, admin, cluster, config, declaring, http, server, server_of, sum};
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -59,19 +59,55 @@ async fn take_order(State(erp): State<Arc<Client>>, headers: HeaderMap) -> &'sta
     "taken"
 }
 
+/// The same, when nothing says for which request.
+async fn take_order_silently(State(erp): State<Arc<Client>>) -> &'static str {
+    erp.run("update stock_quant set n = n + 1 where id = 7").await;
+    "taken"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_without_a_comment_is_explained_by_its_session_and_time() {
+    let by_session = |api: u16, port: u16| {
+        format!(
+            "[[integration]]\nname='webshop'\ndirection='inbound'\napplication_names=['shop-*']\n{}",
+            around_the_push(api, port)
+        )
+    };
+    let call = pushed(post(take_order_silently), "shop-eu", by_session).await;
+    assert_eq!(call["evidence"][0]["joined_by"], "time", "{call:#}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_requests_pushes_through_the_proxy_is_explained_by_the_reports_lock() {
+    let by_comment = |api: u16, port: u16| {
+        format!(
+            "[[integration]]\nname='webshop'\ndirection='inbound'\ncomments=['application=webshop']\n{}",
+            around_the_push(api, port)
+        )
+    };
+    let call = pushed(post(take_order), "odoo-1", by_comment).await;
+    assert_eq!(call["evidence"][0]["joined_by"], "trace", "{call:#}");
+}
+
+fn around_the_push(api: u16, port: u16) -> String {
+    format!(
+        "[[integration]]\nname='bi'\ndirection='inbound'\napplication_names=['bi-*']\n\
+         [[proxy]]\nintegration='webshop'\nlisten='127.0.0.1:{port}'\nupstream='http://127.0.0.1:{api}'\n"
+    )
+}
+
+/// Pushes an order while the report holds its row; returns what is told of the call.
+async fn pushed(
+    handler: axum::routing::MethodRouter<Arc<Client>>,
+    application_name: &'static str,
+    declared: impl Fn(u16, u16) -> String,
+) -> Value {
     let cluster = cluster(&Options::default()).await;
     admin(&cluster).await.batch_execute(ODOO).await.unwrap();
-    let erp = Arc::new(Client::connect(&cluster, "odoo-1").await);
-    let api = serve(Router::new().fallback(post(take_order)).with_state(erp)).await;
+    let erp = Arc::new(Client::connect(&cluster, application_name).await);
+    let api = serve(Router::new().fallback(handler).with_state(erp)).await;
     let port = free_port();
-    let declared = format!(
-        "[[integration]]\nname='webshop'\ndirection='inbound'\ncomments=['application=webshop']\n\
-         [[integration]]\nname='bi'\ndirection='inbound'\napplication_names=['bi-*']\n\
-         [[proxy]]\nintegration='webshop'\nlisten='127.0.0.1:{port}'\nupstream='http://127.0.0.1:{api}'\n"
-    );
-    let rig = Rig::start(declaring(&declared, config(vec![server(&cluster)])));
+    let rig = Rig::start(declaring(&declared(api, port), config(vec![server(&cluster)])));
     until_sampling(&rig).await;
     let report = Client::connect(&cluster, "bi-month-end").await;
     report.run("begin; update stock_quant set n = n + 1 where id = 7").await;
@@ -88,12 +124,44 @@ async fn an_order_that_requests_pushes_through_the_proxy_is_explained_by_the_rep
     let evidence = &call["evidence"][0];
     let (took, waited) =
         (call["seconds"].as_f64().unwrap(), evidence["waited_seconds"].as_f64().unwrap());
-    assert_eq!((&evidence["joined_by"], &call["source"]), (&"trace".into(), &"proxy".into()));
+    assert_eq!(call["source"], "proxy");
     assert!(took >= 2.5 && (took - waited).abs() < 0.15, "{waited} of {took} s: {call:#}");
     let summary = call["summary"].as_str().unwrap();
     assert!(summary.starts_with("webshop POST /orders/{id} took "), "{summary}");
     let ending = "waiting for a row of public.stock_quant held by bi (idle in transaction)";
     assert!(summary.ends_with(ending), "{summary}");
+    rig.agent.stop().await;
+    call
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proxy_moves_with_a_reload_and_an_address_that_is_taken_changes_nothing() {
+    let there = serve(Router::new().fallback(any(|| async { "there" }))).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let [first, second] = std::array::from_fn(|_| free_port());
+    let unreachable = || {
+        let mut server = server_of(free_port());
+        server.connect_timeout = Duration::from_millis(200);
+        config(vec![server])
+    };
+    let listening = |port: u16| {
+        let declared = format!(
+            "[[integration]]\nname='shop'\ndirection='inbound'\n[[proxy]]\nintegration='shop'\nlisten='127.0.0.1:{port}'\nupstream='http://127.0.0.1:{there}'\n"
+        );
+        declaring(&declared, unreachable())
+    };
+    let mut rig = Rig::start(listening(first));
+    let ask = |port: u16| async move {
+        let answer = http().get(format!("http://127.0.0.1:{port}/")).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    };
+    assert!(ask(first).await);
+    let port = taken.local_addr().unwrap().port();
+    let refused = rig.agent.reload(listening(port)).await.unwrap_err().to_string();
+    assert!(refused.contains("the proxy cannot listen on"), "{refused}");
+    assert!(ask(first).await, "the old way is there still");
+    rig.agent.reload(listening(second)).await.unwrap();
+    assert!(ask(second).await && !ask(first).await);
     rig.agent.stop().await;
 }
 

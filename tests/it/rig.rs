@@ -41,10 +41,15 @@ pub async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> 
 
 /// How to reach a cluster as `erpscope`.
 pub fn server(cluster: &Cluster) -> Server {
+    server_of(cluster.port())
+}
+
+/// How to reach what listens on a port.
+pub fn server_of(port: u16) -> Server {
     Server {
         name: "erp".into(),
         host: "127.0.0.1".into(),
-        port: cluster.port(),
+        port,
         user: "erpscope".into(),
         dbname: "postgres".into(),
         erp: None,

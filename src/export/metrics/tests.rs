@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::integration::{Call, Direction, Source, Told, TraceId};
+use crate::sample::Moment;
 use crate::sample::statements::Counters;
 use crate::state::Connection;
 use crate::track::activity::{View as ActivityView, Waiters};
+use crate::track::calls::Calls;
 use crate::track::statements::{Shown, View};
 
 fn server(name: &str) -> ServerSnapshot {
@@ -106,6 +110,32 @@ fn who_cannot_see_sessions_does_not_say_that_nobody_waits() {
     };
     assert_eq!(gauges(true), [true; 3]);
     assert_eq!(gauges(false), [false; 3]);
+}
+
+#[test]
+fn a_trace_id_stands_behind_its_bucket_for_who_asks_for_openmetrics() {
+    let mut calls = Calls::default();
+    let at =
+        Moment { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(9), elapsed: Duration::ZERO };
+    let call = Call {
+        integration: "shop".into(),
+        direction: Direction::Inbound,
+        operation: "GET /".into(),
+        began: SystemTime::UNIX_EPOCH,
+        length: Duration::from_millis(200),
+        fault: None,
+        trace: TraceId::new(&[1; 16]),
+        source: Source::Span,
+    };
+    calls.apply(at, Told { calls: vec![call], ..Told::default() });
+    let snapshot = Snapshot { calls: Arc::new(calls.view()), ..Snapshot::default() };
+    let rendered = Exposition::default().next(&snapshot);
+    let text = |format| String::from_utf8(rendered.pieces(format).concat()).unwrap();
+    let bucket = r#"erpscope_integration_call_seconds_bucket{integration="shop",direction="inbound",operation="GET /",le="0.25"} 1"#;
+    let exemplar = format!("{bucket} # {{trace_id=\"{}\"}} 0.2 9.000\n", "01".repeat(16));
+    assert!(text(Format::OpenMetrics).contains(&exemplar));
+    assert!(text(Format::Prometheus).contains(&format!("{bucket}\n")));
+    assert!(!text(Format::Prometheus).contains("trace_id"));
 }
 
 #[test]

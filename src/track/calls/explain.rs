@@ -57,8 +57,8 @@ impl Placed<'_> {
         match self.question.direction {
             Direction::Outbound => self.held_open(trail),
             Direction::Inbound => {
-                let waits = trail.waits.iter().chain(open_waits);
-                let transactions = trail.transactions.iter().chain(open_transactions);
+                let waits = trail.waits(self.call).chain(open_waits);
+                let transactions = trail.transactions(self.call).chain(open_transactions);
                 self.inbound(waits, transactions)
             }
         }

@@ -18,6 +18,8 @@ use crate::track::transactions;
 const KEPT: Duration = Duration::from_secs(180);
 /// How much of each kind.
 const MOST: usize = 20_000;
+/// How far from the order of their ends things may be remembered.
+const DISORDER: Duration = Duration::from_secs(5);
 /// A gap shorter than this explains no call.
 const GAP: Duration = Duration::from_millis(80);
 
@@ -35,6 +37,12 @@ impl Stretch {
     #[must_use]
     pub fn overlap(&self, other: &Self) -> Duration {
         span(self.start.max(other.start), self.end.min(other.end))
+    }
+
+    /// Whether it can reach into one that begins at another's start. Things are remembered in the order
+    /// of their ends, but for the error of an interval.
+    fn is_late_for(&self, other: Self) -> bool {
+        span(self.end, other.start) <= DISORDER
     }
 
     /// Whether the other lies within this one, to `tolerance` at each end.
@@ -85,6 +93,13 @@ impl Ties {
         (integration.is_some() || !traces.is_empty()).then_some(Self { integration, traces })
     }
 
+    /// Whether that can tie it to a call of this integration or request.
+    #[must_use]
+    pub fn can_be_of(&self, integration: &Arc<str>, trace: Option<TraceId>) -> bool {
+        self.integration.as_ref() == Some(integration)
+            || trace.is_some_and(|trace| self.traces.contains(&trace))
+    }
+
     /// Something that is tied so.
     #[must_use]
     pub fn step<T>(self, stretch: Stretch, pid: i32, what: &Arc<T>) -> Step<T> {
@@ -113,9 +128,9 @@ pub struct Gap {
 #[derive(Debug, Default)]
 pub struct Trail {
     /// Waits for locks that have ended.
-    pub waits: VecDeque<Step<LockWait>>,
+    waits: VecDeque<Step<LockWait>>,
     /// Transactions that have ended.
-    pub transactions: VecDeque<Step<SlowTransaction>>,
+    transactions: VecDeque<Step<SlowTransaction>>,
     /// Gaps that have ended.
     gaps: VecDeque<Gap>,
     open_gaps: HashMap<i32, Gap>,
@@ -176,12 +191,29 @@ impl Trail {
         }
     }
 
+    /// Waits that have not ended long before a stretch began.
+    pub fn waits(&self, stretch: Stretch) -> impl Iterator<Item = &Step<LockWait>> {
+        self.waits.iter().rev().take_while(move |wait| wait.stretch.is_late_for(stretch))
+    }
+
+    /// Transactions that have not ended long before a stretch began.
+    pub fn transactions(&self, stretch: Stretch) -> impl Iterator<Item = &Step<SlowTransaction>> {
+        self.transactions.iter().rev().take_while(move |step| step.stretch.is_late_for(stretch))
+    }
+
+    /// Adds a wait that has ended.
+    pub fn add_wait(&mut self, wait: Step<LockWait>) {
+        self.waits.push_back(wait);
+    }
+
+    /// Adds a transaction that has ended.
+    pub fn add_transaction(&mut self, transaction: Step<SlowTransaction>) {
+        self.transactions.push_back(transaction);
+    }
+
     /// Gaps that overlap a stretch, those that go on, too.
     pub fn gaps(&self, stretch: Stretch) -> impl Iterator<Item = &Gap> {
-        let late = self.gaps.iter().rev().take_while(move |gap| {
-            // They are in the order of their ends, but for the error of an interval.
-            span(gap.stretch.end, stretch.start) <= Duration::from_secs(5)
-        });
+        let late = self.gaps.iter().rev().take_while(move |gap| gap.stretch.is_late_for(stretch));
         late.chain(self.open_gaps.values())
             .filter(move |gap| !gap.stretch.overlap(&stretch).is_zero())
     }
