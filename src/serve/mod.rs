@@ -11,13 +11,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::oneshot;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::watch;
 
 use crate::export::metrics::Exposition;
+use crate::listen::{self, Limits};
 use crate::state::Snapshot;
 
-/// How long open requests may go on after the server was told to stop.
-const DRAIN: Duration = Duration::from_secs(3);
+/// What scrapers, dashboards and people may take.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(10),
+    head_bytes: 16 * 1024,
+    streams: 32,
+    drain: Duration::from_secs(3),
+};
 
 /// What is published: replaced whole, read without a lock.
 #[derive(Default)]
@@ -60,7 +68,7 @@ pub enum ServeError {
 /// A running server. Dropping it stops it: open requests are drained for a few seconds.
 pub struct Server {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,20 +77,19 @@ impl Server {
     /// `writer` points to: when that is gone, `/healthz` says so.
     pub fn start(address: SocketAddr, board: Board, writer: Weak<()>) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { address, source };
-        let listener = TcpListener::bind(address).map_err(bind)?;
-        listener.set_nonblocking(true).map_err(bind)?;
+        let listener = listen::bind(address).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(ServeError::Start)?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = watch::channel(false);
         let sources = Sources { board, writer };
         let thread = std::thread::Builder::new()
             .name("serve".to_owned())
             .spawn(move || runtime.block_on(serve(listener, sources, stopped)))
             .map_err(ServeError::Start)?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, stop, thread: Some(thread) })
     }
 
     /// Listens on another address instead; on an error it is where it was.
@@ -113,7 +120,7 @@ impl Server {
     }
 
     fn stop(&mut self) {
-        drop(self.stop.take());
+        let _all_ended = self.stop.send(true);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -134,28 +141,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, sources: Sources, stopped: oneshot::Receiver<()>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the listening socket cannot be used; nothing is served");
-            return;
-        }
-    };
-    let (drain, draining) = oneshot::channel::<()>();
-    let graceful = async move {
-        let _dropped_or_told = stopped.await;
-        drop(drain);
-    };
-    let server = axum::serve(listener, routes::router(sources)).with_graceful_shutdown(graceful);
-    let deadline = async {
-        let _dropped = draining.await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        result = server => if let Err(error) = result {
-            tracing::error!(%error, "the HTTP server ended");
-        },
-        () = deadline => {}
-    }
+async fn serve(listener: TcpListener, sources: Sources, stopped: watch::Receiver<bool>) {
+    let service = TowerToHyperService::new(routes::router(sources));
+    listen::serve(listener, LIMITS, service, |_| {}, stopped).await;
 }

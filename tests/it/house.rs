@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("track", &["erp", "integration", "sample", "serverlog"]),
     ("state", &["erp", "integration", "sample", "serverlog", "track"]),
     ("export", &["erp", "integration", "sample", "serverlog", "track", "state"]),
-    ("serve", &["export", "state"]),
+    ("serve", &["export", "listen", "state"]),
     ("listen", &[]),
     ("otlp", &["config", "integration", "listen", "sample"]),
     ("probe", &["config", "integration"]),

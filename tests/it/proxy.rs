@@ -180,6 +180,42 @@ async fn curl_gets_the_upstreams_answer_by_both_versions_of_http_and_each_is_a_c
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_wait_for_leave_heads_and_empty_answers_pass() {
+    let router = echoing().route("/empty", any(|| async { StatusCode::NO_CONTENT }));
+    let there = upstream(router).await;
+    let mut rig = Rig::to(there, "");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("upload");
+    std::fs::write(&file, vec![b'x'; 1_500_000]).unwrap();
+    let data = format!("@{}", file.display());
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        let (url, data) = (rig.url("/upload"), data.clone());
+        let upload = tokio::task::spawn_blocking(move || {
+            curl(&[version, "-H", "expect: 100-continue", "--data-binary", &data, &url])
+        });
+        let answer = upload.await.unwrap();
+        assert!(answer.ends_with("1500000 bytes\n"), "{version}: {answer}");
+        let urls = [rig.url("/head"), rig.url("/empty")];
+        let bodiless = tokio::task::spawn_blocking(move || {
+            [curl(&[version, "-I", &urls[0]]), curl(&[version, "-i", &urls[1]])]
+        });
+        let [head, empty] = bodiless.await.unwrap();
+        assert!(
+            head.contains(" 200") && head.to_lowercase().contains("content-length: "),
+            "{head}"
+        );
+        assert!(empty.contains(" 204"), "{empty}");
+        let mut operations = Vec::new();
+        for _ in 0..3 {
+            let call = rig.call().await;
+            assert_eq!(call.fault, None, "{version}: {call:?}");
+            operations.push(call.operation.to_string());
+        }
+        assert_eq!(operations, ["POST /upload", "HEAD /head", "GET /empty"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_inbound_route_keeps_the_host_and_adds_a_trace_id_and_the_longest_prefix_wins() {
     let there = upstream(echoing()).await;
     let both = route("shop", &format!("http://{there}/all"), "")
