@@ -118,7 +118,7 @@ fn dollar(text: &str) -> Option<usize> {
         Some((quote, rest)) if quote.ends_with('$') => (quote, rest),
         _ => return Some(1),
     };
-    if quote.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) {
+    if quote.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
         return Some(1);
     }
     rest.find(quote).map(|length| quote.len() + length + quote.len())
