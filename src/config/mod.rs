@@ -117,7 +117,7 @@ pub struct ProxyRoute {
 }
 
 /// `[[probe]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Probe {
     /// `name`: the label `probe`.
     pub name: Arc<str>,
@@ -133,6 +133,8 @@ pub struct Probe {
     pub method: http::Method,
     /// `expect`: statuses of a good answer (default 200 to 399).
     pub expect: std::ops::RangeInclusive<u16>,
+    /// `root_cert`: PEM file of trusted authorities; without it the system's.
+    pub root_cert: Option<PathBuf>,
 }
 
 /// `[forward_proxy]`.

@@ -1,5 +1,8 @@
 //! `[[probe]]`: questions to the other side of an integration.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use http::{Method, Uri};
 
 use super::Probe;
@@ -18,6 +21,7 @@ pub(super) fn read(
     let interval = table.duration("interval", faults);
     let timeout = table.duration("timeout", faults);
     let method = table.text("method", faults);
+    let root_cert = table.text("root_cert", faults);
     let expect = table.text("expect", faults).and_then(|text| statuses(table, &text, faults));
     Some(Probe {
         name: name?.into(),
@@ -27,7 +31,18 @@ pub(super) fn read(
         timeout: timeout?,
         method: if method? == "HEAD" { Method::HEAD } else { Method::GET },
         expect: expect?,
+        root_cert: root_cert.map(PathBuf::from),
     })
+}
+
+/// Path and query of a URL can hold a token.
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("name", &self.name)
+            .field("host", &self.url.host())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A URL can hold a token: it is not repeated.

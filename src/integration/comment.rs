@@ -17,6 +17,8 @@ const TAGS: usize = 16;
 const KEY: usize = 40;
 /// Characters of a value.
 const VALUE: usize = 100;
+/// Bytes of a `traceparent`.
+const TRACEPARENT: usize = 55;
 /// Bytes of one comment that are looked at.
 const LONGEST: usize = 4_096;
 
@@ -48,8 +50,7 @@ pub fn read(text: &str) -> Comment {
 /// The trace id of a `traceparent` that a program gave as its name, or as a part of it.
 #[must_use]
 pub fn of_application_name(name: &str) -> Option<TraceId> {
-    let is_part = |c: char| c.is_ascii_hexdigit() || c == '-';
-    let parts = name.split(|c| !is_part(c)).filter(|part| part.len() >= 55);
+    let parts = name.char_indices().filter_map(|(at, _)| name.get(at..at + TRACEPARENT));
     parts.filter_map(Traceparent::parse).map(|parent| parent.trace).next()
 }
 
@@ -63,24 +64,34 @@ struct Inside<'a> {
 /// The next block comment of a text, and what comes after it.
 fn next(text: &str) -> Option<(Inside<'_>, &str)> {
     let mut at = 0;
-    let mut before = b' ';
     while let Some(&byte) = text.as_bytes().get(at) {
         let rest = text.get(at..)?;
-        at = match byte {
+        at += match byte {
             b'/' if rest.starts_with("/*") => return block(rest.get(2..)?),
-            b'-' if rest.starts_with("--") => at + rest.find(['\n', '\r'])?,
-            b'\'' => at + string(rest, matches!(before, b'e' | b'E'))?,
-            b'"' => at + 1 + rest.get(1..)?.find('"')? + 1,
-            b'$' if !is_name(before) => at + dollar(rest)?,
-            _ => at + rest.chars().next().map_or(1, char::len_utf8),
+            b'-' if rest.starts_with("--") => rest.find(['\n', '\r'])?,
+            b'\'' => string(rest, false)?,
+            b'"' => 1 + rest.get(1..)?.find('"')? + 1,
+            b'$' => dollar(rest)?,
+            _ if starts_name(byte) => name(rest)?,
+            _ => 1,
         };
-        before = byte;
     }
     None
 }
 
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+/// Bytes beyond ASCII are letters of names, all of them.
+fn starts_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
+}
+
+/// The length of the name that `text` begins with, or of the string with escapes whose mark it is.
+/// Names are passed whole: a dollar in one begins no string, and `date'...'` has no escapes.
+fn name(text: &str) -> Option<usize> {
+    let is_part = |byte: u8| starts_name(byte) || byte.is_ascii_digit() || byte == b'$';
+    let end = text.bytes().position(|byte| !is_part(byte)).unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(end)?;
+    let has_escapes = matches!(name, "e" | "E") && rest.starts_with('\'');
+    Some(end + if has_escapes { string(rest, true)? } else { 0 })
 }
 
 /// The length of the string that `text` begins with; `None` if it does not end, or in doubt.
@@ -101,15 +112,16 @@ fn string(text: &str, has_escapes: bool) -> Option<usize> {
 
 /// The length of the dollar-quoted string that `text` begins with, or of the sign alone.
 fn dollar(text: &str) -> Option<usize> {
-    let Some(end) = text.get(1..)?.find('$').map(|end| end + 2) else { return Some(1) };
-    let tag = text.get(..end)?;
-    let name = tag.get(1..end - 1)?;
-    let is_tag = !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| is_name(byte) && byte != b'$');
-    if !is_tag {
+    let is_part = |byte: &u8| starts_name(*byte) || byte.is_ascii_digit();
+    let tag = text.bytes().skip(1).take_while(is_part).count();
+    let (quote, rest) = match text.split_at_checked(tag + 2) {
+        Some((quote, rest)) if quote.ends_with('$') => (quote, rest),
+        _ => return Some(1),
+    };
+    if quote.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
         return Some(1);
     }
-    text.get(end..)?.find(tag).map(|length| end + length + end)
+    rest.find(quote).map(|length| quote.len() + length + quote.len())
 }
 
 /// The block comment whose beginning was read. One with another in it carries no tags.
@@ -141,7 +153,9 @@ impl Comment {
         if inside.text.starts_with('+') || inside.text.len() > LONGEST {
             return;
         }
-        let mut rest = inside.text.trim();
+        // It may have been cut between the two characters of its end.
+        let half_an_end = if inside.is_whole { None } else { inside.text.strip_suffix('*') };
+        let mut rest = half_an_end.unwrap_or(inside.text).trim();
         while !rest.is_empty() {
             let Some((pair, after)) = pair(rest, inside.is_whole) else { return };
             self.add(pair);
@@ -186,6 +200,9 @@ fn pair(text: &str, is_whole: bool) -> Option<((&str, String), &str)> {
             None => return None,
         }
     };
+    // Instrumentation of Python's drivers doubles the sign, as their placeholders begin with one; a
+    // sign that is meant itself is written `%25`.
+    let value = value.replace("%%", "%");
     let decoded = percent_decode_str(&value).decode_utf8_lossy();
     let plain = decoded.chars().take(VALUE);
     let plain = plain.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });

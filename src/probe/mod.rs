@@ -2,6 +2,7 @@
 //! whether it is them or us. Off unless the config has some.
 
 mod run;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use std::time::SystemTime;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use self::run::{Found, Tls};
+use self::run::Found;
+use self::tls::Client;
 use crate::config;
-use crate::integration::meter::probe::{Meter, Probe};
+use crate::integration::meter::probe::{Failure, Meter, Probe};
 
 /// Running probes. Dropping them stops them.
 pub struct Probes {
@@ -23,46 +25,49 @@ impl Probes {
     /// Begins to ask; must be called within a runtime.
     ///
     /// # Errors
-    /// When TLS cannot be used at all.
+    /// When the authorities to trust cannot be read.
     pub fn start(config: &[config::Probe], meter: &Arc<Meter>) -> io::Result<Self> {
         let mut tasks = JoinSet::new();
         let names: Vec<Arc<str>> = config.iter().map(|probe| Arc::clone(&probe.name)).collect();
         meter.keep(&names);
-        if config.is_empty() {
-            return Ok(Self { _tasks: tasks });
-        }
-        let tls = run::tls()?;
-        for probe in config {
-            tasks.spawn(keep_asking(probe.clone(), tls.clone(), Arc::clone(meter)));
+        let all = config.iter().map(|probe| Ok((probe.clone(), tls::client(probe)?)));
+        for (probe, tls) in all.collect::<io::Result<Vec<_>>>()? {
+            tasks.spawn(keep_asking(probe, tls, Arc::clone(meter)));
         }
         Ok(Self { _tasks: tasks })
     }
 }
 
-async fn keep_asking(config: config::Probe, tls: Tls, meter: Arc<Meter>) {
+async fn keep_asking(config: config::Probe, tls: Client, meter: Arc<Meter>) {
     // Not all at once, and not as soon as the agent starts everywhere.
     tokio::time::sleep(config.interval.mul_f64(fastrand::f64() * 0.1)).await;
     let mut ticks = tokio::time::interval(config.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut was_up = true;
+    let mut before = None;
     loop {
         ticks.tick().await;
         let found = run::run(&config, &tls).await;
-        if let Some((phase, fault)) = found.failure.filter(|_| was_up) {
-            let name = &config.name;
-            tracing::warn!(probe = %name, phase, cause = fault.name(), "the other side does not answer as it should");
-        } else if found.failure.is_none() && !was_up {
-            tracing::info!(probe = %config.name, "the other side answers again");
+        let now = found.failure.as_ref().map(|failure| (failure.phase, failure.fault));
+        match &found.failure {
+            Some(Failure { phase, fault, detail }) if now != before => {
+                let (probe, cause) = (&config.name, fault.name());
+                tracing::warn!(%probe, phase, cause, detail, "the other side does not answer as it should");
+            }
+            None if before.is_some() => {
+                tracing::info!(probe = %config.name, "the other side answers again");
+            }
+            _ => {}
         }
-        was_up = found.failure.is_none();
+        before = now;
         meter.ran(&config.name, |before| note(before, &config, found));
     }
 }
 
 fn note(before: Option<Probe>, config: &config::Probe, found: Found) -> Probe {
-    let (runs, mut failures) = before.map(|b| (b.runs, b.failures)).unwrap_or_default();
-    if let Some((phase, fault)) = found.failure {
-        *failures.entry((phase, fault.name())).or_default() += 1;
+    let (runs, mut failures, expires) =
+        before.map(|b| (b.runs, b.failures, b.certificate_expires)).unwrap_or_default();
+    if let Some(failure) = &found.failure {
+        *failures.entry((failure.phase, failure.fault.name())).or_default() += 1;
     }
     Probe {
         integration: Arc::clone(&config.integration),
@@ -70,7 +75,8 @@ fn note(before: Option<Probe>, config: &config::Probe, found: Found) -> Probe {
         phases: found.phases,
         runs: runs + 1,
         failures,
+        failure: found.failure,
         at: SystemTime::now(),
-        certificate_expires: found.certificate_expires,
+        certificate_expires: found.certificate_expires.or(expires),
     }
 }

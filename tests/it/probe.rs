@@ -74,11 +74,74 @@ async fn each_failure_is_told_by_its_phase_and_cause() {
         ("http://no-such-host.invalid/".to_owned(), "", ("dns", "dns")),
         (format!("https://127.0.0.1:{well}/"), "", ("tls", "tls")),
     ] {
-        let probe = found(&url, more).await;
+        let probe = found(&format!("{url}?token=secret"), more).await;
         let failures: Vec<_> = probe.failures.keys().copied().collect();
         assert_eq!((probe.is_up, failures.as_slice()), (false, &[failure][..]), "{url}");
         assert!(!probe.phases.contains_key("total"));
+        let last = probe.failure.unwrap();
+        assert_eq!((last.phase, last.fault.name()), failure, "{url}");
+        assert!(!last.detail.is_empty() && !last.detail.contains("secret"), "{}", last.detail);
     }
+}
+
+/// Speaks TLS with this certificate; the port.
+fn there_with_tls(made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
+            if stream.read(&mut [0; 2_048]).is_ok() {
+                let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_must_be_trusted_and_for_the_host_and_its_end_is_told() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let mut pem = tempfile::NamedTempFile::new().unwrap();
+    pem.write_all(made.cert.pem().as_bytes()).unwrap();
+    let trusted = format!("root_cert='{}'", pem.path().display());
+    let port = there_with_tls(&made);
+    let probe = found(&format!("https://localhost:{port}/"), &trusted).await;
+    assert!(probe.is_up, "{probe:?}");
+    assert!(probe.certificate_expires.is_some() && probe.phases.contains_key("tls"));
+    for (url, more, part) in [
+        (format!("https://localhost:{port}/"), "", "UnknownIssuer"),
+        (format!("https://127.0.0.1:{port}/"), trusted.as_str(), "not valid for name"),
+    ] {
+        let last = found(&url, more).await.failure.unwrap();
+        assert_eq!((last.phase, last.fault.name()), ("tls", "tls"));
+        assert!(last.detail.contains(part), "{}", last.detail);
+    }
+}
+
+#[tokio::test]
+async fn authorities_that_cannot_be_read_are_said_before_anything_is_asked() {
+    let text = "[[probe]]\nname='api'\nintegration='bank'\nurl='https://localhost/'\nroot_cert='/nowhere/ca.pem'";
+    let started = Probes::start(&config(text).probes, &Arc::default());
+    let error = started.err().unwrap().to_string();
+    assert!(error.contains("/nowhere/ca.pem") && error.contains("root_cert"), "{error}");
+}
+
+#[test]
+fn a_probe_in_a_log_line_shows_no_path_and_no_query() {
+    let text = "[[probe]]\nname='api'\nintegration='bank'\nurl='https://localhost/hooks/secret?token=secret'";
+    let shown = format!("{:?}", config(text));
+    assert!(shown.contains("localhost") && !shown.contains("secret"), "{shown}");
 }
 
 #[test]

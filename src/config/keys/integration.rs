@@ -173,6 +173,11 @@ pub(in crate::config) const PROBE: Section = Section {
         ),
         key("method", Shape::Choice(&["GET", "HEAD"]), "GET", "How."),
         key("expect", Shape::Text, "200-399", "Statuses of a good answer."),
+        optional(
+            "root_cert",
+            Shape::Text,
+            "PEM file of the authorities to trust; default the system's.",
+        ),
     ],
 };
 

@@ -29,7 +29,7 @@ fn comments_of_the_usual_tools_are_read() {
         // opentelemetry for psycopg2, before the semicolon
         (
             "select 1 /*db_driver='psycopg2%%3A2.9',dbapi_level='2.0'*/;",
-            vec!["db_driver=psycopg2%:2.9", "dbapi_level=2.0"],
+            vec!["db_driver=psycopg2:2.9", "dbapi_level=2.0"],
         ),
         // marginalia
         (
@@ -68,6 +68,17 @@ fn a_literal_is_never_a_comment() {
         "select 1 -- /*application=bank*/",
         "select 'never ends /*application=bank*/",
         "select 1 /* outer /*application=bank*/ */",
+        // A name that ends in e is no mark of escapes: the first string ends at its second quote.
+        "select date'\\', '/*application=bank*/'",
+        "select x where a like'\\' or b = ' /*application=bank*/ '",
+        // A number and a parameter are over where a string begins.
+        "select 1$$/*application=bank*/$$",
+        "select $1$a$/*application=bank*/$a$",
+        "select E'a'\n'\\' /*application=bank*/ '",
+        "select U&'\\' /*application=bank*/ '",
+        "select \"a\"\"/*application=bank*/\"",
+        "select $ä$/*application=bank*/$ä$",
+        "select $$ never ends /*application=bank*/",
     ] {
         assert_eq!(read(text), Comment::default(), "{text}");
     }
@@ -78,6 +89,10 @@ fn a_literal_is_never_a_comment() {
         "select a$b, 'x''y' /*application=bank*/",
         "select E'\\\\' /*application=bank*/",
         "select 1 -- note\n /*application=bank*/",
+        "select type'x' /*application=bank*/",
+        "select e, ä$a$b, c$a$d /*application=bank*/",
+        "select 1 + $ /*application=bank*/",
+        "select n'x', B'1', X'1F', U&'d\\0061t' /*application=bank*/",
     ] {
         assert_eq!(tags(text), ["application=bank"], "{text}");
     }
@@ -91,6 +106,7 @@ fn of_a_comment_that_was_cut_the_whole_pairs_count() {
     assert_eq!(tags(&whole[..at("ders'")]), ["job=push"]);
     assert_eq!(tags("select 1 /*job:push,route:/ord"), ["job=push"]);
     assert_eq!(tags("select 1 /*"), [""; 0]);
+    assert_eq!(tags("select 1 /*job='push'*"), ["job=push"]);
 }
 
 #[test]
@@ -114,6 +130,7 @@ fn what_is_kept_is_bounded_and_printable() {
 fn a_traceparent_as_a_name_is_found() {
     assert!(of_application_name(PARENT).is_some());
     assert!(of_application_name(&format!("odoo {PARENT}")).is_some());
+    assert!(of_application_name(&format!("shop-{PARENT}")).is_some());
     assert!(of_application_name("odoo-4711").is_none());
     assert!(of_application_name(&PARENT[..50]).is_none());
 }
@@ -150,5 +167,18 @@ proptest! {
         let value = value.replace('\\', "/");
         let text = format!("select '{value} /*application=bank*/ {value}'");
         prop_assert_eq!(read(&text), Comment::default());
+    }
+
+    /// The text is made of whole tokens; only the last of them is a comment.
+    #[test]
+    fn whatever_stands_before_it_only_the_comment_is_read(
+        tokens in prop::collection::vec(prop::sample::select(&[
+            "'/*a=1*/'", "'it''s /*a=1*/'", "E'\\'/*a=1*/'", "e'\\\\'", "$$/*a=1*/$$", "$q$ ' $$ /*a=1*/ $q$",
+            "\"/*a=1*/\"", "\"'\"", "-- ' /*a=1*/\n", "/* /* */ a=1 */", "/*+ a=1 */", "$1", "12", "1.5e-3",
+            "a$b", "type", "ä", "*", "/", "-", ",", "(", "::", " ", "\n",
+        ][..]), 0..12),
+    ) {
+        let text = format!("{} /*job='push'*/", tokens.join(" "));
+        prop_assert_eq!(tags(&text), ["job=push"], "{}", text);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::integration::Fault;
+
 /// Findings of all probes. Cheap to share.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -30,10 +32,23 @@ pub struct Probe {
     pub runs: u64,
     /// Failed ones by phase and cause.
     pub failures: BTreeMap<(&'static str, &'static str), u64>,
+    /// Why the last run failed; `None` if it did not.
+    pub failure: Option<Failure>,
     /// When the last run ended.
     pub at: SystemTime,
-    /// When the other side's certificate ends.
+    /// When the other side's certificate ends, as last seen.
     pub certificate_expires: Option<SystemTime>,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The phase that it came to: dns, connect, tls, first_byte, body, status.
+    pub phase: &'static str,
+    /// Of what kind.
+    pub fault: Fault,
+    /// In words, for people; nothing of the URL but its host, nothing of the answer but its status.
+    pub detail: String,
 }
 
 impl Meter {
