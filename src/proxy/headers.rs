@@ -51,9 +51,10 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     });
     let is_passable = |value: &&HeaderValue| {
         value.to_str().is_ok_and(|names| {
-            names.split(',').map(|name| name.trim().to_ascii_lowercase()).all(|name| {
-                !["h2", "http", "tls"].iter().any(|other| name.starts_with(other))
-            })
+            names
+                .split(',')
+                .map(|name| name.trim().to_ascii_lowercase())
+                .all(|name| !["h2", "http", "tls"].iter().any(|other| name.starts_with(other)))
         })
     };
     let mut given = headers.get_all(header::UPGRADE).iter();

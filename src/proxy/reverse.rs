@@ -183,12 +183,7 @@ pub(super) async fn pass(
 }
 
 /// Both sides speak another protocol from now on; the call lasts as long as they do.
-async fn upgraded(
-    ours: OnUpgrade,
-    theirs: OnUpgrade,
-    room: tunnel::Room,
-    mut ongoing: Ongoing,
-) {
+async fn upgraded(ours: OnUpgrade, theirs: OnUpgrade, room: tunnel::Room, mut ongoing: Ongoing) {
     if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
         tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, Some(ongoing)).await;
     } else {
