@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use http::{Method, Request, StatusCode};
@@ -16,6 +16,7 @@ use super::body::Answer;
 use super::reverse::{Target, operation, pass, refuse};
 use super::{Ongoing, Shared, tunnel};
 use crate::config::{ForwardProxy, ProxyRoute};
+use crate::integration::meter::proxy::Tunnels;
 use crate::integration::{Direction, Fault, Source};
 
 /// A plain request's answer must begin within this time.
@@ -100,10 +101,11 @@ impl Forward {
             self.shared.meter.refuse("too_many");
             return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels at once");
         };
-        let mut ongoing = integration.map(|(name, direction)| {
+        let mut ongoing = integration.as_ref().map(|(name, direction)| {
             let operation = format!("CONNECT {host}");
-            Ongoing::begin(&self.shared, &name, direction, operation, None, Source::Tunnel)
+            Ongoing::begin(&self.shared, name, *direction, operation, None, Source::Tunnel)
         });
+        let began = Instant::now();
         let connecting = TcpStream::connect((host, port));
         let connected = match tokio::time::timeout(self.connect_timeout, connecting).await {
             Ok(Ok(stream)) => Ok(stream),
@@ -124,9 +126,24 @@ impl Forward {
             }
         };
         let _only_slower = there.set_nodelay(true);
+        let meter = Arc::clone(&self.shared.meter);
+        let count = move |change: &dyn Fn(&mut Tunnels)| {
+            if let Some(key) = &integration {
+                meter.count(|tally| change(tally.tunnels.entry(key.clone()).or_default()));
+            }
+        };
+        let connecting = began.elapsed();
+        count(&|tunnels| {
+            tunnels.opened += 1;
+            tunnels.connecting += connecting;
+        });
         tokio::spawn(async move {
             let Ok(here) = hyper::upgrade::on(request).await else { return };
-            tunnel::pass(TokioIo::new(here), there, room, ongoing).await;
+            let passed = tunnel::pass(TokioIo::new(here), there, room, ongoing).await;
+            count(&|tunnels| {
+                tunnels.sent_bytes += passed.sent;
+                tunnels.received_bytes += passed.received;
+            });
         });
         Answer::new(Either::Right(Full::default()))
     }

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -51,16 +51,26 @@ impl Tunnels {
     }
 }
 
+/// Bytes that passed through a tunnel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    /// From the caller.
+    pub(super) sent: u64,
+    /// To the caller.
+    pub(super) received: u64,
+}
+
 /// Passes bytes between a caller and the other side; the call, if it is one, ends with the tunnel.
 pub(super) async fn pass(
     caller: impl AsyncRead + AsyncWrite + Unpin,
     other: impl AsyncRead + AsyncWrite + Unpin,
     mut room: Room,
     ongoing: Option<Ongoing>,
-) {
-    let moved = AtomicBool::new(false);
-    let mut caller = Side { stream: caller, moved: &moved, has_failed: false };
-    let mut other = Side { stream: other, moved: &moved, has_failed: false };
+) -> Passed {
+    let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+    let moved = || sent.load(Ordering::Relaxed) + received.load(Ordering::Relaxed);
+    let mut caller = Side { stream: caller, came: &sent, has_failed: false };
+    let mut other = Side { stream: other, came: &received, has_failed: false };
     let fault = {
         let copied = tokio::io::copy_bidirectional(&mut caller, &mut other);
         tokio::select! {
@@ -73,38 +83,36 @@ pub(super) async fn pass(
     if let Some(mut ongoing) = ongoing {
         ongoing.end(fault);
     }
+    Passed { sent: sent.into_inner(), received: received.into_inner() }
 }
 
-async fn idle(moved: &AtomicBool, time: Duration) {
+/// Waits until nothing has moved for this time.
+async fn idle(moved: &impl Fn() -> u64, time: Duration) {
     loop {
+        let before = moved();
         tokio::time::sleep(time).await;
-        if !moved.swap(false, Ordering::Relaxed) {
+        if moved() == before {
             return;
         }
     }
 }
 
-async fn stopped(stopped: &mut watch::Receiver<bool>, moved: &AtomicBool) {
+async fn stopped(stopped: &mut watch::Receiver<bool>, moved: &impl Fn() -> u64) {
     // What it gives is a lock, which is not to be held while waiting.
     drop(stopped.wait_for(|stop| *stop).await);
-    moved.store(false, Ordering::Relaxed);
     idle(moved, QUIET).await;
 }
 
-/// One side of a tunnel: tells when something came, and whether it was the one that failed.
+/// One side of a tunnel: counts what came from it, and tells whether it was the one that failed.
 struct Side<'a, S> {
     stream: S,
-    moved: &'a AtomicBool,
+    came: &'a AtomicU64,
     has_failed: bool,
 }
 
 impl<S> Side<'_, S> {
     fn note<T>(&mut self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match &result {
-            Poll::Ready(Ok(_)) => self.moved.store(true, Ordering::Relaxed),
-            Poll::Ready(Err(_)) => self.has_failed = true,
-            Poll::Pending => {}
-        }
+        self.has_failed |= matches!(result, Poll::Ready(Err(_)));
         result
     }
 }
@@ -115,7 +123,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Side<'_, S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let came = buffer.filled().len().saturating_sub(before);
+        self.came.fetch_add(u64::try_from(came).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.note(read)
     }
 }
@@ -131,8 +142,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Side<'_, S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A flush moves nothing of its own.
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.note(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
