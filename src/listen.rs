@@ -1,6 +1,8 @@
 //! Listening for HTTP from strangers: connections in a bounded number, slow ones cut off, all
 //! drained at the end. HTTP/1.1 and HTTP/2 without TLS, as the caller speaks.
 
+mod guarded;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::{Semaphore, watch};
 
+use self::guarded::Guarded;
+
 /// After a failed accept, such as for want of descriptors.
 const AGAIN: Duration = Duration::from_millis(100);
 /// Headers of a request.
@@ -26,6 +30,8 @@ pub struct Limits {
     pub connections: usize,
     /// The head of a request must be there within this time.
     pub head: Duration,
+    /// A caller who takes nothing of an answer for so long is cut off.
+    pub stall: Duration,
     /// Bytes of a request's head.
     pub head_bytes: u32,
     /// Requests at once of one connection of HTTP/2.
@@ -96,7 +102,7 @@ pub async fn serve<S, B>(
         };
         count(Offered::Accepted);
         let _only_slower = stream.set_nodelay(true);
-        let io = TokioIo::new(stream);
+        let io = TokioIo::new(Guarded::new(stream, limits.head, limits.stall));
         let connection = builder.serve_connection_with_upgrades(io, service.clone()).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {

@@ -108,7 +108,8 @@ pub struct ProxyRoute {
     /// `host`: the caller's `host` header is kept (default for inbound), not replaced by the
     /// upstream's (default for outbound).
     pub keeps_host: bool,
-    /// `first_byte_timeout`: the answer must begin within it (default 60 s).
+    /// `first_byte_timeout`: the answer must begin within it after the last part of the request
+    /// was sent (default 60 s).
     pub first_byte_timeout: Duration,
     /// `idle_timeout`: a body breaks off in which nothing came for so long (default 5 min).
     pub idle_timeout: Duration,

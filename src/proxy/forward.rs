@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use http::{Method, Request, StatusCode};
@@ -14,14 +14,18 @@ use tokio::net::TcpStream;
 
 use super::body::Answer;
 use super::reverse::{Target, operation, pass, refuse};
-use super::{Ongoing, Shared};
+use super::{Ongoing, Shared, tunnel};
 use crate::config::{ForwardProxy, ProxyRoute};
+use crate::integration::meter::proxy::Tunnels;
 use crate::integration::{Direction, Fault, Source};
 
 /// A plain request's answer must begin within this time.
 const FIRST_BYTE: Duration = Duration::from_secs(60);
 /// Between two parts of a body.
 const IDLE: Duration = Duration::from_secs(300);
+
+/// Characters of the longest name there can be.
+const LONGEST_HOST: usize = 253;
 
 /// What the forward proxy knows.
 pub(super) struct Forward {
@@ -45,20 +49,36 @@ impl Forward {
             return refuse(StatusCode::BAD_REQUEST, why);
         };
         let is_tunnel = request.method() == Method::CONNECT;
-        let port = authority.port_u16().or((!is_tunnel).then_some(80));
+        let usual = match request.uri().scheme_str() {
+            _ if is_tunnel => None,
+            Some("http") => Some(80),
+            Some("https") => Some(443),
+            _ => return self.cannot_pass(),
+        };
+        let host = host(&authority);
+        // A user in a URL would go on into a header that nobody has asked for.
+        if authority.as_str().contains('@') || host.is_empty() || host.len() > LONGEST_HOST {
+            return self.cannot_pass();
+        }
+        let port = authority.port_u16().or(usual);
         let Some(port) = port.filter(|port| self.ports.contains(port)) else {
             meter.refuse("port");
             let why = "this port is not in `ports` of [forward_proxy]";
             return refuse(StatusCode::FORBIDDEN, why);
         };
-        let integration = self.integration_of(authority.host());
+        let integration = self.integration_of(&host);
         if integration.is_none() {
             meter.count(|tally| tally.unmatched += 1);
         }
         if is_tunnel {
-            return self.tunnel(request, authority.host(), port, integration).await;
+            return self.tunnel(request, &host, port, integration).await;
         }
         self.plain(request, &authority, integration).await
+    }
+
+    fn cannot_pass(&self) -> Answer {
+        self.shared.meter.refuse("bad_target");
+        refuse(StatusCode::BAD_REQUEST, "this URL cannot be passed on")
     }
 
     /// By the rules for spans, as if one had told this host.
@@ -77,17 +97,22 @@ impl Forward {
         port: u16,
         integration: Option<(Arc<str>, Direction)>,
     ) -> Answer {
-        let mut ongoing = integration.map(|(name, direction)| {
+        let Some(room) = self.shared.tunnels.room() else {
+            self.shared.meter.refuse("too_many");
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels at once");
+        };
+        let mut ongoing = integration.as_ref().map(|(name, direction)| {
             let operation = format!("CONNECT {host}");
-            Ongoing::begin(&self.shared, &name, direction, operation, None, Source::Tunnel)
+            Ongoing::begin(&self.shared, name, *direction, operation, None, Source::Tunnel)
         });
+        let began = Instant::now();
         let connecting = TcpStream::connect((host, port));
         let connected = match tokio::time::timeout(self.connect_timeout, connecting).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(fault(&error)),
             Err(_elapsed) => Err(Fault::Timeout),
         };
-        let mut there = match connected {
+        let there = match connected {
             Ok(stream) => stream,
             Err(fault) => {
                 if let Some(ongoing) = &mut ongoing {
@@ -101,13 +126,24 @@ impl Forward {
             }
         };
         let _only_slower = there.set_nodelay(true);
+        let meter = Arc::clone(&self.shared.meter);
+        let count = move |change: &dyn Fn(&mut Tunnels)| {
+            if let Some(key) = &integration {
+                meter.count(|tally| change(tally.tunnels.entry(key.clone()).or_default()));
+            }
+        };
+        let connecting = began.elapsed();
+        count(&|tunnels| {
+            tunnels.opened += 1;
+            tunnels.connecting += connecting;
+        });
         tokio::spawn(async move {
             let Ok(here) = hyper::upgrade::on(request).await else { return };
-            let mut here = TokioIo::new(here);
-            let copied = tokio::io::copy_bidirectional(&mut here, &mut there).await;
-            if let Some(ongoing) = &mut ongoing {
-                ongoing.end(copied.is_err().then_some(Fault::Broken));
-            }
+            let passed = tunnel::pass(TokioIo::new(here), there, room, ongoing).await;
+            count(&|tunnels| {
+                tunnels.sent_bytes += passed.sent;
+                tunnels.received_bytes += passed.received;
+            });
         });
         Answer::new(Either::Right(Full::default()))
     }
@@ -123,8 +159,7 @@ impl Forward {
         let (integration, direction) = integration.unzip();
         let upstream = http::Uri::builder().scheme("http").authority(authority.as_str());
         let Ok(upstream) = upstream.path_and_query("/").build() else {
-            self.shared.meter.refuse("bad_target");
-            return refuse(StatusCode::BAD_REQUEST, "this URL cannot be passed on");
+            return self.cannot_pass();
         };
         let route = ProxyRoute {
             integration: integration.unwrap_or_else(|| "".into()),
@@ -140,6 +175,12 @@ impl Forward {
         };
         pass(&self.shared, request, Target { uri, operation, route: &route, place: None }).await
     }
+}
+
+/// The host in one way of writing, without the brackets of an IPv6 address.
+fn host(authority: &Authority) -> String {
+    let host = authority.host().trim_end_matches('.');
+    host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase()
 }
 
 /// Why there was no connection.

@@ -43,12 +43,49 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The protocol that both sides change to, if one is asked for.
+/// The protocol that both sides change to, if one is asked for. Not another HTTP or TLS: its
+/// requests would pass unseen, past the routes and their limits.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let asks = headers.get_all(header::CONNECTION).iter().any(|value| {
         value.to_str().is_ok_and(|c| c.split(',').any(|c| c.trim().eq_ignore_ascii_case("upgrade")))
     });
-    headers.get(header::UPGRADE).filter(|_| asks).cloned()
+    let is_passable = |value: &&HeaderValue| {
+        value.to_str().is_ok_and(|names| {
+            names
+                .split(',')
+                .map(|name| name.trim().to_ascii_lowercase())
+                .all(|name| !["h2", "http", "tls"].iter().any(|other| name.starts_with(other)))
+        })
+    };
+    let mut given = headers.get_all(header::UPGRADE).iter();
+    let first = given.next().filter(|_| asks).filter(is_passable)?;
+    given.next().is_none().then(|| first.clone())
+}
+
+/// The host that is asked for: a whole URL, or HTTP/2, outranks the header.
+pub(super) fn host(request: &http::request::Parts) -> Option<HeaderValue> {
+    let whole = request.uri.authority().map(|authority| {
+        let text = authority.as_str();
+        HeaderValue::from_str(text.rsplit_once('@').map_or(text, |(_, host)| host))
+    });
+    match whole {
+        Some(host) => host.ok(),
+        None => request.headers.get(header::HOST).cloned(),
+    }
+}
+
+/// HTTP/2 may send cookies in parts, of which HTTP/1.1 knows nothing.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3>
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let parts: Vec<&[u8]> =
+        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if parts.len() > 1
+        && let Ok(mut joined) = HeaderValue::from_bytes(&parts.join(b"; ".as_slice()))
+    {
+        joined.set_sensitive(true);
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// Whether the request has been here before.

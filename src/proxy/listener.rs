@@ -17,6 +17,7 @@ use crate::listen::{self, Limits, Offered};
 const LIMITS: Limits = Limits {
     connections: 4_096,
     head: Duration::from_secs(10),
+    stall: Duration::from_secs(300),
     head_bytes: 64 * 1024,
     streams: 256,
     drain: DRAIN,
@@ -26,13 +27,24 @@ const LIMITS: Limits = Limits {
 pub(super) async fn serve_all(
     services: Vec<(TcpListener, Service)>,
     shared: &Arc<Shared>,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) {
     let mut tasks = tokio::task::JoinSet::new();
     for (listener, service) in services {
         tasks.spawn(serve(listener, Arc::new(service), Arc::clone(shared), stopped.clone()));
     }
-    while tasks.join_next().await.is_some() {}
+    let ended = async {
+        while tasks.join_next().await.is_some() {}
+        shared.tunnels.ended().await;
+    };
+    let deadline = async {
+        let _or_dropped = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = deadline => tracing::warn!("calls did not end within {DRAIN:?} and were cut off"),
+    }
 }
 
 async fn serve(

@@ -9,6 +9,7 @@ mod forward;
 mod headers;
 mod listener;
 mod reverse;
+mod tunnel;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 
 use self::forward::Forward;
 use self::reverse::{Place, Reverse};
+use self::tunnel::Tunnels;
 use self::upstream::Upstream;
 use crate::config::{ForwardProxy, ProxyRoute};
 use crate::integration::meter::proxy::{InFlight, Meter};
@@ -50,8 +52,8 @@ pub enum ProxyError {
     #[error("cannot start the proxy's threads: {0}; the machine may be out of threads or memory")]
     Start(#[source] io::Error),
     /// No TLS to upstreams.
-    #[error("the proxy cannot use the system's certificate authorities: {0}")]
-    Authorities(#[source] io::Error),
+    #[error("the proxy cannot set up TLS: {0}; this is a fault of erpscope, please report it")]
+    Tls(#[from] rustls::Error),
 }
 
 /// What every part of the proxy works with.
@@ -60,6 +62,7 @@ struct Shared {
     integrations: Arc<ArcSwap<Integrations>>,
     calls: Outlet,
     meter: Arc<Meter>,
+    tunnels: Tunnels,
     /// What `via` says of us: other at each start, so that a loop is known.
     pseudonym: String,
 }
@@ -80,11 +83,13 @@ impl Proxy {
         calls: Outlet,
         meter: Arc<Meter>,
     ) -> Result<Self, ProxyError> {
+        let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             upstream: Upstream::new()?,
             integrations,
             calls,
             meter,
+            tunnels: Tunnels::new(stopped.clone()),
             pseudonym: format!("erpscope-{:08x}", fastrand::u32(..)),
         });
         let mut by_address: BTreeMap<SocketAddr, Vec<ProxyRoute>> = BTreeMap::new();
@@ -107,10 +112,13 @@ impl Proxy {
             .enable_all()
             .build()
             .map_err(ProxyError::Start)?;
-        let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("proxy".to_owned())
-            .spawn(move || runtime.block_on(listener::serve_all(services, &shared, stopped)))
+            .spawn(move || {
+                runtime.block_on(listener::serve_all(services, &shared, stopped));
+                // A name that is still looked up would hold up who stops.
+                runtime.shutdown_background();
+            })
             .map_err(ProxyError::Start)?;
         Ok(Self { addresses, stop, thread: Some(thread) })
     }

@@ -8,11 +8,12 @@ use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use super::body::{Answer, Passing};
-use super::headers::{add_via, has_passed, remove_hop_by_hop, trace, upgrade};
-use super::{Ongoing, Shared, upstream};
+use super::headers::{add_via, has_passed, host, join_cookies, remove_hop_by_hop, trace, upgrade};
+use super::{Ongoing, Shared, tunnel, upstream};
 use crate::config::ProxyRoute;
 use crate::integration::{Fault, Source, template};
 
@@ -62,6 +63,10 @@ impl Reverse {
 
     /// Passes a request on and its answer back.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if request.method() == Method::CONNECT {
+            self.shared.meter.refuse("method");
+            return refuse(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is for [forward_proxy]");
+        }
         let path = request.uri().path();
         let found = self.routes.iter().find_map(|route| Some((route, route.rest(path)?)));
         let Some((route, rest)) = found else {
@@ -108,15 +113,19 @@ pub(super) async fn pass(
     target: Target<'_>,
 ) -> Answer {
     let route = target.route;
-    let wanted = upgrade(request.headers());
+    let mut wanted = None;
+    if let Some(protocol) = upgrade(request.headers()) {
+        let Some(room) = shared.tunnels.room() else {
+            shared.meter.refuse("too_many");
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels at once");
+        };
+        wanted = Some((protocol, room));
+    }
     let ours = wanted.as_ref().map(|_| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     let caller_version = parts.version;
-    let host = parts.headers.get(header::HOST).cloned();
-    let host = host.or_else(|| {
-        let authority = parts.uri.authority()?;
-        HeaderValue::from_str(authority.as_str()).ok()
-    });
+    let host = host(&parts);
+    join_cookies(&mut parts.headers);
     remove_hop_by_hop(&mut parts.headers);
     let trace = trace(&mut parts.headers);
     let (name, direction) = (&route.integration, route.direction);
@@ -129,22 +138,26 @@ pub(super) async fn pass(
     if let Some(host) = host {
         parts.headers.insert(header::HOST, host);
     }
-    if let Some(protocol) = &wanted {
+    if let Some((protocol, _)) = &wanted {
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol.clone());
     }
     parts.uri = target.uri;
     parts.version = Version::HTTP_11;
-    let request = Request::from_parts(parts, Passing::new(body, route.idle_timeout, None));
-    let passed = shared.upstream.pass(request, route.upstream_http2, route.first_byte_timeout);
+    let (body, sent) = Passing::request(body, route.idle_timeout);
+    let request = Request::from_parts(parts, body);
+    let (http2, first_byte) = (route.upstream_http2, route.first_byte_timeout);
+    let passed = shared.upstream.pass(request, &sent, http2, first_byte);
     match passed.await {
         Ok(mut response) => {
             ongoing.judge(Fault::of_http(response.status().as_u16()));
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let (Some(ours), Some((_, room))) = (ours, wanted) else {
+                    ongoing.end(Some(Fault::Broken));
+                    return refuse(StatusCode::BAD_GATEWAY, "an upgrade that nobody asked for");
+                };
                 let theirs = hyper::upgrade::on(&mut response);
-                if let Some(ours) = ours {
-                    tokio::spawn(tunnel(ours, theirs, ongoing));
-                }
+                tokio::spawn(upgraded(ours, theirs, room, ongoing));
                 let (parts, _) = response.into_parts();
                 return Answer::from_parts(parts, Either::Right(Full::default()));
             }
@@ -152,7 +165,7 @@ pub(super) async fn pass(
             remove_hop_by_hop(&mut parts.headers);
             add_via(&mut parts.headers, parts.version, &shared.pseudonym);
             parts.version = caller_version;
-            let body = Passing::new(body, route.idle_timeout, Some(ongoing));
+            let body = Passing::answer(body, route.idle_timeout, ongoing);
             Answer::from_parts(parts, Either::Left(body))
         }
         Err(fault) => {
@@ -162,6 +175,7 @@ pub(super) async fn pass(
                 Fault::Dns => refuse(StatusCode::BAD_GATEWAY, "the upstream's name has no address"),
                 Fault::Tls => refuse(StatusCode::BAD_GATEWAY, "no TLS with the upstream"),
                 Fault::Connect => refuse(StatusCode::BAD_GATEWAY, "no connection to the upstream"),
+                Fault::Cancelled => refuse(StatusCode::BAD_REQUEST, "the request broke off"),
                 _ => refuse(StatusCode::BAD_GATEWAY, "the upstream broke off"),
             }
         }
@@ -169,15 +183,9 @@ pub(super) async fn pass(
 }
 
 /// Both sides speak another protocol from now on; the call lasts as long as they do.
-async fn tunnel(
-    ours: hyper::upgrade::OnUpgrade,
-    theirs: hyper::upgrade::OnUpgrade,
-    mut ongoing: Ongoing,
-) {
+async fn upgraded(ours: OnUpgrade, theirs: OnUpgrade, room: tunnel::Room, mut ongoing: Ongoing) {
     if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
-        let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
-        let copied = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
-        ongoing.end(copied.is_err().then_some(Fault::Broken));
+        tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, Some(ongoing)).await;
     } else {
         ongoing.end(Some(Fault::Broken));
     }

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -10,15 +12,20 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::Instant;
 
 use super::ProxyError;
-use super::body::Passing;
+use super::body::{Passing, Sent};
 use crate::integration::Fault;
 
 /// An unused connection is kept so long.
 const IDLE: Duration = Duration::from_secs(60);
 /// For connecting; a system's own is minutes.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection of HTTP/2 is asked so often whether it is still there, and must answer within it.
+const PING: Duration = Duration::from_secs(15);
 
 /// The clients, which share nothing with the rest of the agent.
 pub(super) struct Upstream {
@@ -30,50 +37,73 @@ pub(super) struct Upstream {
 
 impl Upstream {
     pub(super) fn new() -> Result<Self, ProxyError> {
+        let tls = tls()?;
         let connector = |http2| {
             let mut http = HttpConnector::new();
             http.set_nodelay(true);
             http.enforce_http(false);
             http.set_connect_timeout(Some(CONNECT));
             let builder = hyper_rustls::HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                .map_err(ProxyError::Authorities)?
+                .with_tls_config(tls.clone())
                 .https_or_http();
-            Ok::<_, ProxyError>(if http2 {
+            if http2 {
                 builder.enable_http2().wrap_connector(http)
             } else {
                 builder.enable_all_versions().wrap_connector(http)
-            })
+            }
         };
         let client = |http2| {
-            Ok::<_, ProxyError>(
-                Client::builder(TokioExecutor::new())
-                    .pool_idle_timeout(IDLE)
-                    .pool_timer(TokioTimer::new())
-                    .timer(TokioTimer::new())
-                    .http2_only(http2)
-                    .http1_title_case_headers(false)
-                    .set_host(false)
-                    .build(connector(http2)?),
-            )
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(IDLE)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http2_only(http2)
+                // All calls share one connection: one that is dead would take all of them along.
+                .http2_keep_alive_interval(PING)
+                .http2_keep_alive_timeout(PING)
+                .http1_title_case_headers(false)
+                .set_host(false)
+                .build(connector(http2))
         };
-        Ok(Self { either: client(false)?, http2: client(true)? })
+        Ok(Self { either: client(false), http2: client(true) })
     }
 
-    /// Passes a request on; the answer's head must come within `first_byte`.
+    /// Passes a request on; the answer's head must come within `first_byte` after the last part of
+    /// the request was sent. While the caller still sends, it is the body that breaks off.
     pub(super) async fn pass(
         &self,
         request: Request<Passing>,
+        sent: &Sent,
         http2: bool,
         first_byte: Duration,
     ) -> Result<Response<Incoming>, Fault> {
         let client = if http2 { &self.http2 } else { &self.either };
-        match tokio::time::timeout(first_byte, client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(fault(&error)),
-            Err(_elapsed) => Err(Fault::Timeout),
+        let began = Instant::now();
+        let mut answer = pin!(client.request(request));
+        while let Some(deadline) = sent.deadline(began, first_byte) {
+            if let Ok(answer) = tokio::time::timeout_at(deadline, &mut answer).await {
+                return answer.map_err(|error| fault(&error));
+            }
         }
+        Err(Fault::Timeout)
     }
+}
+
+/// Trusts whom the system trusts. A system without authorities can still reach plain upstreams.
+fn tls() -> Result<ClientConfig, ProxyError> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs().certs;
+    let (trusted, _) = roots.add_parsable_certificates(found);
+    if trusted == 0 {
+        tracing::warn!(
+            "the system has no certificate authorities, so the proxy can reach no https:// upstream; \
+             install ca-certificates or set SSL_CERT_FILE"
+        );
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The URI of the upstream for a path and query.

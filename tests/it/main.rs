@@ -41,6 +41,10 @@ mod real_clients;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod proxy_abuse;
+#[cfg(test)]
+mod proxy_tunnels;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sample;

@@ -22,10 +22,10 @@ use erpscope::proxy::Proxy;
 use futures_util::{StreamExt, stream};
 
 /// A proxy with one or more routes, and what comes out of it.
-struct Rig {
-    proxy: Proxy,
-    calls: CallQueue,
-    meter: Arc<Meter>,
+pub struct Rig {
+    pub proxy: Proxy,
+    pub calls: CallQueue,
+    pub meter: Arc<Meter>,
 }
 
 fn config(text: &str) -> Config {
@@ -37,7 +37,7 @@ fn config(text: &str) -> Config {
 }
 
 impl Rig {
-    fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         Self::with_room(text, 1_000)
     }
 
@@ -53,24 +53,24 @@ impl Rig {
     }
 
     /// A route of the bank to this upstream, with more keys.
-    fn to(upstream: SocketAddr, more: &str) -> Self {
+    pub fn to(upstream: SocketAddr, more: &str) -> Self {
         Self::of(&route("bank", &format!("http://{upstream}/"), more))
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
 
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.proxy.addresses()[0]
     }
 
-    async fn call(&mut self) -> Call {
+    pub async fn call(&mut self) -> Call {
         let batch = tokio::time::timeout(Duration::from_secs(10), self.calls.batches.recv()).await;
         batch.expect("a call within 10 s").unwrap().calls.remove(0)
     }
 
-    async fn until(&self, what: &str, wanted: impl Fn(&Tally) -> bool) {
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Tally) -> bool) {
         for _ in 0..500 {
             if wanted(&self.meter.read()) {
                 return;
@@ -81,14 +81,14 @@ impl Rig {
     }
 }
 
-fn route(integration: &str, upstream: &str, more: &str) -> String {
+pub fn route(integration: &str, upstream: &str, more: &str) -> String {
     format!(
         "[[proxy]]\nintegration = '{integration}'\nlisten = '127.0.0.1:0'\nupstream = '{upstream}'\n{more}\n"
     )
 }
 
 /// An upstream that tells what it got.
-async fn upstream(router: Router) -> SocketAddr {
+pub async fn upstream(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -103,12 +103,12 @@ async fn echo(version: Version, uri: Uri, headers: HeaderMap, body: Bytes) -> St
     text + &format!("{} bytes\n", body.len())
 }
 
-fn echoing() -> Router {
+pub fn echoing() -> Router {
     Router::new().fallback(any(echo))
 }
 
 /// One that answers each connection with these bytes, and then does as told.
-fn raw(answer: &'static [u8], then: fn(TcpStream)) -> SocketAddr {
+pub fn raw(answer: &'static [u8], then: fn(TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -122,7 +122,7 @@ fn raw(answer: &'static [u8], then: fn(TcpStream)) -> SocketAddr {
     address
 }
 
-fn curl(args: &[&str]) -> String {
+pub fn curl(args: &[&str]) -> String {
     let output =
         Command::new("curl").args(["-sS", "--max-time", "20"]).args(args).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -315,7 +315,7 @@ fn resident() -> usize {
 }
 
 /// What the proxy answers to raw bytes, until it closes or nothing comes for a while.
-fn talk(address: SocketAddr, bytes: &[u8]) -> String {
+pub fn talk(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
     stream.write_all(bytes).unwrap();
@@ -484,6 +484,7 @@ async fn an_upstream_of_http2_and_trailers_behind_a_body_are_passed() {
     let limits = Limits {
         connections: 10,
         head: Duration::from_secs(5),
+        stall: Duration::from_secs(5),
         head_bytes: 16_384,
         streams: 10,
         drain: Duration::from_secs(1),

@@ -129,7 +129,7 @@ pub(in crate::config) const PROXY: Section = Section {
             "first_byte_timeout",
             milliseconds(10, 3_600_000),
             "60s",
-            "The answer must begin within it, else it is 504.",
+            "The answer must begin within it after the last part of the request was sent, else it is 504.",
         ),
         key(
             "idle_timeout",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::integration::Direction;
 
@@ -21,10 +22,25 @@ pub struct Tally {
     /// Requests and tunnels of the forward proxy to hosts of no integration: passed, not counted as
     /// calls.
     pub unmatched: u64,
+    /// Tunnels of the forward proxy to hosts of an integration.
+    pub tunnels: BTreeMap<(Arc<str>, Direction), Tunnels>,
     /// Connections that were accepted.
     pub connections: u64,
     /// Connections that were closed at once as there were too many.
     pub connections_refused: u64,
+}
+
+/// Tunnels of one integration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tunnels {
+    /// Those for which there was a connection.
+    pub opened: u64,
+    /// How long connecting took, of all that were opened.
+    pub connecting: Duration,
+    /// Bytes from callers, of all that have ended.
+    pub sent_bytes: u64,
+    /// Bytes to callers, of all that have ended.
+    pub received_bytes: u64,
 }
 
 /// A call that goes on; it has ended when this is dropped.
