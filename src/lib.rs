@@ -14,6 +14,7 @@ pub mod track;
 pub mod state;
 pub mod export;
 pub mod listen;
+pub mod trust;
 pub mod serve;
 pub mod otlp;
 pub mod proxy;

@@ -17,6 +17,7 @@ use crate::otlp::{ReceiveError, Receiver};
 use crate::probe::Probes;
 use crate::proxy::{Proxy, ProxyError};
 use crate::state::Event;
+use crate::trust::TrustError;
 
 /// Batches of calls that may wait; who brings one never waits.
 const BATCHES: usize = 4_096;
@@ -30,8 +31,8 @@ pub enum IntakeError {
     #[error(transparent)]
     Otlp(#[from] ReceiveError),
     /// No probes.
-    #[error("probes cannot use TLS: {0}")]
-    Probes(#[source] std::io::Error),
+    #[error("a [[probe]] cannot be asked: {0}")]
+    Probes(#[from] TrustError),
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -63,7 +64,7 @@ impl Intake {
         let integrations = Arc::new(ArcSwap::new(integrations));
         let otlp = otlp(config, &integrations, &outlet, &meters)?;
         let proxy = proxy(config, &integrations, &outlet, &meters)?;
-        let probes = Probes::start(&config.probes, &meters.probe).map_err(IntakeError::Probes)?;
+        let probes = Probes::start(&config.probes, &meters.probe)?;
         let task = tokio::spawn(hand_on(queue, events.clone(), meters.clone(), clock));
         Ok(Self { outlet, integrations, meters, otlp, proxy, probes, events, task })
     }
@@ -94,7 +95,7 @@ impl Intake {
         }
         if before.probes != config.probes {
             let meter = &self.meters.probe;
-            self.probes = Probes::start(&config.probes, meter).map_err(IntakeError::Probes)?;
+            self.probes = Probes::start(&config.probes, meter)?;
         }
         if before.otlp != config.otlp {
             stop(self.otlp.take()).await;

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::ReceiveError;
 use super::read::Encoding;
 use crate::integration::meter::otlp::Meter;
+use crate::trust;
 
 /// Bytes that may wait.
 const WAITING: usize = 8 << 20;
@@ -44,14 +45,7 @@ impl Forward {
     /// Begins to pass on to this URL; must be called within a runtime.
     pub(super) fn start(url: &str, meter: &Arc<Meter>) -> Result<Self, ReceiveError> {
         let failed = |error: &dyn std::fmt::Display| ReceiveError::Forward(error.to_string());
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(&error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = trust::client(None).map_err(|error| failed(&error))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .timeout(TIMEOUT)

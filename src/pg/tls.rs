@@ -17,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{Tls, TlsMode};
+use crate::trust;
 
 /// Why TLS cannot be set up on our side.
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +84,7 @@ fn verifier(
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| pem_error(path, &error))?;
-    if found.is_empty() {
-        let reason = "it holds no certificate".to_owned();
-        return Err(TlsError::Pem { path: path.to_owned(), reason });
-    }
-    Ok(found)
+    trust::certificates(path).map_err(|reason| TlsError::Pem { path: path.to_owned(), reason })
 }
 
 fn pem_error(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {

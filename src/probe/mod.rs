@@ -2,19 +2,17 @@
 //! whether it is them or us. Off unless the config has some.
 
 mod run;
-mod tls;
 
-use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use self::run::Found;
-use self::tls::Client;
+use self::run::{Found, Tls};
 use crate::config;
 use crate::integration::meter::probe::{Failure, Meter, Probe};
+use crate::trust::{self, TrustError};
 
 /// Running probes. Dropping them stops them.
 pub struct Probes {
@@ -26,19 +24,20 @@ impl Probes {
     ///
     /// # Errors
     /// When the authorities to trust cannot be read.
-    pub fn start(config: &[config::Probe], meter: &Arc<Meter>) -> io::Result<Self> {
+    pub fn start(config: &[config::Probe], meter: &Arc<Meter>) -> Result<Self, TrustError> {
         let mut tasks = JoinSet::new();
         let names: Vec<Arc<str>> = config.iter().map(|probe| Arc::clone(&probe.name)).collect();
         meter.keep(&names);
-        let all = config.iter().map(|probe| Ok((probe.clone(), tls::client(probe)?)));
-        for (probe, tls) in all.collect::<io::Result<Vec<_>>>()? {
+        let tls = |probe: &config::Probe| trust::client(probe.root_cert.as_deref()).map(Tls::from);
+        let all = config.iter().map(|probe| Ok((probe.clone(), tls(probe)?)));
+        for (probe, tls) in all.collect::<Result<Vec<_>, TrustError>>()? {
             tasks.spawn(keep_asking(probe, tls, Arc::clone(meter)));
         }
         Ok(Self { _tasks: tasks })
     }
 }
 
-async fn keep_asking(config: config::Probe, tls: Client, meter: Arc<Meter>) {
+async fn keep_asking(config: config::Probe, tls: Tls, meter: Arc<Meter>) {
     // Not all at once, and not as soon as the agent starts everywhere.
     tokio::time::sleep(config.interval.mul_f64(fastrand::f64() * 0.1)).await;
     let mut ticks = tokio::time::interval(config.interval);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -15,8 +16,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use x509_cert::der::Decode;
 
-use super::tls::{Client, expires};
 use crate::config::Probe;
 use crate::integration::Fault;
 use crate::integration::meter::probe::Failure;
@@ -26,6 +28,9 @@ const MOST: usize = 1 << 20;
 
 /// Characters of what is said of a failure.
 const DETAIL: usize = 200;
+
+/// How TLS is spoken.
+pub(super) type Tls = Arc<rustls::ClientConfig>;
 
 /// What a run has found.
 #[derive(Debug, Default)]
@@ -38,7 +43,7 @@ pub(super) struct Found {
 }
 
 /// Asks once, within the timeout of the probe.
-pub(super) async fn run(config: &Probe, tls: &Client) -> Found {
+pub(super) async fn run(config: &Probe, tls: &Tls) -> Found {
     let mut asking = Asking { found: Found::default(), phase: "dns", since: Instant::now() };
     let began = asking.since;
     let failure = match tokio::time::timeout(config.timeout, asking.ask(config, tls)).await {
@@ -71,7 +76,7 @@ impl Asking {
         (self.phase, self.since) = (phase, Instant::now());
     }
 
-    async fn ask(&mut self, config: &Probe, tls: &Client) -> Result<(), Stopped> {
+    async fn ask(&mut self, config: &Probe, tls: &Tls) -> Result<(), Stopped> {
         let host = config.url.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_tls = config.url.scheme_str() == Some("https");
         let port = config.url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -86,7 +91,7 @@ impl Asking {
         }
         self.next("tls");
         let name = ServerName::try_from(host.to_owned()).map_err(because(Fault::Tls))?;
-        let connector = TlsConnector::from(tls.clone());
+        let connector = TlsConnector::from(Arc::clone(tls));
         let stream = connector.connect(name, stream).await.map_err(because(Fault::Tls))?;
         self.found.certificate_expires = expires(&stream);
         self.next("first_byte");
@@ -142,4 +147,12 @@ fn words(error: &(dyn std::error::Error + 'static)) -> String {
     let words: Vec<String> = chain.map(ToString::to_string).collect();
     let plain = words.join(": ");
     plain.chars().take(DETAIL).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// When the certificate of the other side ends.
+fn expires(stream: &TlsStream<TcpStream>) -> Option<SystemTime> {
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates()?.first()?;
+    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate.validity.not_after.to_system_time())
 }

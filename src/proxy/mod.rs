@@ -30,6 +30,7 @@ use crate::config::{ForwardProxy, ProxyRoute};
 use crate::integration::meter::proxy::{InFlight, Meter};
 use crate::integration::{Call, Direction, Fault, Integrations, Outlet, Source, TraceId};
 use crate::listen;
+use crate::trust::TrustError;
 
 /// Calls that run may take so long to end when the proxy is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,8 +53,8 @@ pub enum ProxyError {
     #[error("cannot start the proxy's threads: {0}; the machine may be out of threads or memory")]
     Start(#[source] io::Error),
     /// No TLS to upstreams.
-    #[error("the proxy cannot set up TLS: {0}; this is a fault of erpscope, please report it")]
-    Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Tls(#[from] TrustError),
 }
 
 /// What every part of the proxy works with.

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -12,12 +11,12 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::Instant;
 
 use super::ProxyError;
 use super::body::{Passing, Sent};
 use crate::integration::Fault;
+use crate::trust;
 
 /// An unused connection is kept so long.
 const IDLE: Duration = Duration::from_secs(60);
@@ -37,7 +36,7 @@ pub(super) struct Upstream {
 
 impl Upstream {
     pub(super) fn new() -> Result<Self, ProxyError> {
-        let tls = tls()?;
+        let tls = trust::client(None)?;
         let connector = |http2| {
             let mut http = HttpConnector::new();
             http.set_nodelay(true);
@@ -87,23 +86,6 @@ impl Upstream {
         }
         Err(Fault::Timeout)
     }
-}
-
-/// Trusts whom the system trusts. A system without authorities can still reach plain upstreams.
-fn tls() -> Result<ClientConfig, ProxyError> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs().certs;
-    let (trusted, _) = roots.add_parsable_certificates(found);
-    if trusted == 0 {
-        tracing::warn!(
-            "the system has no certificate authorities, so the proxy can reach no https:// upstream; \
-             install ca-certificates or set SSL_CERT_FILE"
-        );
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The URI of the upstream for a path and query.
