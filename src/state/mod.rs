@@ -5,6 +5,7 @@ mod journal;
 mod server;
 mod snapshot;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub use snapshot::{Connection, Databases, ServerSnapshot, Snapshot};
 use crate::integration::Integrations;
 use crate::integration::meter::Tallies;
 use crate::sample::Moment;
+use crate::track::calls::explain::Question;
+use crate::track::calls::texts::Texts;
 use crate::track::calls::{Calls, View as CallsView};
 use crate::track::reports::{Evidence, Report};
 
@@ -82,14 +85,18 @@ impl State {
     /// Joins calls with what the servers have seen by now, and draws them if there are new ones.
     fn tick(&mut self, at: Moment) -> Vec<Arc<Entry>> {
         let servers = &self.servers;
-        let told = self.calls.settle(at, |question| {
+        // Few calls have statements to be known.
+        let texts = LazyCell::new(|| Texts::of(servers.values().map(Server::statements)));
+        let identify = |query: &str| texts.find(query).cloned();
+        let explain = |question: &Question| {
             let found = servers.iter().filter_map(|(name, server)| {
                 Some(Evidence { server: Arc::clone(name), ..server.explain(question)? })
             });
             let mut found: Vec<Evidence> = found.collect();
             found.sort_by(|a, b| b.waited_seconds.total_cmp(&a.waited_seconds));
             found
-        });
+        };
+        let told = self.calls.settle(at, explain, identify);
         if self.calls_changed || !told.is_empty() {
             self.calls_view = Arc::new(self.calls.view());
             self.calls_changed = false;

@@ -99,6 +99,11 @@ impl Server {
         }
     }
 
+    /// Its statements.
+    pub(super) fn statements(&self) -> &View {
+        &self.statements_view
+    }
+
     /// What this server had to do with a call.
     pub(super) fn explain(&self, question: &Question) -> Option<Evidence> {
         self.activity.explain(question)

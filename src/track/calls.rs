@@ -7,6 +7,7 @@
 pub mod explain;
 mod operations;
 mod requests;
+pub mod texts;
 mod twice;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +18,7 @@ use self::explain::Question;
 use self::operations::Operations;
 pub use self::operations::{Exemplar, OperationKey, OperationView};
 use self::requests::Requests;
+use self::texts::Known;
 use self::twice::Twice;
 use super::distribution::Distribution;
 use super::reports::{CallReport, Evidence, Report};
@@ -143,12 +145,13 @@ impl Calls {
         }
     }
 
-    /// Joins the calls that are due: `explain` asks every server. Returns what somebody should know,
-    /// with the server that had most to do with it.
+    /// Joins the calls that are due: `explain` asks every server, `identify` knows statements by their
+    /// text. Returns what somebody should know, with the server that had most to do with it.
     pub fn settle(
         &mut self,
         at: Moment,
         explain: impl Fn(&Question) -> Vec<Evidence>,
+        identify: impl Fn(&str) -> Option<Known>,
     ) -> Vec<(Option<Arc<str>>, Report)> {
         let mut told = Vec::new();
         let (due, waiting): (VecDeque<_>, VecDeque<_>) =
@@ -168,7 +171,7 @@ impl Calls {
             let server = evidence.first().map(|found| Arc::clone(&found.server));
             let mut report = CallReport::of(&timed.call, slow, evidence);
             if let Some(trace) = timed.call.trace {
-                report.statements = self.requests.statements(trace);
+                report.statements = self.requests.statements(trace, &identify);
                 if timed.call.direction == Direction::Inbound {
                     report.calls = self.requests.calls(trace, timed.from, timed.to);
                 }

@@ -208,6 +208,8 @@ async fn what_is_wrong_around_the_erp_is_seen_in_every_way() {
     let (_, events) = rig.get("/api/v1/events").await;
     assert!(events.contains("\"table\":\"stock_quant\""), "the breach names its table");
     assert!(events.contains("called by distro-api with its transaction open and locks held"));
+    let (_, payment) = rig.get("/api/v1/integrations/payment").await;
+    assert!(payment.contains("\"name\":\"payment-api\",\"up\":"), "{payment}");
     drop(running);
     load.stop().await;
     rig.agent.stop().await;

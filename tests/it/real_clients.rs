@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{any, post};
 use erpscope::demo::cluster::Options;
+use erpscope::state::ServerSnapshot;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
@@ -200,17 +201,38 @@ async fn requests_tunnels_through_https_proxy_and_only_host_and_time_are_seen() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_trace_id_that_psycopg2_puts_into_comments_is_that_of_the_transaction() {
+async fn a_job_of_psycopg2_is_one_call_with_its_transaction_and_the_statement_it_sent() {
     let cluster = cluster(&Options::default()).await;
-    let declared =
-        "[[integration]]\nname='jobs'\ndirection='inbound'\ncomments=['db_driver=psycopg2*']\n";
-    let rig = Rig::start(declaring(declared, config(vec![server(&cluster)])));
+    let otlp = free_port();
+    let declared = format!(
+        "[[integration]]\nname='jobs'\ndirection='inbound'\nlatency='1s'\ncomments=['db_driver=psycopg2*']\n\
+         spans=['peer.service=jobs']\n[otlp]\nhttp='127.0.0.1:{otlp}'\n"
+    );
+    let rig = Rig::start(declaring(&declared, config(vec![server(&cluster)])));
     until_sampling(&rig).await;
-    let trace = run("comments.py", vec![cluster.url("postgres")]).await;
+    let admin = admin(&cluster).await;
+    admin.batch_execute("select pg_sleep(0.01)").await.unwrap();
+    let is_known = |s: &ServerSnapshot| {
+        let mut shown = s.statements.shown.iter();
+        shown.any(|shown| shown.query.as_deref().is_some_and(|q| q.starts_with("select pg_sleep(")))
+    };
+    rig.until("the statement's text is known", is_known).await;
+    let args = vec![cluster.url("postgres"), format!("http://127.0.0.1:{otlp}")];
+    let (trace, jobs) = (Value::from(run("comments.py", args).await), Value::from("jobs"));
     let slow = until_events(&rig, "slow_transaction").await;
-    assert_eq!((&slow[0]["trace_id"], &slow[0]["integration"]), (&trace.into(), &"jobs".into()));
+    assert_eq!((&slow[0]["trace_id"], &slow[0]["integration"]), (&trace, &jobs));
     let query = slow[0]["query"].as_str().unwrap();
     assert!(query.starts_with("select pg_sleep(?)") && !query.contains("traceparent"), "{query}");
+    let call = until_events(&rig, "integration_call").await.remove(0);
+    assert_eq!((&call["trace_id"], &call["operation"]), (&trace, &"POST /jobs/{name}".into()));
+    let evidence = &call["evidence"][0];
+    let executing = evidence["executing_seconds"].as_f64().unwrap();
+    assert!((executing - 1.5).abs() < 0.15 && evidence["joined_by"] == "trace", "{call:#}");
+    let sql =
+        "select queryid::text from pg_stat_statements where query like 'select pg_sleep(%' limit 1";
+    let queryid: String = admin.query_one(sql, &[]).await.unwrap().get(0);
+    let sent = &call["statements"][0];
+    assert_eq!((&sent["queryid"], &sent["count"]), (&queryid.into(), &1.into()), "{call:#}");
     rig.agent.stop().await;
 }
 

@@ -83,8 +83,29 @@ pub struct IntegrationPage {
     pub errors: BTreeMap<&'static str, u64>,
     /// Calls made while a transaction was kept open.
     pub idle_in_transaction_calls: u64,
+    /// What probes of its other side have found.
+    pub probes: Vec<ProbeJson>,
     /// Slow and failed calls of late and those that the databases had to do with, the last first.
     pub notable: Vec<Arc<CallReport>>,
+}
+
+/// A probe.
+#[derive(Debug, Serialize)]
+pub struct ProbeJson {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The last run got the answer that it should.
+    pub up: bool,
+    /// When that ended.
+    pub at: String,
+    /// How long each phase of it took, as far as it came.
+    pub phases_seconds: BTreeMap<&'static str, f64>,
+    /// In which phase it failed.
+    pub failed_phase: Option<&'static str>,
+    /// Why.
+    pub kind: Option<&'static str>,
+    /// The same in words.
+    pub detail: Option<String>,
 }
 
 /// One operation.
@@ -134,8 +155,24 @@ pub fn integration(snapshot: &Snapshot, name: &str) -> Result<IntegrationPage, B
         operations: of.operations.iter().map(operation).collect(),
         errors: of.errors.clone(),
         idle_in_transaction_calls: of.held_open,
+        probes: probes(snapshot, &of.name),
         notable: of.notable.clone(),
     })
+}
+
+fn probes(snapshot: &Snapshot, integration: &Arc<str>) -> Vec<ProbeJson> {
+    let all = snapshot.intake.probe.probes.iter();
+    all.filter(|(_, probe)| probe.integration == *integration)
+        .map(|(name, probe)| ProbeJson {
+            name: Arc::clone(name),
+            up: probe.is_up,
+            at: humantime::format_rfc3339_millis(probe.at).to_string(),
+            phases_seconds: probe.phases.iter().map(|(p, t)| (*p, t.as_secs_f64())).collect(),
+            failed_phase: probe.failure.as_ref().map(|failure| failure.phase),
+            kind: probe.failure.as_ref().map(|failure| failure.fault.name()),
+            detail: probe.failure.as_ref().map(|failure| failure.detail.clone()),
+        })
+        .collect()
 }
 
 fn short(snapshot: &Snapshot, of: &OfView) -> IntegrationJson {

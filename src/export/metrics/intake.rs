@@ -132,6 +132,50 @@ const METRICS: &[Metric<Snapshot>] = &[
         },
     },
     Metric {
+        name: "erpscope_proxy_tunnels_total",
+        help: "Tunnels of the forward proxy to hosts of an integration for which there was a connection.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                out.row(&[integration, direction.name()], tunnels.opened);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_proxy_tunnel_connect_seconds_total",
+        help: "How long connecting took, of all tunnels that were opened.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                out.row(&[integration, direction.name()], tunnels.connecting.as_secs_f64());
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_proxy_tunnel_sent_bytes_total",
+        help: "Bytes from callers through tunnels that have ended.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                out.row(&[integration, direction.name()], tunnels.sent_bytes);
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_proxy_tunnel_received_bytes_total",
+        help: "Bytes to callers through tunnels that have ended.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                out.row(&[integration, direction.name()], tunnels.received_bytes);
+            }
+        },
+    },
+    Metric {
         name: "erpscope_proxy_unmatched_total",
         help: "Requests and tunnels through the forward proxy to hosts of no integration: passed, not counted as calls.",
         kind: Kind::Counter,

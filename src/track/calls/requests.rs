@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::texts::Known;
 use crate::integration::{Call, DatabaseSpan, Direction, TraceId};
 use crate::track::reports::{Made, Sent};
 use crate::track::timeline::in_seconds;
@@ -76,7 +77,11 @@ impl Requests {
     }
 
     /// What was sent for a request, the longest first.
-    pub(super) fn statements(&self, trace: TraceId) -> Vec<Sent> {
+    pub(super) fn statements(
+        &self,
+        trace: TraceId,
+        identify: impl Fn(&str) -> Option<Known>,
+    ) -> Vec<Sent> {
         let mut texts: Vec<_> =
             self.all.get(&trace).into_iter().flat_map(|parts| &parts.statements).collect();
         texts.sort_by_key(|(_, _, length)| std::cmp::Reverse(*length));
@@ -85,6 +90,7 @@ impl Requests {
             .take(TOLD)
             .map(|(query, count, length)| Sent {
                 query: query.clone(),
+                statement: query.as_deref().and_then(&identify),
                 count: *count,
                 seconds: in_seconds(*length),
             })

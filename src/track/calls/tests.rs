@@ -75,14 +75,22 @@ fn join(fold: &Fold, calls: Vec<Call>) -> Vec<CallReport> {
     let mut all = Calls::default();
     all.declare(shop());
     all.apply(at(6_000), Told { calls, ..Told::default() });
-    let told =
-        all.settle(at(6_000), |question| fold.activity.explain(question).into_iter().collect());
+    let told = all.settle(
+        at(6_000),
+        |question| fold.activity.explain(question).into_iter().collect(),
+        |_| None,
+    );
     told.into_iter()
         .filter_map(|(_, report)| match report {
             Report::IntegrationCall(call) => Some(call),
             _ => None,
         })
         .collect()
+}
+
+/// Knows one statement.
+fn identify(query: &str) -> Option<Known> {
+    (query == "update t").then(|| Known { queryid: "17".into(), module: "sales".into() })
 }
 
 #[test]
@@ -205,10 +213,12 @@ fn what_was_sent_to_the_database_for_a_call_is_told_with_it() {
     all.apply(at(100), Told { database, ..Told::default() });
     let calls = vec![call(Direction::Inbound, 0, 4_000, trace(7))];
     all.apply(at(4_000), Told { calls, ..Told::default() });
-    let told = all.settle(at(6_000), |_| vec![]);
+    let told = all.settle(at(6_000), |_| vec![], identify);
     let [(None, Report::IntegrationCall(report))] = told.as_slice() else { panic!("{told:?}") };
     let sent: Vec<_> = report.statements.iter().map(|s| (s.query.as_deref(), s.count)).collect();
     assert_eq!(sent, [(Some("update t"), 1), (Some("select ?"), 2)]);
+    assert_eq!(report.statements[0].statement.as_ref().unwrap().queryid, "17");
+    assert_eq!(report.statements[1].statement, None);
 }
 
 #[test]
@@ -257,7 +267,7 @@ fn a_call_that_was_made_within_another_is_named_in_it() {
     };
     let order = call(Direction::Inbound, 0, 4_000, trace(7));
     all.apply(at(4_000), Told { calls: vec![payment, order], ..Told::default() });
-    let told = all.settle(at(6_000), |_| vec![]);
+    let told = all.settle(at(6_000), |_| vec![], identify);
     let [(None, Report::IntegrationCall(order))] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(order.summary, "shop POST /orders took 4.0 s, 3.4 s of it calling bank");
     assert_eq!(&*order.calls[0].operation, "POST /payments");

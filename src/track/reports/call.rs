@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{LockWait, Party, SlowTransaction, moment};
 use crate::integration::{Call, Direction, Fault, Source, TraceId};
+use crate::track::calls::texts::Known;
 use crate::track::timeline::in_seconds;
 
 /// One call.
@@ -62,6 +63,9 @@ pub struct Made {
 pub struct Sent {
     /// Normalised; absent if the spans do not tell.
     pub query: Option<Arc<str>>,
+    /// The same in pg_stat_statements, if it is shown singly there.
+    #[serde(flatten)]
+    pub statement: Option<Known>,
     /// How many.
     pub count: u64,
     /// How long all of them took, as the client has seen it.
