@@ -13,6 +13,6 @@ mod trace;
 pub use call::{Call, DatabaseSpan, Direction, Fault, Source, Told};
 pub use declared::{Integration, Integrations, Kind, Mode, Objective, Oddity, Rules};
 pub use operation::template;
-pub use outlet::{CallQueue, Outlet, outlet};
+pub use outlet::{CallQueue, Outlet, Place, outlet};
 pub use recognise::{SessionFacts, Tag};
 pub use trace::{SpanId, TraceId, Traceparent};

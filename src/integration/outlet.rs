@@ -35,18 +35,32 @@ impl Outlet {
     /// Puts calls into the queue; if it is full they are counted as lost.
     pub fn put(&self, calls: Vec<Call>) {
         let count = u64::try_from(calls.len()).unwrap_or(u64::MAX);
-        if self.offer(Told { calls, ..Told::default() }).is_err() {
-            self.lost.fetch_add(count, Ordering::Relaxed);
+        match self.place() {
+            Some(place) => place.put(Told { calls, ..Told::default() }),
+            None => {
+                self.lost.fetch_add(count, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Puts something into the queue if there is room, else gives it back uncounted: for who can ask
-    /// its caller to come again.
-    pub fn offer(&self, told: Told) -> Result<(), Told> {
-        if told.is_empty() {
-            return Ok(());
+    /// A place in the queue, if it is not full: for who can ask its caller to come again, before any
+    /// work is done.
+    #[must_use]
+    pub fn place(&self) -> Option<Place<'_>> {
+        self.sender.try_reserve().ok().map(Place)
+    }
+}
+
+/// A place in the queue; given back if nothing is put there.
+#[derive(Debug)]
+pub struct Place<'a>(mpsc::Permit<'a, Told>);
+
+impl Place<'_> {
+    /// Puts something there.
+    pub fn put(self, told: Told) {
+        if !told.is_empty() {
+            self.0.send(told);
         }
-        self.sender.try_send(told).map_err(mpsc::error::TrySendError::into_inner)
     }
 }
 

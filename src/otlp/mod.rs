@@ -86,12 +86,11 @@ enum Taken {
 impl Shared {
     /// Sorts the spans of a request and hands them on.
     fn take(&self, transport: &'static str, batches: &[ResourceSpans]) -> Taken {
+        let Some(place) = self.told.place() else { return Taken::Full };
         let integrations = self.integrations.load();
         let mut memory = self.sorter.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sorted = memory.sort(batches, &integrations, SystemTime::now());
-        if self.told.offer(std::mem::take(&mut sorted.told)).is_err() {
-            return Taken::Full;
-        }
+        place.put(std::mem::take(&mut sorted.told));
         memory.keep(&sorted);
         drop(memory);
         let reasons: Vec<String> =

@@ -1,6 +1,7 @@
 //! Spans from a real SDK, and from senders that mean no good.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -20,7 +21,11 @@ use erpscope::otlp::Receiver;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use serde_json::{Value, json};
+use tonic::Code;
 
 /// A receiver, and what comes out of it.
 struct Rig {
@@ -304,4 +309,49 @@ async fn spans_are_passed_on_as_they_came_and_what_cannot_be_is_counted() {
     }
     let tally = rig.meter.read();
     assert_eq!((tally.forwarded, seen.load(Ordering::Relaxed)), (2, 3), "{tally:?}");
+}
+
+/// A request over gRPC.
+fn exported(spans: usize, name: &str) -> ExportTraceServiceRequest {
+    let span = Span { name: name.to_owned(), ..Span::default() };
+    let scope_spans = vec![ScopeSpans { spans: vec![span; spans], ..ScopeSpans::default() }];
+    let batch = ResourceSpans { scope_spans, ..ResourceSpans::default() };
+    ExportTraceServiceRequest { resource_spans: vec![batch] }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_grpc_refusals_have_the_codes_of_the_specification() {
+    let rig = Rig::of("", 1);
+    let endpoint = format!("http://{}", rig.receiver.grpc().unwrap());
+    let mut client = TraceServiceClient::connect(endpoint).await.unwrap();
+    let answer = client.export(exported(3, "GET")).await.unwrap().into_inner();
+    let partial = answer.partial_success.unwrap();
+    assert_eq!((partial.rejected_spans, &*partial.error_message), (3, "3 no_id"));
+    let too_large = client.export(exported(1, &"x".repeat(5 << 20))).await.unwrap_err();
+    assert_eq!(too_large.code(), Code::OutOfRange);
+    // The queue has room for one, and nobody takes it out.
+    assert_eq!(rig.send(json!([span(0, 1_000)])).await.0, 200);
+    let full = client.export(exported(1, "GET")).await.unwrap_err();
+    assert_eq!(full.code(), Code::Unavailable);
+    let tally = rig.meter.read();
+    let of = |result| tally.requests.get(&("grpc", result)).copied();
+    assert_eq!((of("ok"), of("too_large"), of("full")), (Some(1), Some(1), Some(1)), "{tally:?}");
+    assert_eq!(sums(&tally), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_come_is_waited_for_in_vain_and_not_for_ever() {
+    let rig = Rig::of("", 10);
+    let mut stream = TcpStream::connect(rig.receiver.http().unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let head = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    let read = move || {
+        let mut answer = [0; 512];
+        let length = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    let answer = tokio::task::spawn_blocking(read).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(rig.meter.read().requests[&("http", "timeout")], 1);
 }
