@@ -5,13 +5,15 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a bench is a test with a report"
 )]
 
+#[path = "../beside/process.rs"]
+mod process;
+
 use std::io::Write;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+
+use process::{Process, free_port};
 
 const BATCH: u64 = 512;
 const ROUNDS: usize = 5;
@@ -51,33 +55,6 @@ fn receive(port: &str) {
     let integrations = Arc::new(ArcSwap::from_pointee(config.integrations));
     let _receiver = Receiver::start(&config.otlp, integrations, told, Arc::default()).unwrap();
     while queue.batches.blocking_recv().is_some() {}
-}
-
-/// A process that ends with us.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
-impl Process {
-    /// Seconds of processor time, and KiB in memory: now and at most.
-    fn cost(&self) -> (f64, u64, u64) {
-        let read =
-            |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.0.id())).unwrap();
-        let stat = read("stat");
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        let status = read("status");
-        let of = |name: &str| -> u64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        };
-        (ticks / 100.0, of("VmRSS:"), of("VmHWM:"))
-    }
 }
 
 /// A request as an ERP's SDK sends it: a quarter are calls of the bank.
@@ -125,13 +102,8 @@ fn request(salt: u64) -> Vec<u8> {
 
 fn measure() {
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["receiver", &port.to_string()]).stdin(Stdio::null());
-    let process = Process(command.spawn().unwrap());
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let port = free_port();
+    let process = Process::us(&["receiver", &port.to_string()], port);
     let url = format!("http://127.0.0.1:{port}/v1/traces");
     // More calls than the receiver remembers, or it would know them again.
     let bodies: Vec<bytes::Bytes> = (0..600).map(|salt| request(salt).into()).collect();

@@ -11,9 +11,12 @@
     reason = "a bench is a test with a report"
 )]
 
+#[path = "../beside/process.rs"]
+mod process;
+
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +33,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use process::{Process, free_port};
 
 const RATE: u64 = 2_000;
 const CONNECTIONS: usize = 32;
@@ -71,44 +76,11 @@ fn proxy(listen: &str, upstream: &str) {
     while queue.batches.blocking_recv().is_some() {}
 }
 
-/// A process that ends with us.
-struct Process(Child);
-
-impl Process {
-    fn start(mut command: Command, port: u16) -> Self {
-        let process = Self(command.stdin(Stdio::null()).spawn().unwrap());
-        for _ in 0..250 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return process;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("nothing listens on {port}");
-    }
-
-    fn us(args: &[&str], port: u16) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(args);
-        Self::start(command, port)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn compare() {
     let [there, ours, theirs] = std::array::from_fn(|_| free_port());
     let (there_text, ours_text) = (there.to_string(), ours.to_string());
     let _upstream = Process::us(&["upstream", &there_text], there);
-    let _ours = Process::us(&["proxy", &ours_text, &there_text], ours);
+    let ours_process = Process::us(&["proxy", &ours_text, &there_text], ours);
     let mut config = tempfile::NamedTempFile::new().unwrap();
     write!(
         config,
@@ -159,6 +131,7 @@ fn compare() {
             theirs.1.saturating_sub(direct.1),
         );
         println!("throughput: {:.2} of haproxy's", ours.2 as f64 / theirs.2 as f64);
+        println!("the proxy had at most {} KiB in memory", ours_process.cost().2);
     });
 }
 
