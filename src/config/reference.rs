@@ -48,7 +48,7 @@ fn value(key: &Key) -> String {
 pub fn reference() -> String {
     let mut out = String::from(
         "# Configuration\n\n\
-         Made from the declarations in `src/config/keys.rs`; `UPDATE_DOCS=1 cargo test --lib docs` \
+         Made from the declarations in `src/config/keys/`; `UPDATE_DOCS=1 cargo test --lib docs` \
          writes it anew. [erpscope.toml](../erpscope.toml) is an example with every key.\n\n\
          A value comes from a flag, else an environment variable, else the config file, else the \
          default. `ERPSCOPE_SERVER_*` make the one server, or change the only one in the file. All \

@@ -21,7 +21,7 @@ use crate::integration::{
 use crate::sample::normalise;
 
 /// Spans that are remembered, to know those that come again.
-const REMEMBERED: usize = 30_000;
+const REMEMBERED: usize = 60_000;
 /// Characters of a statement.
 const STATEMENT: usize = 1_000;
 
@@ -130,6 +130,7 @@ impl Sorter {
         let kind = kind(span);
         if kind == Some(SpanKind::Client) && attributes.are_of_a_database() {
             accept("database");
+            sorted.places.insert(place);
             sorted.told.database.push(DatabaseSpan {
                 trace: place.0,
                 began: when.began,

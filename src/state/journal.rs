@@ -80,6 +80,7 @@ mod tests {
             application: "odoo".into(),
             integration: None,
             trace_id: None,
+            route: None,
             application_name: None,
             client_addr: None,
             query: None,

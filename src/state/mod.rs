@@ -97,7 +97,8 @@ impl State {
             found
         };
         let told = self.calls.settle(at, explain, identify);
-        if self.calls_changed || !told.is_empty() {
+        let is_later = self.calls.turn(at.elapsed);
+        if self.calls_changed || is_later || !told.is_empty() {
             self.calls_view = Arc::new(self.calls.view());
             self.calls_changed = false;
         }

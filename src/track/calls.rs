@@ -145,6 +145,12 @@ impl Calls {
         }
     }
 
+    /// Time goes on, also without calls; whether that changes the picture.
+    pub fn turn(&mut self, now: Duration) -> bool {
+        let turned = self.all.values_mut().map(|of| u64::from(of.turn(now)));
+        turned.sum::<u64>() > 0
+    }
+
     /// Joins the calls that are due: `explain` asks every server, `identify` knows statements by their
     /// text. Returns what somebody should know, with the server that had most to do with it.
     pub fn settle(
@@ -209,17 +215,29 @@ impl Of {
             *self.errors.entry(fault.name()).or_default() += 1;
         }
         self.last = self.last.max(Some(call.began + call.length));
-        if at.elapsed.saturating_sub(self.window) >= WINDOW {
-            let [current, before] = &mut self.late;
-            *before = std::mem::take(current);
-            self.window = at.elapsed;
-        }
+        self.turn(at.elapsed);
         let [current, _] = &mut self.late;
         current.observe(call.length);
         if self.stretches.len() >= RIVALS {
             self.stretches.pop_front();
         }
         self.stretches.push_back(stretch);
+    }
+
+    /// Forgets the lengths of calls that are not of late any more; whether there were any.
+    fn turn(&mut self, now: Duration) -> bool {
+        let past = now.saturating_sub(self.window);
+        if past < WINDOW {
+            return false;
+        }
+        let [current, before] = &mut self.late;
+        let had_any = current.count() + before.count() > 0;
+        *before = std::mem::take(current);
+        if past >= 2 * WINDOW {
+            *before = Distribution::default();
+        }
+        self.window = now;
+        had_any
     }
 
     /// Whether it was not told of late that this operation is called in open transactions, or the

@@ -194,6 +194,7 @@ fn party(entry: &Entry, words: Words<'_>) -> Party {
         application: erp.application(&entry.application_name, &entry.usename),
         integration: integration.map(|integration| Arc::clone(&integration.name)),
         trace_id: None,
+        route: None,
         application_name: Some(super::sessions::printable(&entry.application_name)),
         client_addr: None,
         query: entry.statement.as_deref().map(Arc::from),

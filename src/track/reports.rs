@@ -68,6 +68,9 @@ pub struct Party {
     /// The request it works for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<TraceId>,
+    /// The route or job it works for, as the comment of its statement says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Arc<str>>,
     /// As it named itself.
     pub application_name: Option<Arc<str>>,
     /// Address of its client; absent for a Unix socket.
@@ -84,6 +87,7 @@ impl Party {
         Self {
             integration: integration.map(|integration| Arc::clone(&integration.name)),
             trace_id: origin.and_then(|origin| origin.trace),
+            route: origin.and_then(|origin| origin.route.clone()),
             pid: Some(pid),
             datname: Some(Arc::clone(&who.datname)),
             usename: Some(Arc::clone(&who.usename)),
@@ -107,6 +111,7 @@ impl Party {
                 application: Arc::clone(&root.application),
                 integration: None,
                 trace_id: None,
+                route: None,
                 application_name: None,
                 client_addr: None,
                 query: None,

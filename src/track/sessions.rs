@@ -218,8 +218,14 @@ fn origin(row: &Session, own: &Arc<Origin>, integrations: &Integrations) -> Arc<
         route: ROUTE_KEYS
             .iter()
             .find_map(|key| said.tags.iter().find(|tag| tag.key == *key))
-            .map(|tag| template(&tag.value).into()),
+            .map(|tag| route(&tag.value)),
     })
+}
+
+/// A path as its template, and a name without what looks like a value.
+fn route(value: &str) -> Arc<str> {
+    let template = template(value);
+    if value.starts_with('/') { template.into() } else { template.trim_start_matches('/').into() }
 }
 
 /// Keys of comments that name what the program is doing, the most particular first.

@@ -121,6 +121,7 @@ async fn a_slow_push_is_explained_by_the_lock_that_the_report_held_with_its_trac
     let waits = events(&rig, "lock_wait").await;
     assert_eq!(waits[0]["waiter"]["integration"], "webshop");
     assert_eq!(waits[0]["waiter"]["trace_id"], id);
+    assert_eq!(waits[0]["waiter"]["route"], "/orders");
     until_settled(&rig).await;
     let metrics = rig.metrics().await;
     let blocked = sum(&metrics, "erpscope_integration_blocked_seconds_total", "webshop");

@@ -221,10 +221,18 @@ async fn spans_that_cannot_be_right_are_refused_one_by_one_and_those_that_come_a
     let calls: Vec<Call> = rig.told().calls;
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0].length.as_millis(), 250);
-    let (status, answer) = rig.send(json!([span(0, 1_000)])).await;
-    assert!(status == 200 && answer["partialSuccess"].is_null(), "{answer}");
-    assert_eq!(rig.told(), Told::default());
-    assert_eq!(sums(&rig.meter.read()), (9, 2 + 5 + 2));
+    let statement = with(
+        9,
+        "attributes",
+        json!([{ "key": "db.system", "value": { "stringValue": "postgresql" } }]),
+    );
+    for sent in [json!([span(0, 1_000), statement]), json!([span(0, 1_000), statement])] {
+        let (status, answer) = rig.send(sent).await;
+        assert!(status == 200 && answer["partialSuccess"].is_null(), "{answer}");
+    }
+    let told = rig.told();
+    assert_eq!((told.calls.len(), told.database.len()), (0, 1));
+    assert_eq!(sums(&rig.meter.read()), (12, 2 + 5 + 1 + 1 + 3));
 }
 
 /// Spans received, and what became of them.

@@ -227,10 +227,31 @@ fn a_call_that_the_proxy_and_a_span_tell_of_is_one() {
     let proxied = call(Direction::Inbound, 0, 500, trace(7));
     let span = Call { source: Source::Span, ..call(Direction::Inbound, 10, 490, trace(7)) };
     let later = Call { source: Source::Span, ..call(Direction::Inbound, 600, 700, trace(7)) };
-    let calls = vec![proxied.clone(), span.clone(), later, proxied];
+    let of_another = Call { integration: "crm".into(), ..span.clone() };
+    let calls = vec![proxied.clone(), span.clone(), later, proxied, of_another];
     all.apply(at(1_000), Told { calls, ..Told::default() });
     let view = all.view();
-    assert_eq!((view.integrations[0].calls(), view.told_twice), (3, 1));
+    let counts: Vec<u64> = view.integrations.iter().map(OfView::calls).collect();
+    assert_eq!((counts, view.told_twice), (vec![1, 3], 1));
+}
+
+#[test]
+fn percentiles_are_of_late_calls_and_go_when_there_are_none() {
+    let mut all = Calls::default();
+    let length = |ms| call(Direction::Inbound, 0, ms, None);
+    all.apply(at(1_000), Told { calls: vec![length(100)], ..Told::default() });
+    let p50 = |all: &Calls| all.view().integrations[0].percentiles.map(|p| (p[0] * 10.0).round());
+    assert_eq!(p50(&all), Some(1.0));
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    assert!(!all.turn(minutes(4)) && all.turn(minutes(6)));
+    assert_eq!(p50(&all), Some(1.0), "within ten minutes");
+    assert!(all.turn(minutes(12)) && !all.turn(minutes(18)));
+    assert_eq!(p50(&all), None);
+    all.apply(at(1_200_000), Told { calls: vec![length(300)], ..Told::default() });
+    assert_eq!(p50(&all), Some(3.0));
+    assert!(all.turn(minutes(60)));
+    assert_eq!(p50(&all), None, "an hour later at once");
+    assert_eq!(all.view().integrations[0].calls(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Calls that two have told of: a span, and the proxy through which they went.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::integration::{Call, Direction, Source, TraceId};
@@ -8,7 +9,10 @@ use crate::integration::{Call, Direction, Source, TraceId};
 /// Calls that are remembered.
 const REMEMBERED: usize = 10_000;
 
-type Key = (TraceId, Direction);
+/// Calls of one request that are remembered.
+const OF_ONE: usize = 50;
+
+type Key = (Arc<str>, TraceId, Direction);
 
 /// Calls of late by their request.
 #[derive(Debug, Default)]
@@ -19,12 +23,12 @@ pub(super) struct Twice {
 }
 
 impl Twice {
-    /// Whether another source has told of this call: one of the same request and direction, which
-    /// overlaps at least half of it. Else it is remembered.
+    /// Whether another source has told of this call: one of the same integration, request and
+    /// direction, which overlaps at least half of it. Else it is remembered.
     pub(super) fn is_known(&mut self, call: &Call, from: Duration, to: Duration) -> bool {
         let Some(trace) = call.trace else { return false };
-        let key = (trace, call.direction);
-        let told = self.all.entry(key).or_default();
+        let key = (Arc::clone(&call.integration), trace, call.direction);
+        let told = self.all.entry(key.clone()).or_default();
         let is_same = |(source, began, ended): &(Source, Duration, Duration)| {
             let overlap = to.min(*ended).saturating_sub(from.max(*began));
             *source != call.source && overlap * 2 >= to.saturating_sub(from)
@@ -32,6 +36,9 @@ impl Twice {
         if told.iter().any(is_same) {
             self.count += 1;
             return true;
+        }
+        if told.len() >= OF_ONE {
+            return false;
         }
         told.push((call.source, from, to));
         self.order.push_back(key);

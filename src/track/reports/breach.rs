@@ -39,6 +39,7 @@ impl BoundaryBreach {
                 application: OTHER.into(),
                 integration: Some(Arc::clone(&breach.integration)),
                 trace_id: None,
+                route: None,
                 application_name: None,
                 client_addr: None,
                 query: breach.statement.text.clone(),
