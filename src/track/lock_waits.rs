@@ -43,6 +43,8 @@ pub struct Charge {
     pub root_application: Arc<str>,
     /// On whose behalf it works.
     pub root_origin: Option<Arc<Origin>>,
+    /// Its transaction, by when that began on the server's clock.
+    pub root_xact: Option<SystemTime>,
     /// How long.
     pub time: Duration,
     /// The wait is over: what the two do now is another thing already.
@@ -93,6 +95,8 @@ pub struct LockWaits {
     prepared: Vec<Transaction>,
     /// Root blocker of each waiter, as last looked.
     roots: HashMap<i32, i32>,
+    /// The transactions that those roots were in.
+    root_xacts: HashMap<i32, Option<SystemTime>>,
     last: Option<SystemTime>,
     finished: Capped<WaitKey, u64>,
     seconds: Capped<LengthKey, Distribution>,
@@ -113,6 +117,7 @@ impl LockWaits {
             forest: Forest::default(),
             prepared: Vec::new(),
             roots: HashMap::new(),
+            root_xacts: HashMap::new(),
             last: None,
             finished: Capped::new(series),
             seconds: Capped::new(series),
@@ -156,6 +161,8 @@ impl LockWaits {
         self.prepared.clone_from(&scene.sample.prepared);
         self.forest = Forest::grow(&edges);
         self.roots = self.forest.root_of_each();
+        let xact_start = |pid: &i32| scene.seen.get(pid).and_then(|seen| seen.row.xact_start);
+        self.root_xacts = self.roots.values().map(|pid| (*pid, xact_start(pid))).collect();
     }
 
     /// Ends the waits that are no more.
@@ -217,6 +224,11 @@ impl LockWaits {
             let Some(root) = Root::of(*root_pid, self.forest.is_circle(*root_pid), scene) else {
                 continue;
             };
+            let looked_at = self.root_xacts.get(root_pid).copied().flatten();
+            if scene.sample.waits.is_none() && root.xact_start != looked_at {
+                // It has ended what it was in when last looked at: who blocks now is not known.
+                continue;
+            }
             let time = open.take_charge(scene.now.at);
             *self.blocked.of(open.blocked_key(&root)) += time;
             told.charges.push(open.charge(*pid, &root, time, false));

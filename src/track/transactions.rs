@@ -137,7 +137,8 @@ impl Transactions {
             if let Some(waiter) = self.open.get_mut(&charge.waiter) {
                 waiter.waited += charge.time;
             }
-            if let Some(root) = charge.root.and_then(|pid| self.open.get_mut(&pid)) {
+            let root = charge.root.and_then(|pid| self.open.get_mut(&pid));
+            if let Some(root) = root.filter(|root| root.began_at(charge.root_xact)) {
                 root.blame(charge.waiter, charge.time);
             }
         }

@@ -201,12 +201,15 @@ impl Open {
     /// Adds time to a root's share.
     pub(super) fn blame(&mut self, root: Root, time: Duration) {
         let known = self.roots.iter().position(|(known, _)| known.is_same(&root));
-        let (_, before) = match known {
-            Some(index) => self.roots.remove(index),
+        let entry = match known {
+            Some(index) => {
+                let (known, before) = self.roots.remove(index);
+                (Root { xact_start: root.xact_start, ..known }, before + time)
+            }
             None if self.roots.len() >= ROOTS => return,
-            None => (root.clone(), Duration::ZERO),
+            None => (root, time),
         };
-        self.roots.push((root, before + time));
+        self.roots.push(entry);
     }
 
     /// The root that blocked it when last looked at.
@@ -253,6 +256,7 @@ impl Open {
             root: root.pid,
             root_application: Arc::clone(&root.application),
             root_origin: root.origin.clone(),
+            root_xact: root.xact_start,
             time,
             is_last,
         }

@@ -1,6 +1,7 @@
 //! A root blocker, as those see it who wait for it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Scene, root_state};
 use crate::erp::OTHER;
@@ -22,6 +23,8 @@ pub struct Root {
     pub statement: Option<Arc<Statement>>,
     /// On whose behalf.
     pub origin: Option<Arc<Origin>>,
+    /// Its transaction, by when that began on the server's clock.
+    pub xact_start: Option<SystemTime>,
 }
 
 impl Root {
@@ -35,6 +38,7 @@ impl Root {
             who: None,
             statement: None,
             origin: None,
+            xact_start: None,
         }
     }
 
@@ -53,6 +57,7 @@ impl Root {
             who: Some(Arc::clone(&seen.who)),
             statement: Some(Arc::clone(&seen.statement)),
             origin: Some(Arc::clone(&seen.origin)),
+            xact_start: seen.row.xact_start,
         })
     }
 

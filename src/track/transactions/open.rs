@@ -101,6 +101,11 @@ impl Open {
         backend_start == row.backend_start && (xact_start == row.xact_start || has_failed)
     }
 
+    /// Whether it is the one that began at this moment of the server's clock, if that is known.
+    pub(super) fn began_at(&self, xact_start: Option<SystemTime>) -> bool {
+        xact_start.is_none() || xact_start == self.identity.1
+    }
+
     pub(super) fn go_on(&mut self, seen: &Seen<'_>, now: Now, last: Option<SystemTime>) {
         let from = last.map_or(self.seen, |last| last.max(self.seen));
         // After a time when the agent did not look, what was seen before it says nothing.

@@ -219,3 +219,23 @@ fn the_next_transaction_of_a_root_is_not_blamed_for_the_wait_that_has_ended() {
     let waited: Vec<f64> = of(2).iter().map(|t| t.waited_seconds).collect();
     assert_eq!(waited, [1.55, 0.0]);
 }
+
+#[test]
+fn a_victim_that_is_slow_to_wake_up_is_not_laid_at_the_next_transaction_of_its_root() {
+    let mut fold = Fold::new();
+    for ms in (0..=1_500).step_by(100) {
+        let looked = Some(vec![wait(2, &[1], Some(0))]);
+        fold.sample(ms, vec![resting(0, 0, 10), waiter(2, 0)], looked);
+    }
+    // Still shown as waiting, and there was no time to look whom for.
+    for ms in [1_600, 1_700] {
+        fold.sample(ms, vec![resting(1_560, 1_560, 1_570), waiter(2, 0)], None);
+    }
+    for ms in (1_800..=3_000).step_by(100) {
+        fold.sample(ms, vec![resting(1_560, 1_560, 1_570), idle(2, 1_560, 1_570)], None);
+    }
+    fold.sample(3_100, vec![], None);
+    let of_root = slow(&fold).into_iter().filter(|t| t.party.pid == Some(1));
+    let victims: Vec<usize> = of_root.map(|t| t.victims).collect();
+    assert_eq!(victims, [1, 0]);
+}
