@@ -19,6 +19,7 @@ pub mod serve;
 pub mod otlp;
 pub mod proxy;
 pub mod probe;
+pub mod advise;
 pub mod agent;
 pub mod recognise;
 pub mod check;

@@ -15,6 +15,9 @@ impl<'a> FromSql<'a> for Lossy {
     }
 
     fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::CHAR)
+        matches!(
+            *ty,
+            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::CHAR | Type::JSON
+        )
     }
 }

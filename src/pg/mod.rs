@@ -14,4 +14,4 @@ pub use lossy::Lossy;
 pub use probe::{
     Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe,
 };
-pub use session::{Session, connect};
+pub use session::{Session, connect, connect_to_plan};

@@ -54,9 +54,31 @@ impl Drop for Session {
 /// Connects to one database of a server, with the guards that keep the agent harmless: read-only,
 /// short timeouts, no JIT, and a search_path on which nobody else can put anything.
 pub async fn connect(server: &Server, datname: &str) -> Result<Session, ConnectError> {
+    connect_with(server, datname, &guards(server)).await
+}
+
+/// Like `connect`, for what the planner is asked: what would change its plans (`work_mem`, parallel
+/// workers, `search_path`) stays as the server has it. Nothing is executed there.
+pub async fn connect_to_plan(server: &Server, datname: &str) -> Result<Session, ConnectError> {
+    let mut guards = guards(server);
+    guards.retain(|(name, _)| !PLANS.contains(name));
+    connect_with(server, datname, &guards).await
+}
+
+/// Guards that change plans.
+const PLANS: [&str; 3] = ["work_mem", "max_parallel_workers_per_gather", "search_path"];
+
+type Guard = (&'static str, String);
+
+async fn connect_with(
+    server: &Server,
+    datname: &str,
+    guards: &[Guard],
+) -> Result<Session, ConnectError> {
     let target = Target::of(server, datname);
     let timeout = server.connect_timeout;
-    match tokio::time::timeout(timeout, connect_unbounded(server, datname, &target)).await {
+    let connecting = connect_unbounded(server, datname, &target, guards);
+    match tokio::time::timeout(timeout, connecting).await {
         Ok(result) => result,
         Err(_) => Err(ConnectError::TimedOut { target, timeout }),
     }
@@ -66,9 +88,9 @@ async fn connect_unbounded(
     server: &Server,
     datname: &str,
     target: &Target,
+    guards: &[Guard],
 ) -> Result<Session, ConnectError> {
-    let guards = guards(server);
-    let mut settings = settings(server, datname, &guards, target)?;
+    let mut settings = settings(server, datname, guards, target)?;
     // As libpq does: TLS plays no part on a Unix socket, whatever sslmode says, and what `prefer`
     // does not get with TLS is tried without. If that fails, too, the first reason is the one to tell.
     let unused = server.tls.mode == TlsMode::Disable || server.host.starts_with('/');
@@ -81,7 +103,7 @@ async fn connect_unbounded(
         }
         opened => opened?,
     };
-    verify(&session, &guards, target).await?;
+    verify(&session, guards, target).await?;
     Ok(session)
 }
 
@@ -110,11 +132,7 @@ async fn open(
 }
 
 /// Whether the guards are there: a pooler can drop them without a word.
-async fn verify(
-    session: &Session,
-    guards: &[(&str, String)],
-    target: &Target,
-) -> Result<(), ConnectError> {
+async fn verify(session: &Session, guards: &[Guard], target: &Target) -> Result<(), ConnectError> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         guards.iter().map(|(name, value)| (*name, value.as_str())).unzip();
     let missing: Vec<String> = session
@@ -132,7 +150,7 @@ async fn verify(
 fn settings(
     server: &Server,
     datname: &str,
-    guards: &[(&str, String)],
+    guards: &[Guard],
     target: &Target,
 ) -> Result<Config, ConnectError> {
     let options: Vec<String> =
@@ -160,9 +178,9 @@ fn settings(
 
 /// Guards as startup options: they hold from the first statement on. Values are written as
 /// pg_settings shows them, without a unit.
-fn guards(server: &Server) -> [(&'static str, String); 9] {
+fn guards(server: &Server) -> Vec<Guard> {
     let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
-    [
+    vec![
         ("default_transaction_read_only", "on".to_owned()),
         ("statement_timeout", milliseconds(server.statement_timeout)),
         ("lock_timeout", milliseconds(server.lock_timeout)),

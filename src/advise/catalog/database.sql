@@ -1,0 +1,10 @@
+-- every: once an advice; scope: database; needs: nothing; cost: below 1 ms; locks: none
+select
+  current_setting('server_version_num')::int4,
+  current_setting('block_size')::int4,
+  array(select e.extname::text from pg_extension e),
+  (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'hypopg'),
+  (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),
+  (select s.stats_reset from pg_stat_database s where s.datname = current_database()),
+  statement_timestamp(),
+  pg_is_in_recovery()

@@ -1,0 +1,221 @@
+//! What the catalog says of the tables that the workload reads: columns, statistics, indexes.
+
+mod read;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
+
+pub use read::read;
+
+/// The database, as far as the workload touches it.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// `server_version_num`.
+    pub version_num: i32,
+    /// Bytes of a block.
+    pub block_size: f64,
+    /// Installed extensions.
+    pub extensions: Vec<String>,
+    /// Where HypoPG's functions are, if it is installed.
+    pub hypopg: Option<String>,
+    /// Where the operator classes of pg_trgm are, if it is installed.
+    pub trigrams: Option<String>,
+    /// Since when the server counts.
+    pub stats_reset: Option<SystemTime>,
+    /// The server's clock.
+    pub now: Option<SystemTime>,
+    /// A standby: nothing can be created here.
+    pub in_recovery: bool,
+    /// By oid: tables, and partitioned ones with their leaves.
+    pub tables: BTreeMap<u32, Table>,
+    names: HashMap<(String, String), u32>,
+}
+
+/// What kind of relation a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// An ordinary table.
+    #[default]
+    Table,
+    /// A partitioned one.
+    Partitioned,
+    /// A materialised view.
+    Materialised,
+    /// A view, a foreign table, a sequence: nothing can be indexed.
+    Unindexable,
+}
+
+/// One table.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// The partitioned table at its root; itself if it is no partition.
+    pub root: u32,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// A temporary table of some session.
+    pub is_temporary: bool,
+    /// Whether the agent's role may read it, and so plan statements on it.
+    pub is_readable: bool,
+    /// Rows, as the planner takes it; of a partitioned table, of all leaves.
+    pub rows: f64,
+    /// Blocks of the table itself.
+    pub pages: f64,
+    /// It was analyzed at least once.
+    pub is_analyzed: bool,
+    /// Rows changed since.
+    pub changed_since: f64,
+    /// Rows inserted, updated, deleted, and updated without new index entries, since the
+    /// statistics began.
+    pub writes: Writes,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its indexes.
+    pub indexes: Vec<Index>,
+    /// Leaves of a partitioned table.
+    pub leaves: Vec<u32>,
+}
+
+/// Rows written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Writes {
+    /// Inserted.
+    pub inserts: f64,
+    /// Updated, HOT ones included.
+    pub updates: f64,
+    /// Updated without new index entries.
+    pub hot_updates: f64,
+    /// Deleted.
+    pub deletes: f64,
+}
+
+/// One column.
+#[derive(Clone, Debug, Default)]
+pub struct Column {
+    /// Its number.
+    pub attnum: i16,
+    /// Its name.
+    pub name: String,
+    /// Its type, as SQL.
+    pub kind: String,
+    /// The type's name in pg_type.
+    pub typname: String,
+    /// It is never null.
+    pub not_null: bool,
+    /// Share of nulls.
+    pub null_share: f64,
+    /// Bytes of a value on average, as statistics or the type say.
+    pub width: f64,
+    /// Values are of different lengths.
+    pub is_variable: bool,
+    /// Alignment in bytes.
+    pub align: f64,
+    /// Distinct values; `None` without statistics.
+    pub distinct: Option<f64>,
+    /// Between its order and the table's, -1 to 1; `None` without statistics.
+    pub correlation: Option<f64>,
+    /// Most common values and their shares.
+    pub common: Vec<(String, f64)>,
+    /// Its collation orders bytes, or it has none.
+    pub is_bytewise: bool,
+    /// Its type can be in a b-tree.
+    pub is_sortable: bool,
+}
+
+/// One index.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// Its name.
+    pub name: String,
+    /// `btree`, `gin`, ...
+    pub method: String,
+    /// No two rows are equal in it.
+    pub is_unique: bool,
+    /// The primary key's.
+    pub is_primary: bool,
+    /// Usable: neither invalid nor half built.
+    pub is_valid: bool,
+    /// A constraint stands on it.
+    pub is_constraint: bool,
+    /// Keys as SQL, with operator class where that is not the default, and direction.
+    pub keys: Vec<IndexKey>,
+    /// Columns that are only carried along.
+    pub includes: Vec<String>,
+    /// Of a partial index.
+    pub predicate: Option<String>,
+    /// Its blocks.
+    pub pages: f64,
+    /// Scans since the statistics began.
+    pub scans: f64,
+    /// Its whole definition.
+    pub definition: String,
+}
+
+/// One key of an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexKey {
+    /// A column's name or an expression, as SQL prints it.
+    pub sql: String,
+    /// The column's name, if it is one.
+    pub column: Option<String>,
+    /// Operator class, if that is not the type's default.
+    pub opclass: Option<String>,
+    /// Descending.
+    pub is_descending: bool,
+    /// Nulls first.
+    pub nulls_first: bool,
+}
+
+impl Catalog {
+    /// Makes the table known by its name.
+    pub fn add(&mut self, table: Table) {
+        self.names.insert((table.schema.clone(), table.name.clone()), table.oid);
+        self.tables.insert(table.oid, table);
+    }
+
+    /// The table a relation of a plan belongs to: of a partition, the root.
+    #[must_use]
+    pub fn table(&self, schema: &str, name: &str) -> Option<&Table> {
+        let oid = self.names.get(&(schema.to_owned(), name.to_owned()))?;
+        let table = self.tables.get(oid)?;
+        self.tables.get(&table.root)
+    }
+
+    /// What indexes of a table are really made on: its leaves, or itself.
+    pub fn parts<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a Table> {
+        let own = Some(table).filter(|_| table.kind != Kind::Partitioned);
+        own.into_iter().chain(table.leaves.iter().filter_map(|oid| self.tables.get(oid)))
+    }
+}
+
+impl Table {
+    /// A column by its name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether an index on it would be of any use to anybody.
+    #[must_use]
+    pub fn is_indexable(&self) -> bool {
+        self.kind != Kind::Unindexable
+            && !self.is_temporary
+            && !self.schema.starts_with("pg_")
+            && self.schema != "information_schema"
+    }
+}
+
+impl Column {
+    /// Distinct values among so many rows; a guess of 200 without statistics, as the planner's.
+    #[must_use]
+    pub fn distinct_of(&self, rows: f64) -> f64 {
+        self.distinct.unwrap_or(200.0).clamp(1.0, rows.max(1.0))
+    }
+}

@@ -1,0 +1,206 @@
+//! Asks for the catalog.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::{Client, Row};
+
+use super::{Catalog, Column, Index, IndexKey, Kind, Table, Writes};
+
+/// Reads what there is of these relations (schema, name).
+pub async fn read(
+    client: &Client,
+    relations: &BTreeSet<(String, String)>,
+) -> Result<Catalog, tokio_postgres::Error> {
+    let mut catalog = Catalog::default();
+    database(client, &mut catalog).await?;
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        relations.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
+    let mut tables = Vec::new();
+    for row in client.query(include_str!("tables.sql"), &[&schemas, &names]).await? {
+        tables.push(table(&row)?);
+    }
+    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+    let mut columns = Vec::new();
+    for row in client.query(include_str!("columns.sql"), &[&oids]).await? {
+        columns.push((row.try_get::<_, u32>(0)?, column(&row)?));
+    }
+    let mut indexes = Vec::new();
+    for row in client.query(include_str!("indexes.sql"), &[&oids]).await? {
+        indexes.push((row.try_get::<_, u32>(1)?, index(&row)?));
+    }
+    for mut table in tables {
+        let own = columns.iter().filter(|(oid, _)| *oid == table.oid);
+        let rows = table.rows;
+        table.columns = own.map(|(_, column)| absolute(column, rows)).collect();
+        let own = indexes.iter().filter(|(oid, _)| *oid == table.oid);
+        table.indexes = own.map(|(_, index)| index.clone()).collect();
+        catalog.add(table);
+    }
+    join_partitions(&mut catalog);
+    Ok(catalog)
+}
+
+async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_postgres::Error> {
+    let row = client.query_one(include_str!("database.sql"), &[]).await?;
+    catalog.version_num = row.try_get(0)?;
+    catalog.block_size = f64::from(row.try_get::<_, i32>(1)?);
+    catalog.extensions = row.try_get(2)?;
+    catalog.hypopg = row.try_get(3)?;
+    catalog.trigrams = row.try_get(4)?;
+    catalog.stats_reset = row.try_get(5)?;
+    catalog.now = row.try_get(6)?;
+    catalog.in_recovery = row.try_get(7)?;
+    Ok(())
+}
+
+fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
+    let kind = match row.try_get::<_, &str>(4)? {
+        "r" => Kind::Table,
+        "p" => Kind::Partitioned,
+        "m" => Kind::Materialised,
+        _ => Kind::Unindexable,
+    };
+    let (reltuples, live): (f64, f64) = (row.try_get(6)?, row.try_get(8)?);
+    Ok(Table {
+        oid: row.try_get(0)?,
+        root: row.try_get(1)?,
+        schema: row.try_get(2)?,
+        name: row.try_get(3)?,
+        kind,
+        is_temporary: row.try_get::<_, &str>(5)? == "t",
+        is_readable: row.try_get(14)?,
+        rows: if reltuples > 0.0 { reltuples } else { live },
+        pages: row.try_get(7)?,
+        is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
+        changed_since: row.try_get(9)?,
+        writes: Writes {
+            inserts: row.try_get(10)?,
+            updates: row.try_get(11)?,
+            deletes: row.try_get(12)?,
+            hot_updates: row.try_get(13)?,
+        },
+        ..Table::default()
+    })
+}
+
+fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
+    let length: i16 = row.try_get(14)?;
+    let width: Option<i32> = row.try_get(7)?;
+    let values: Option<Vec<Option<String>>> = row.try_get(10)?;
+    let shares: Option<Vec<f32>> = row.try_get(11)?;
+    let values = values.unwrap_or_default().into_iter().flatten();
+    Ok(Column {
+        attnum: row.try_get(1)?,
+        name: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        typname: row.try_get(4)?,
+        not_null: row.try_get(5)?,
+        null_share: f64::from(row.try_get::<_, Option<f32>>(6)?.unwrap_or(0.0)),
+        width: width.map_or(if length > 0 { f64::from(length) } else { 32.0 }, f64::from),
+        is_variable: length < 0,
+        align: match row.try_get::<_, &str>(15)? {
+            "d" => 8.0,
+            "i" => 4.0,
+            "s" => 2.0,
+            _ => 1.0,
+        },
+        distinct: row.try_get::<_, Option<f32>>(8)?.map(f64::from),
+        correlation: row.try_get::<_, Option<f32>>(9)?.map(f64::from),
+        common: values.zip(shares.unwrap_or_default().into_iter().map(f64::from)).collect(),
+        is_bytewise: row.try_get(12)?,
+        is_sortable: row.try_get(13)?,
+    })
+}
+
+/// In pg_stats a negative number of distinct values is a share of the rows.
+fn absolute(column: &Column, rows: f64) -> Column {
+    let distinct = column.distinct.map(|d| if d < 0.0 { -d * rows } else { d });
+    Column { distinct, ..column.clone() }
+}
+
+fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
+    let keys_count = usize::try_from(row.try_get::<_, i32>(8)?).unwrap_or(0);
+    let parts: Vec<String> = row.try_get(9)?;
+    let numbers: Vec<i32> = row.try_get(10)?;
+    let opclasses: Vec<String> = row.try_get(11)?;
+    let options: Vec<i32> = row.try_get(12)?;
+    let keys = parts.iter().take(keys_count).enumerate().map(|(at, sql)| {
+        let option = options.get(at).copied().unwrap_or(0);
+        // A blank behind it marks a class that is not the default.
+        let opclass = opclasses.get(at).and_then(|name| name.strip_suffix(' '));
+        IndexKey {
+            sql: sql.clone(),
+            column: numbers.get(at).filter(|n| **n > 0).map(|_| unquoted(sql)),
+            opclass: opclass.map(str::to_owned),
+            is_descending: option & 1 != 0,
+            nulls_first: option & 2 != 0,
+        }
+    });
+    Ok(Index {
+        oid: row.try_get(0)?,
+        name: row.try_get(2)?,
+        method: row.try_get(3)?,
+        is_unique: row.try_get(4)?,
+        is_primary: row.try_get(5)?,
+        is_valid: row.try_get(6)?,
+        is_constraint: row.try_get(7)?,
+        keys: keys.collect(),
+        includes: parts.iter().skip(keys_count).map(|sql| unquoted(sql)).collect(),
+        predicate: row.try_get(13)?,
+        pages: row.try_get(14)?,
+        scans: row.try_get(15)?,
+        definition: row.try_get(16)?,
+    })
+}
+
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_owned(),
+    }
+}
+
+/// A partitioned table is as big as its leaves; if it was never analyzed itself, the biggest leaf
+/// speaks for the columns.
+fn join_partitions(catalog: &mut Catalog) {
+    let leaves: Vec<(u32, u32)> = catalog
+        .tables
+        .values()
+        .filter(|table| table.root != table.oid)
+        .map(|table| (table.root, table.oid))
+        .collect();
+    let mut biggest: std::collections::BTreeMap<u32, Table> = std::collections::BTreeMap::new();
+    for (root, leaf) in leaves {
+        let Some(part) = catalog.tables.get(&leaf).cloned() else { continue };
+        let Some(table) = catalog.tables.get_mut(&root) else { continue };
+        if table.leaves.is_empty() {
+            table.rows = 0.0;
+            table.pages = 0.0;
+            table.is_analyzed = true;
+        }
+        table.leaves.push(leaf);
+        table.rows += part.rows;
+        table.pages += part.pages;
+        table.is_analyzed &= part.is_analyzed;
+        table.changed_since += part.changed_since;
+        table.writes.inserts += part.writes.inserts;
+        table.writes.updates += part.writes.updates;
+        table.writes.hot_updates += part.writes.hot_updates;
+        table.writes.deletes += part.writes.deletes;
+        let first = biggest.entry(root).or_insert_with(|| part.clone());
+        if part.rows > first.rows {
+            *first = part;
+        }
+    }
+    for (root, part) in biggest {
+        let Some(table) = catalog.tables.get_mut(&root) else { continue };
+        for column in &mut table.columns {
+            let Some(known) = part.column(&column.name) else { continue };
+            if column.distinct.is_none() {
+                let own = (column.attnum, column.not_null);
+                *column = known.clone();
+                (column.attnum, column.not_null) = own;
+            }
+        }
+    }
+}

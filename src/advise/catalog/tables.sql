@@ -1,0 +1,27 @@
+-- every: once an advice; scope: database; needs: nothing
+-- cost: catalog look-ups for the relations of the workload; 3 ms for 100 tables
+-- locks: access share on catalogs
+-- $1, $2: schemas and names. Partitions bring their root, a root brings its leaves.
+with named as (
+  select c.oid from unnest($1::text[], $2::text[]) q (nspname, relname)
+  join pg_namespace n on n.nspname = q.nspname
+  join pg_class c on c.relnamespace = n.oid and c.relname = q.relname
+), roots as (
+  select distinct coalesce(pg_partition_root(named.oid)::oid, named.oid) as oid from named
+), wanted as (
+  select roots.oid, roots.oid as root from roots
+  union
+  select t.relid::oid, roots.oid from roots, pg_partition_tree(roots.oid) t where t.isleaf
+)
+select
+  c.oid, w.root, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
+  c.reltuples::float8, c.relpages::float8,
+  coalesce(s.n_live_tup, 0)::float8, coalesce(s.n_mod_since_analyze, 0)::float8,
+  coalesce(s.n_tup_ins, 0)::float8, coalesce(s.n_tup_upd, 0)::float8,
+  coalesce(s.n_tup_del, 0)::float8, coalesce(s.n_tup_hot_upd, 0)::float8,
+  has_table_privilege(c.oid, 'select')
+from wanted w
+join pg_class c on c.oid = w.oid
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_stat_all_tables s on s.relid = c.oid
+order by c.oid

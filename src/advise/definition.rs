@@ -1,0 +1,304 @@
+//! An index that could be: what it is on, and its DDL.
+
+use std::fmt::Write;
+
+use super::catalog::{Index, Table};
+
+/// How an index is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// The usual one.
+    Btree,
+    /// Elements of arrays, documents, texts.
+    Gin,
+    /// Summaries of ranges of blocks.
+    Brin,
+}
+
+impl Method {
+    /// As in SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Btree => "btree",
+            Self::Gin => "gin",
+            Self::Brin => "brin",
+        }
+    }
+}
+
+/// One key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// A column's name, or an expression as SQL.
+    pub what: What,
+    /// Operator class, if it is not the default.
+    pub opclass: Option<String>,
+    /// Descending.
+    pub is_descending: bool,
+    /// Nulls first.
+    pub nulls_first: bool,
+}
+
+/// What a key is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// A column, by its name.
+    Column(String),
+    /// An expression, as SQL prints it.
+    Expression(String),
+}
+
+impl Key {
+    /// A column in its usual order.
+    #[must_use]
+    pub fn column(name: &str) -> Self {
+        Self::of(What::Column(name.to_owned()))
+    }
+
+    /// Something in its usual order.
+    #[must_use]
+    pub fn of(what: What) -> Self {
+        Self { what, opclass: None, is_descending: false, nulls_first: false }
+    }
+
+    /// The column's name, if it is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match &self.what {
+            What::Column(name) => Some(name),
+            What::Expression(_) => None,
+        }
+    }
+
+    fn sql(&self) -> String {
+        let mut sql = match &self.what {
+            What::Column(name) => quote(name),
+            What::Expression(text) => format!("({text})"),
+        };
+        if let Some(opclass) = &self.opclass {
+            let _ = write!(sql, " {opclass}");
+        }
+        if self.is_descending {
+            sql.push_str(" desc");
+        }
+        match (self.is_descending, self.nulls_first) {
+            (false, true) => sql.push_str(" nulls first"),
+            (true, false) => sql.push_str(" nulls last"),
+            _ => {}
+        }
+        sql
+    }
+}
+
+/// An index without a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Definition {
+    /// The table's oid.
+    pub table: u32,
+    /// How it is built.
+    pub method: Method,
+    /// What it is searched by, the first first.
+    pub keys: Vec<Key>,
+    /// Columns that it carries along.
+    pub includes: Vec<String>,
+    /// Rows that it holds; all if absent.
+    pub predicate: Option<String>,
+}
+
+impl Definition {
+    /// A b-tree on some keys.
+    #[must_use]
+    pub fn btree(table: u32, keys: Vec<Key>) -> Self {
+        Self { table, method: Method::Btree, keys, includes: Vec::new(), predicate: None }
+    }
+
+    /// Everything behind `create index ... on`, the table's name aside.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(Key::sql).collect();
+        let method = match self.method {
+            Method::Btree => String::new(),
+            other => format!("using {} ", other.name()),
+        };
+        let mut sql = format!("{method}({})", keys.join(", "));
+        if !self.includes.is_empty() {
+            let names: Vec<String> = self.includes.iter().map(|name| quote(name)).collect();
+            let _ = write!(sql, " include ({})", names.join(", "));
+        }
+        if let Some(predicate) = &self.predicate {
+            let _ = write!(sql, " where {predicate}");
+        }
+        sql
+    }
+
+    /// DDL for HypoPG, which needs no name.
+    #[must_use]
+    pub fn hypothetical(&self, table: &Table) -> String {
+        format!("create index on {} {}", qualified(table), self.body())
+    }
+
+    /// One index that does what both do, if the keys of one begin with those of the other.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Option<Self> {
+        let is_alike = self.table == other.table
+            && self.method == Method::Btree
+            && other.method == Method::Btree
+            && self.predicate == other.predicate
+            && self.keys.starts_with(&other.keys);
+        let carried = |name: &&String| !self.keys.iter().any(|key| key.name() == Some(name));
+        let mut includes: Vec<String> = self.includes.clone();
+        includes.extend(other.includes.iter().filter(carried).cloned());
+        includes.sort();
+        includes.dedup();
+        (is_alike && includes != self.includes).then(|| Self { includes, ..self.clone() })
+    }
+
+    /// Whether an index that is there does all that this one would.
+    #[must_use]
+    pub fn is_covered_by(&self, index: &Index) -> bool {
+        let same_kind = index.is_valid
+            && index.method == self.method.name()
+            && (index.predicate.is_none() || index.predicate == self.predicate);
+        let keys = self.keys.iter().enumerate().all(|(at, key)| {
+            index.keys.get(at).is_some_and(|there| {
+                let same = match &key.what {
+                    What::Column(name) => there.column.as_ref() == Some(name),
+                    What::Expression(text) => there.column.is_none() && same_text(&there.sql, text),
+                };
+                same && there.opclass == key.opclass
+            })
+        });
+        let carried = self.includes.iter().all(|name| {
+            index.includes.contains(name)
+                || index.keys.iter().any(|key| key.column.as_ref() == Some(name))
+        });
+        let order = self.keys.iter().zip(&index.keys);
+        let forward = order.clone().all(|(a, b)| a.is_descending == b.is_descending);
+        let backward = order.clone().all(|(a, b)| a.is_descending != b.is_descending);
+        same_kind && keys && carried && (forward || backward)
+    }
+}
+
+fn same_text(a: &str, b: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(|c| !" ()".contains(*c)).collect::<String>();
+    plain(a).eq_ignore_ascii_case(&plain(b))
+}
+
+/// A table's name with its schema, quoted where it must be.
+#[must_use]
+pub fn qualified(table: &Table) -> String {
+    format!("{}.{}", quote(&table.schema), quote(&table.name))
+}
+
+/// Words that are no names unless quoted: those that PostgreSQL reserves (its manual, appendix C).
+const RESERVED: [&str; 94] = [
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "outer",
+    "overlaps",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "right",
+    "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "table",
+    "tablesample",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "where",
+];
+
+/// Also reserved, in some places.
+const RESERVED_TOO: [&str; 6] = ["using", "variadic", "verbose", "when", "window", "with"];
+
+/// An identifier as SQL.
+#[must_use]
+pub fn quote(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && !RESERVED.contains(&name)
+        && !RESERVED_TOO.contains(&name);
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}

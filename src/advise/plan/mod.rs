@@ -1,0 +1,111 @@
+//! What the planner says: a plan as data, without literals' meaning and without running anything.
+
+mod condition;
+mod reading;
+
+use serde::Deserialize;
+
+pub use condition::{Condition, Operator, Side};
+pub use reading::{Order, Reading, Use, read};
+
+/// One answer of `explain (format json)`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Explained {
+    /// The root.
+    #[serde(rename = "Plan")]
+    pub plan: Node,
+    /// Milliseconds that planning took, by the server's clock.
+    #[serde(rename = "Planning Time", default)]
+    pub planning_ms: f64,
+}
+
+/// One node of a plan.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    /// Such as `Index Scan`.
+    #[serde(rename = "Node Type")]
+    pub kind: String,
+    /// How it belongs to its parent: `Outer`, `Inner`, `InitPlan`, `SubPlan`, `Member`, `Subquery`.
+    #[serde(rename = "Parent Relationship")]
+    pub relationship: String,
+    /// Total cost in the planner's units.
+    #[serde(rename = "Total Cost")]
+    pub cost: f64,
+    /// Rows expected.
+    #[serde(rename = "Plan Rows")]
+    pub rows: f64,
+    /// Schema of the relation that is scanned.
+    #[serde(rename = "Schema")]
+    pub schema: Option<String>,
+    /// The relation that is scanned.
+    #[serde(rename = "Relation Name")]
+    pub relation: Option<String>,
+    /// What the plan calls it.
+    #[serde(rename = "Alias")]
+    pub alias: Option<String>,
+    /// The index that is used.
+    #[serde(rename = "Index Name")]
+    pub index: Option<String>,
+    /// What it hands on.
+    #[serde(rename = "Output")]
+    pub output: Vec<String>,
+    /// What rows are left out by.
+    #[serde(rename = "Filter")]
+    pub filter: Option<String>,
+    /// What the index is searched by.
+    #[serde(rename = "Index Cond")]
+    pub index_condition: Option<String>,
+    /// What a bitmap is searched by, once more.
+    #[serde(rename = "Recheck Cond")]
+    pub recheck: Option<String>,
+    /// Of a hash join.
+    #[serde(rename = "Hash Cond")]
+    pub hash_condition: Option<String>,
+    /// Of a merge join.
+    #[serde(rename = "Merge Cond")]
+    pub merge_condition: Option<String>,
+    /// Of any join.
+    #[serde(rename = "Join Filter")]
+    pub join_filter: Option<String>,
+    /// What is sorted by.
+    #[serde(rename = "Sort Key")]
+    pub sort_key: Vec<String>,
+    /// What is grouped by.
+    #[serde(rename = "Group Key")]
+    pub group_key: Vec<String>,
+    /// Nodes below.
+    #[serde(rename = "Plans")]
+    pub plans: Vec<Node>,
+}
+
+impl Node {
+    /// This node and all below, from the top.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
+        visit(self);
+        for below in &self.plans {
+            below.walk(visit);
+        }
+    }
+
+    /// Names of the indexes that the plan uses, each as often as it is used.
+    #[must_use]
+    pub fn indexes(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.walk(&mut |node| names.extend(node.index.as_deref()));
+        names
+    }
+
+    /// The conditions of this node alone.
+    fn conditions(&self) -> impl Iterator<Item = &str> {
+        let all = [
+            &self.filter,
+            &self.index_condition,
+            &self.recheck,
+            &self.hash_condition,
+            &self.merge_condition,
+            &self.join_filter,
+        ];
+        all.into_iter().flatten().map(String::as_str)
+    }
+}

@@ -1,0 +1,145 @@
+//! Statements into selects.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
+    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, visit_expressions_mut,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use super::Unplannable;
+
+/// Exactly one statement, or none.
+pub fn parse(text: &str) -> Option<Statement> {
+    let dialect = PostgreSqlDialect {};
+    let statements = Parser::new(&dialect)
+        .with_recursion_limit(200)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .ok()?;
+    <[Statement; 1]>::try_from(statements).ok().map(|[statement]| statement)
+}
+
+/// The rows that a statement reads, as a select.
+pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
+    match statement {
+        Statement::Query(query) => of_query(*query),
+        Statement::Update(update) => {
+            let further = match update.from {
+                Some(
+                    UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from),
+                ) => from,
+                None => Vec::new(),
+            };
+            Ok(rows_of(update.table, further, update.selection.as_ref()))
+        }
+        Statement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
+            let mut from = from.into_iter();
+            let table = from.next().ok_or(Unplannable::Text)?;
+            let further = from.chain(delete.using.into_iter().flatten()).collect();
+            Ok(rows_of(table, further, delete.selection.as_ref()))
+        }
+        Statement::Insert(insert) => {
+            insert.source.map_or(Err(Unplannable::OnlyInserts), |q| of_query(*q))
+        }
+        Statement::Copy { source: CopySource::Query(query), .. } => of_query(*query),
+        Statement::CreateTable(create) => {
+            create.query.map_or(Err(Unplannable::Utility), |q| of_query(*q))
+        }
+        Statement::Declare { stmts } => stmts
+            .into_iter()
+            .find_map(|declared| declared.for_query)
+            .map_or(Err(Unplannable::Utility), |q| of_query(*q)),
+        _ => Err(Unplannable::Utility),
+    }
+}
+
+fn of_query(mut query: Query) -> Result<String, Unplannable> {
+    // To lock rows is not to plan.
+    query.locks.clear();
+    let with = query.with.as_ref().map_or_else(String::new, |with| format!("{with} "));
+    match *query.body {
+        SetExpr::Values(_) => Err(Unplannable::OnlyInserts),
+        SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Insert(statement) => {
+            Ok(with + &to_select(statement)?)
+        }
+        ref mut body => {
+            let selected = align(body);
+            if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by
+            {
+                keys.iter_mut().for_each(|key| take_from(&selected, &mut key.expr));
+            }
+            Ok(query.to_string())
+        }
+    }
+}
+
+fn rows_of(
+    table: TableWithJoins,
+    further: Vec<TableWithJoins>,
+    selection: Option<&Expr>,
+) -> String {
+    let name = match &table.relation {
+        TableFactor::Table { alias: Some(alias), .. } => alias.name.to_string(),
+        TableFactor::Table { name, .. } => {
+            name.0.last().map_or_else(String::new, ToString::to_string)
+        }
+        other => other.to_string(),
+    };
+    let from: Vec<String> =
+        std::iter::once(table).chain(further).map(|table| table.to_string()).collect();
+    let condition = selection.map_or_else(String::new, |expr| format!(" WHERE {expr}"));
+    format!("SELECT {name}.ctid FROM {}{condition}", from.join(", "))
+}
+
+/// `select f($1, x) ... group by f($2, x)`: once the same literal, now two parameters, so that
+/// PostgreSQL does not see that the two are one. What is grouped by takes the selected one's.
+/// Returns what is selected.
+fn align(body: &mut SetExpr) -> Vec<Expr> {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { left, right, .. } => {
+            align(left);
+            align(right);
+            return Vec::new();
+        }
+        _ => return Vec::new(),
+    };
+    let selected = select.projection.iter().filter_map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(expr.clone())
+        }
+        _ => None,
+    });
+    let selected: Vec<Expr> = selected.collect();
+    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
+        keys.iter_mut().for_each(|key| take_from(&selected, key));
+    }
+    selected
+}
+
+/// Gives a key the parameters of what is selected and looks the same.
+fn take_from(selected: &[Expr], key: &mut Expr) {
+    let shape = without_numbers(key);
+    if shape != *key
+        && let Some(same) = selected.iter().find(|expr| without_numbers(expr) == shape)
+    {
+        *key = same.clone();
+    }
+}
+
+fn without_numbers(expr: &Expr) -> Expr {
+    let mut expr = expr.clone();
+    let _ = visit_expressions_mut(&mut expr, |e| {
+        if let Expr::Value(value) = e
+            && let sqlparser::ast::Value::Placeholder(name) = &mut value.value
+        {
+            "$".clone_into(name);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    expr
+}

@@ -1,0 +1,225 @@
+//! Asks the planner: what would a statement cost if these indexes were there?
+//!
+//! Indexes are HypoPG's: they live in this session alone, and nothing is written. Statements are
+//! planned and never run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join_all, try_join_all};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::catalog::Catalog;
+use super::definition::Definition;
+use super::plan::{Explained, Node};
+use super::plannable::Plannable;
+use crate::pg::{Lossy, Session};
+
+/// Why the planner did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WhatIfError {
+    /// The server refused this statement or this index; others may work.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection is gone.
+    #[error("the connection was lost while plans were asked for: {0}")]
+    Lost(tokio_postgres::Error),
+}
+
+/// The planner's answer to one question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The plan.
+    pub plan: Node,
+    /// Which of the supposed indexes it uses.
+    pub used: BTreeSet<usize>,
+}
+
+/// A session that plans.
+pub struct WhatIf {
+    session: Session,
+    version_num: i32,
+    hypopg: Option<String>,
+    /// Oids of what is supposed: one, or one for each leaf of a partitioned table.
+    supposed: BTreeMap<usize, Vec<u32>>,
+    /// How often the planner was asked.
+    pub calls: u64,
+    /// Milliseconds that it took, by the server's clock.
+    pub planning_ms: f64,
+}
+
+impl WhatIf {
+    /// Nothing is supposed yet.
+    #[must_use]
+    pub fn new(session: Session, catalog: &Catalog) -> Self {
+        Self {
+            session,
+            version_num: catalog.version_num,
+            hypopg: catalog.hypopg.clone(),
+            supposed: BTreeMap::new(),
+            calls: 0,
+            planning_ms: 0.0,
+        }
+    }
+
+    /// Whether indexes can be supposed here.
+    #[must_use]
+    pub fn can_suppose(&self) -> bool {
+        self.hypopg.is_some()
+    }
+
+    fn client(&self) -> &Client {
+        self.session.client()
+    }
+
+    /// Names are looked up here from now on.
+    pub async fn search_path(&self, path: &str) -> Result<(), WhatIfError> {
+        let set = "select pg_catalog.set_config('search_path', $1, false)";
+        self.client().query_typed(set, &[(&path, Type::TEXT)]).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Supposes these indexes and no others; returns the sizes in bytes of those that were not
+    /// supposed before, as HypoPG estimates them. One that PostgreSQL refuses fails alone.
+    pub async fn suppose_only(
+        &mut self,
+        wanted: &BTreeSet<usize>,
+        definitions: &[Definition],
+        catalog: &Catalog,
+    ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
+        let Some(schema) = self.hypopg.clone() else { return Ok(BTreeMap::new()) };
+        let gone = self.forget(wanted);
+        let drop = format!("select {schema}.hypopg_drop_index(u) from unnest($1::oid[]) u");
+        let create = format!(
+            "select c.indexrelid, {schema}.hypopg_relation_size(c.indexrelid) from {schema}.hypopg_create_index($1) c"
+        );
+        let missing = wanted.iter().filter(|id| !self.supposed.contains_key(id));
+        let ddls: Vec<(usize, String)> = missing
+            .filter_map(|id| Some((*id, definitions.get(*id)?)))
+            .filter_map(|(id, d)| Some((id, d, catalog.tables.get(&d.table)?)))
+            .flat_map(|(id, d, table)| {
+                catalog.parts(table).map(move |part| (id, d.hypothetical(part)))
+            })
+            .collect();
+        let client = self.client();
+        let dropping = async {
+            match gone.is_empty() {
+                true => Ok(Vec::new()),
+                false => client.query_typed(&drop, &[(&gone, Type::OID_ARRAY)]).await,
+            }
+        };
+        let creating = ddls.iter().map(|(id, ddl)| {
+            let create = &create;
+            async move { (*id, client.query_typed(create, &[(ddl, Type::TEXT)]).await) }
+        });
+        // All of it goes over in one go.
+        let (dropped, created) = tokio::join!(dropping, join_all(creating));
+        dropped.map_err(refused)?;
+        let mut sizes = BTreeMap::new();
+        for (id, rows) in created {
+            let size = sizes.entry(id).or_insert(Ok(0.0));
+            match rows.map_err(refused) {
+                Ok(rows) => {
+                    for row in rows {
+                        let oid = row.try_get(0).map_err(refused)?;
+                        self.supposed.entry(id).or_default().push(oid);
+                        let bytes: i64 = row.try_get(1).map_err(refused)?;
+                        if let Ok(size) = size {
+                            *size += bytes as f64;
+                        }
+                    }
+                }
+                Err(WhatIfError::Refused(reason)) => *size = Err(reason),
+                Err(lost) => return Err(lost),
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The oids of what is supposed no more.
+    fn forget(&mut self, wanted: &BTreeSet<usize>) -> Vec<u32> {
+        let gone: Vec<usize> =
+            self.supposed.keys().copied().filter(|id| !wanted.contains(id)).collect();
+        gone.iter().filter_map(|id| self.supposed.remove(id)).flatten().collect()
+    }
+
+    /// Plans a statement with what is supposed now.
+    pub async fn plan(&mut self, statement: &Plannable) -> Result<Answer, WhatIfError> {
+        self.ask(statement, "format json, summary on").await
+    }
+
+    /// Plans a statement and tells all that there is to read in the plan.
+    pub async fn read(&mut self, statement: &Plannable) -> Result<Answer, WhatIfError> {
+        self.ask(statement, "verbose, format json, summary on").await
+    }
+
+    async fn ask(&mut self, statement: &Plannable, options: &str) -> Result<Answer, WhatIfError> {
+        self.calls += 1;
+        let text = self.explain(statement, options).await.map_err(refused)?;
+        let mut explained: Vec<Explained> =
+            serde_json::from_str(&text).map_err(|e| WhatIfError::Refused(e.to_string()))?;
+        let Some(explained) = explained.pop() else {
+            return Err(WhatIfError::Refused("the planner sent no plan".to_owned()));
+        };
+        self.planning_ms += explained.planning_ms;
+        let oids: BTreeSet<u32> =
+            explained.plan.indexes().into_iter().filter_map(hypothetical_oid).collect();
+        let used = self
+            .supposed
+            .iter()
+            .filter(|(_, supposed)| supposed.iter().any(|oid| oids.contains(oid)))
+            .map(|(id, _)| *id)
+            .collect();
+        Ok(Answer { plan: explained.plan, used })
+    }
+
+    async fn explain(
+        &self,
+        statement: &Plannable,
+        options: &str,
+    ) -> Result<String, tokio_postgres::Error> {
+        let sql = &statement.sql;
+        if statement.parameters == 0 {
+            return self.one(&format!("explain ({options}) {sql}")).await;
+        }
+        if self.version_num >= 160_000 {
+            return self.one(&format!("explain ({options}, generic_plan) {sql}")).await;
+        }
+        // A plan is kept with its prepared statement, and HypoPG does not make it stale.
+        let nulls = vec!["null"; statement.parameters].join(", ");
+        let steps = [
+            format!("prepare erpscope as {sql}"),
+            format!("explain ({options}) execute erpscope({nulls})"),
+            "deallocate all".to_owned(),
+        ];
+        let mut texts = try_join_all(steps.iter().map(|step| self.one(step))).await?.into_iter();
+        Ok(texts.nth(1).unwrap_or_default())
+    }
+
+    async fn one(&self, sql: &str) -> Result<String, tokio_postgres::Error> {
+        let rows = self.client().query_typed(sql, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(String::new()) };
+        Ok(row.try_get::<_, Lossy>(0)?.0)
+    }
+
+    /// Plans of prepared statements as if every value was possible, where there are parameters.
+    pub async fn prefer_generic_plans(&self) -> Result<(), WhatIfError> {
+        let set = "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)";
+        self.client().query_typed(set, &[]).await.map_err(refused)?;
+        Ok(())
+    }
+}
+
+/// The server's words hold names and types; of a syntax error also a piece of the text, so only the
+/// class is told.
+fn refused(error: tokio_postgres::Error) -> WhatIfError {
+    match error.as_db_error() {
+        Some(db) => WhatIfError::Refused(db.code().code().to_owned()),
+        None => WhatIfError::Lost(error),
+    }
+}
+
+/// HypoPG names its indexes `<oid>method_table_columns`.
+fn hypothetical_oid(name: &str) -> Option<u32> {
+    name.strip_prefix('<')?.split_once('>')?.0.parse().ok()
+}
