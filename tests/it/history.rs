@@ -78,11 +78,14 @@ async fn calls_in_the_file_are_those_of_pg_stat_statements_over_a_restart() {
         // The first sample of each is a base.
         rig.samples(1).await;
         looks(&rig).await;
+        // A session tells the statistics of what it did at its end at the latest.
+        let worker = session(&cluster.url("postgres")).await;
         for id in 0..25 {
             let id = id + i32::try_from(round).unwrap() * 100;
-            admin.execute("insert into sale_order values ($1, 1)", &[&id]).await.unwrap();
-            admin.query("select partner_id from sale_order where id = $1", &[&id]).await.unwrap();
+            worker.execute("insert into sale_order values ($1, 1)", &[&id]).await.unwrap();
+            worker.query("select partner_id from sale_order where id = $1", &[&id]).await.unwrap();
         }
+        drop(worker);
         rig.samples(2).await;
         rig.until("texts", |server| {
             server.statements.shown.iter().any(|shown| {
