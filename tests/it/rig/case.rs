@@ -96,6 +96,15 @@ pub enum Refusal {
     Temporary,
 }
 
+impl Statement {
+    /// Whether it or what runs inside it leaves dead rows.
+    pub fn writes(&self) -> bool {
+        self.runs_inside.iter().chain([&self.sql]).any(|sql| {
+            ["insert", "update", "delete"].iter().any(|word| sql.to_lowercase().starts_with(word))
+        })
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -126,6 +135,8 @@ impl Case {
     pub fn server() -> Options {
         Options::default()
             .set("autovacuum", "off")
+            // A vacuum soon after an asynchronous commit finds no page that all may see.
+            .set("synchronous_commit", "on")
             .set("jit", "off")
             .set("max_parallel_workers_per_gather", "0")
             .set("random_page_cost", "1.1")
@@ -146,8 +157,19 @@ impl Case {
             panic!("{}: setup: {error:?}", self.name);
         }
         if self.analyze {
-            client.batch_execute("vacuum (analyze)").await.unwrap();
+            on_each_table(&client, "vacuum (analyze)").await;
         }
         client
+    }
+}
+
+/// Runs a command on each table of the user's own: those of the catalog take longer than a case.
+pub async fn on_each_table(client: &Client, command: &str) {
+    let sql = "select oid::regclass::text from pg_class
+        where relkind in ('r', 'p', 'm') and oid >= 16384";
+    let tables: Vec<String> =
+        client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    if !tables.is_empty() {
+        client.batch_execute(&format!("{command} {}", tables.join(", "))).await.unwrap();
     }
 }
