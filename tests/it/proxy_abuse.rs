@@ -194,7 +194,7 @@ async fn a_request_with_a_body_is_never_sent_twice() {
                 loop {
                     let mut head = Vec::new();
                     let mut byte = [0; 1];
-                    while !head.ends_with(b"abc") {
+                    while !head.ends_with(b"paid!") {
                         if stream.read(&mut byte).is_ok_and(|n| n > 0) {
                             head.extend_from_slice(&byte);
                         } else {
@@ -211,7 +211,7 @@ async fn a_request_with_a_body_is_never_sent_twice() {
         }
     });
     let mut rig = Rig::to(there, "");
-    let post = || http().post(rig.url("/pay")).body("abc").send();
+    let post = || http().post(rig.url("/pay")).body("paid!").send();
     assert_eq!(post().await.unwrap().status(), StatusCode::OK);
     assert_eq!(post().await.unwrap().status(), StatusCode::BAD_GATEWAY);
     assert_eq!(hits.load(Ordering::Relaxed), 2);
