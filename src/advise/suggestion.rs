@@ -1,0 +1,264 @@
+//! A suggestion: one DDL statement that the advisor stands behind, with its worth, cost and risk.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::hash::{Hash, Hasher};
+
+use serde::Serialize;
+
+use super::catalog::{Kind, Table};
+use super::definition::{Definition, Method, What, qualified, quote};
+use super::upkeep::Upkeep;
+
+/// A statement that an index helps.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Helped {
+    /// Hash of its shape, as text: JSON's numbers lose digits.
+    pub queryid: Option<String>,
+    /// Its text, normalised.
+    pub query: String,
+    /// Executions a day.
+    pub calls_per_day: f64,
+    /// Seconds a day that it takes.
+    pub seconds_per_day: f64,
+    /// Its share of the workload's time.
+    pub share_of_load: f64,
+    /// The planner's cost without the suggestion.
+    pub cost_before: f64,
+    /// And with it.
+    pub cost_after: f64,
+}
+
+/// An index to create.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Suggestion {
+    /// The same for the same index in every run.
+    pub id: String,
+    /// `create`
+    pub action: &'static str,
+    /// Its database.
+    pub datname: String,
+    /// Its table, with the schema.
+    pub table: String,
+    /// The table's business module.
+    pub module: String,
+    /// What to run.
+    pub ddl: Vec<String>,
+    /// What takes it back.
+    pub undo: String,
+    /// Statements that it helps, the most saved first.
+    pub helps: Vec<Helped>,
+    /// Seconds a day that it saves, upkeep not taken off.
+    pub saved_seconds_per_day: f64,
+    /// Seconds a day that writes become slower.
+    pub upkeep_seconds_per_day: f64,
+    /// Updates a day that are HOT today and would not be any more.
+    pub hot_updates_ended_per_day: f64,
+    /// Its size in bytes, as estimated.
+    pub size_bytes: f64,
+    /// Seconds that building it takes, about.
+    pub build_seconds: f64,
+    /// `what-if`: the planner was asked.
+    pub checked_by: &'static str,
+    /// What to know before running it.
+    pub warnings: Vec<String>,
+    /// All of that in a few sentences.
+    pub explanation: String,
+}
+
+/// Rows that are sorted and written in a second when an index is built.
+const ROWS_BUILT_PER_SECOND: f64 = 700_000.0;
+
+/// What is known when a suggestion is written.
+pub struct Facts<'a> {
+    /// Its database.
+    pub datname: &'a str,
+    /// Its table.
+    pub table: &'a Table,
+    /// The table's module.
+    pub module: &'a str,
+    /// The index.
+    pub definition: &'a Definition,
+    /// Its size.
+    pub bytes: f64,
+    /// Its cost.
+    pub upkeep: Upkeep,
+    /// What it helps.
+    pub helps: Vec<Helped>,
+    /// What it saves.
+    pub saved: f64,
+    /// Names of the leaves, if the table is partitioned.
+    pub leaves: Vec<&'a Table>,
+    /// Days that the workload was counted over.
+    pub days: f64,
+}
+
+impl Suggestion {
+    /// Writes it down.
+    #[must_use]
+    pub fn of(facts: Facts<'_>) -> Self {
+        let name = name(facts.definition, facts.table);
+        let warnings = warnings(&facts);
+        let explanation = explanation(&facts);
+        Self {
+            id: id(facts.datname, facts.table, facts.definition),
+            action: "create",
+            datname: facts.datname.to_owned(),
+            table: format!("{}.{}", facts.table.schema, facts.table.name),
+            module: facts.module.to_owned(),
+            ddl: ddl(&name, &facts),
+            undo: undo(&name, facts.table),
+            saved_seconds_per_day: facts.saved,
+            upkeep_seconds_per_day: facts.upkeep.seconds,
+            hot_updates_ended_per_day: facts.upkeep.hot_updates_ended,
+            size_bytes: facts.bytes,
+            build_seconds: facts.table.rows / ROWS_BUILT_PER_SECOND,
+            checked_by: "what-if",
+            helps: facts.helps,
+            warnings,
+            explanation,
+        }
+    }
+}
+
+/// From what the index is, not from when it was found.
+fn id(datname: &str, table: &Table, definition: &Definition) -> String {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    (datname, &table.schema, &table.name, definition.body()).hash(&mut hasher);
+    format!("create-{:012x}", hasher.finish() >> 16)
+}
+
+/// FNV-1a: the same on every machine and in every release, which the standard hasher is not.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// PostgreSQL cuts names to 63 bytes.
+const LONGEST_NAME: usize = 63;
+
+/// `table_column_column_idx`, as PostgreSQL itself would call it.
+fn name(definition: &Definition, table: &Table) -> String {
+    let mut parts: Vec<String> = definition
+        .keys
+        .iter()
+        .map(|key| match &key.what {
+            What::Column(name) => name.clone(),
+            What::Expression(_) => "expr".to_owned(),
+        })
+        .collect();
+    if !definition.includes.is_empty() {
+        parts.push("incl".to_owned());
+    }
+    if definition.predicate.is_some() {
+        parts.push("part".to_owned());
+    }
+    let suffix = match definition.method {
+        Method::Btree => "idx",
+        Method::Gin => "gin",
+        Method::Brin => "brin",
+    };
+    let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
+    definition.body().hash(&mut digest);
+    let full = format!("{}_{}_{suffix}", table.name, parts.join("_"));
+    let taken = table.indexes.iter().any(|index| index.name == full);
+    if full.len() <= LONGEST_NAME && !taken {
+        return full;
+    }
+    let tail = format!("_{:06x}_{suffix}", digest.finish() & 0xff_ffff);
+    let mut head = full;
+    let mut end = LONGEST_NAME.saturating_sub(tail.len()).min(head.len());
+    while !head.is_char_boundary(end) {
+        end -= 1;
+    }
+    head.truncate(end);
+    head + &tail
+}
+
+/// A partitioned table's index cannot be built concurrently: it is built part by part and attached.
+fn ddl(name: &str, facts: &Facts<'_>) -> Vec<String> {
+    let (table, body) = (facts.table, facts.definition.body());
+    if table.kind != Kind::Partitioned {
+        return vec![format!("create index concurrently {} on {} {body}", quote(name), qualified(table))];
+    }
+    let parent = format!("{}.{}", quote(&table.schema), quote(name));
+    let mut ddl = vec![format!("create index {} on only {} {body}", quote(name), qualified(table))];
+    for leaf in &facts.leaves {
+        let own = self::name(facts.definition, leaf);
+        ddl.push(format!("create index concurrently {} on {} {body}", quote(&own), qualified(leaf)));
+        let there = format!("{}.{}", quote(&leaf.schema), quote(&own));
+        ddl.push(format!("alter index {parent} attach partition {there}"));
+    }
+    ddl
+}
+
+fn undo(name: &str, table: &Table) -> String {
+    let how = if table.kind == Kind::Partitioned { "" } else { "concurrently " };
+    format!("drop index {how}{}.{}", quote(&table.schema), quote(name))
+}
+
+fn warnings(facts: &Facts<'_>) -> Vec<String> {
+    let table = facts.table;
+    let mut warnings = Vec::new();
+    if !table.is_analyzed || table.changed_since > table.rows * 0.2 {
+        warnings.push(format!(
+            "the statistics of {} are stale: run `analyze {}` and ask again",
+            table.name,
+            qualified(table)
+        ));
+    }
+    if facts.upkeep.hot_updates_ended > 0.0 {
+        warnings.push(format!(
+            "{:.0} updates a day are HOT today and would write every index of the table",
+            facts.upkeep.hot_updates_ended
+        ));
+    }
+    if facts.days < 1.0 {
+        warnings.push("the workload was counted for less than a day".to_owned());
+    }
+    let calls: f64 = facts.helps.iter().map(|helped| helped.calls_per_day).sum();
+    if calls * facts.days < 20.0 {
+        warnings.push("the statements were seen fewer than 20 times".to_owned());
+    }
+    warnings
+}
+
+fn explanation(facts: &Facts<'_>) -> String {
+    let mut text = String::new();
+    let tables: BTreeSet<&str> = BTreeSet::from([facts.table.name.as_str()]);
+    let number = facts.helps.len();
+    let share: f64 = facts.helps.iter().map(|helped| helped.share_of_load).sum();
+    let _ = write!(
+        text,
+        "{number} statement{} on {} take{} {:.1} % of the database's time",
+        if number == 1 { "" } else { "s" },
+        tables.into_iter().collect::<Vec<_>>().join(", "),
+        if number == 1 { "s" } else { "" },
+        share * 100.0
+    );
+    if let Some(first) = facts.helps.first() {
+        let _ = write!(
+            text,
+            "; with this index the planner takes the heaviest of them for {:.0} times cheaper",
+            first.cost_before / first.cost_after.max(0.01)
+        );
+    }
+    let _ = write!(
+        text,
+        ". It would save about {:.0} s a day and cost {:.1} s a day at writes and {:.1} MB of disk. \
+         Building it reads the table once and blocks no writes.",
+        facts.saved,
+        facts.upkeep.seconds,
+        facts.bytes / 1e6
+    );
+    text
+}
