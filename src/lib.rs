@@ -10,6 +10,7 @@ pub mod integration;
 pub mod pg;
 pub mod sample;
 pub mod serverlog;
+pub mod history;
 pub mod track;
 pub mod state;
 pub mod export;

@@ -6,7 +6,9 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
+use super::remember;
 use super::report_log::ReportLog;
+use crate::history::History;
 use crate::serve::{Board, Published};
 use crate::state::{Event, State};
 
@@ -18,7 +20,11 @@ pub(super) struct Fold {
 
 impl Fold {
     /// Starts it; it ends when every sender of `queue` is gone and the queue is empty.
-    pub(super) fn start(mut queue: mpsc::Receiver<Event>, board: Board) -> io::Result<Self> {
+    pub(super) fn start(
+        mut queue: mpsc::Receiver<Event>,
+        board: Board,
+        history: Arc<History>,
+    ) -> io::Result<Self> {
         let token = Arc::new(());
         let alive = Arc::downgrade(&token);
         let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || {
@@ -31,8 +37,12 @@ impl Fold {
                     reports.extend(state.apply(event));
                 }
                 log.write(&reports);
+                history.record(remember::episodes(&reports));
+                state.due_history().into_iter().for_each(|batch| history.record(batch));
+                state.know_history(history.standing());
                 publish(&state, &board);
             }
+            state.take_history().into_iter().for_each(|batch| history.record(batch));
             // Moved in here, it goes with the thread, also by a panic.
             drop(token);
         })?;

@@ -1,11 +1,13 @@
 //! The agent: the only place with tasks, a clock, queues and tickers.
 //!
 //! One task a server samples it and sends events; one thread folds them and publishes; one thread
-//! serves what is published. Stopping goes the same way: first the samplers, then the fold.
+//! serves what is published, one writes the history. Stopping goes the same way: first the samplers,
+//! then the fold, then the history.
 
 mod clock;
 mod fold;
 mod intake;
+mod remember;
 mod report_log;
 mod schedule;
 mod signals;
@@ -24,7 +26,8 @@ use self::fold::Fold;
 use self::intake::Intake;
 pub use self::intake::IntakeError;
 use self::watch::Watch;
-use crate::config::{Config, Server};
+use crate::config::{self, Config, Server};
+use crate::history::{self, History};
 use crate::integration::Outlet;
 use crate::serve;
 use crate::serve::{Board, Published, ServeError};
@@ -50,6 +53,7 @@ pub struct Agent {
     events: mpsc::Sender<Event>,
     intake: Intake,
     watched: BTreeMap<String, Watched>,
+    history: Arc<History>,
     fold: Fold,
     http: serve::Server,
 }
@@ -72,6 +76,9 @@ pub enum StartError {
     /// No thread.
     #[error("cannot start the thread that keeps the state: {0}")]
     Thread(#[source] std::io::Error),
+    /// Nothing can be remembered.
+    #[error(transparent)]
+    History(#[from] history::StartError),
 }
 
 impl Agent {
@@ -80,12 +87,15 @@ impl Agent {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let board = Board::new(arc_swap::ArcSwap::from_pointee(Published::default()));
         let (events, queue) = mpsc::channel(QUEUE);
-        let fold = Fold::start(queue, Arc::clone(&board)).map_err(StartError::Thread)?;
+        let history =
+            Arc::new(History::open(config.history.path.as_deref(), kept(&config.history))?);
+        let fold = Fold::start(queue, Arc::clone(&board), Arc::clone(&history))
+            .map_err(StartError::Thread)?;
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
-        let mut agent =
-            Self { clock, intake, board, events, watched: BTreeMap::new(), fold, http, config };
+        let watched = BTreeMap::new();
+        let mut agent = Self { config, clock, board, events, intake, watched, history, fold, http };
         for server in agent.config.servers.clone() {
             agent.watch(server);
         }
@@ -110,6 +120,12 @@ impl Agent {
         self.intake.outlet()
     }
 
+    /// What it remembers.
+    #[must_use]
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
     /// Takes up another config. Servers whose part has not changed are not disturbed; counters of
     /// those that stay go on.
     ///
@@ -121,8 +137,13 @@ impl Agent {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
         let before = std::mem::replace(&mut self.config, config);
+        if before.history != self.config.history {
+            tracing::warn!("[history] stays as it was until the next start");
+            self.config.history.clone_from(&before.history);
+        }
         let general = |c: &Config| {
-            let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
+            let sampled =
+                (c.statements.clone(), c.database.clone(), c.activity.clone(), c.usage.clone());
             let words = (c.profiles.clone(), c.applications.clone());
             (c.budget, sampled, c.locks.clone(), c.transactions.clone(), words)
         };
@@ -148,7 +169,7 @@ impl Agent {
         Ok(())
     }
 
-    /// Stops sampling, folds what is left, closes the HTTP server.
+    /// Stops sampling, folds what is left, writes the history, closes the HTTP server.
     pub async fn stop(mut self) {
         let names: Vec<String> = self.watched.keys().cloned().collect();
         for name in names {
@@ -157,6 +178,11 @@ impl Agent {
         self.intake.stop().await;
         drop(self.events);
         self.fold.join();
+        let history = self.history;
+        let writing = tokio::task::spawn_blocking(move || history.stop());
+        if writing.await.is_err() {
+            tracing::error!("the history was not closed");
+        }
     }
 
     fn watch(&mut self, server: Server) {
@@ -169,6 +195,7 @@ impl Agent {
             statements: self.config.statements.clone(),
             database: self.config.database.clone(),
             activity: self.config.activity.clone(),
+            usage: self.config.usage.clone(),
             profiles: self.config.profiles.clone(),
             budget: Mutex::new(Budget::new(self.config.budget)),
             clock: self.clock,
@@ -195,10 +222,15 @@ impl Agent {
     }
 }
 
+fn kept(config: &config::History) -> history::Limits {
+    history::Limits { keep: config.keep, max_bytes: config.max_size, statements: config.statements }
+}
+
 fn limits(config: &Config) -> Limits {
     Limits {
         statements: config.statements.top,
         databases: config.database.top,
+        write_history_every: config.history.write_interval,
         activity: activity::Limits {
             series: config.activity.series,
             picture_every: PICTURE,

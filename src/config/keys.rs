@@ -3,6 +3,7 @@
 
 mod activity;
 mod general;
+mod history;
 mod integration;
 mod server;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
+pub(super) use history::{HISTORY, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
 pub(super) use server::SERVER;
 
@@ -93,14 +95,16 @@ const fn required(
 }
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 14] = [
+pub(super) const SECTIONS: [&Section; 16] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
     &DATABASE,
     &ACTIVITY,
+    &USAGE,
     &LOCKS,
     &TRANSACTIONS,
+    &HISTORY,
     &APPLICATION,
     &INTEGRATION,
     &OTLP,

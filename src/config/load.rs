@@ -10,13 +10,13 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, INTEGRATION, LOCKS, LOG, OTLP, PROBE,
-    PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
+    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS, LOG,
+    OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, USAGE,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, application, integration, otlp, probe, profiles, proxy, server,
+    Transactions, Usage, application, history, integration, otlp, probe, profiles, proxy, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -121,6 +121,8 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
+        let usage = self.table(&USAGE, None, faults).duration("interval", faults);
+        let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let profiles = profiles::read(&general, faults);
         let mut applications = self.repeated(&APPLICATION, faults);
         if let Some(profiles) = &profiles {
@@ -155,6 +157,8 @@ impl Loading<'_> {
             statements: statements?,
             database: database?,
             activity: activity?,
+            usage: Usage { interval: usage? },
+            history: history?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
             profiles: profiles?,

@@ -6,6 +6,7 @@
 mod application;
 mod duration;
 mod fault;
+mod history;
 mod integration;
 mod keys;
 mod load;
@@ -53,6 +54,10 @@ pub struct Config {
     pub database: Database,
     /// Sampling of sessions (`[activity]`).
     pub activity: Activity,
+    /// Sampling of how tables and indexes are used (`[usage]`).
+    pub usage: Usage,
+    /// What is remembered over restarts (`[history]`).
+    pub history: History,
     /// What is told of waits for locks (`[locks]`).
     pub locks: Locks,
     /// What counts as a slow transaction (`[transactions]`).
@@ -200,6 +205,29 @@ pub struct Activity {
     pub interval: Duration,
     /// `series`: series of one metric for each server (default 1,000, 100 to 50,000).
     pub series: usize,
+}
+
+/// `[usage]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// `interval`: how often it is looked at how tables and indexes are used (default 5 min, 1 s to
+    /// 1 h).
+    pub interval: Duration,
+}
+
+/// `[history]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// `path`: the file; without it the history is in memory and ends with the agent.
+    pub path: Option<PathBuf>,
+    /// `keep`: what is older goes (default 35 days, 1 h to 10 years).
+    pub keep: Duration,
+    /// `max_size_bytes`: when there is more, the oldest hours go (default 512 MiB, 1 MiB to 1 TiB).
+    pub max_size: u64,
+    /// `statements`: of one database told apart in one hour (default 2,000, 10 to 50,000).
+    pub statements: usize,
+    /// `write_interval`: how often what has grown is written (default 5 min, 1 s to 1 h).
+    pub write_interval: Duration,
 }
 
 /// `[locks]`.

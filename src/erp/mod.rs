@@ -139,6 +139,12 @@ impl Erps {
         Self { by_datname, rest }
     }
 
+    /// Whether an ERP is known to be in a database: it has more words than those of `generic`.
+    #[must_use]
+    pub fn is_known(&self, datname: &str) -> bool {
+        self.of(datname).profiles.len() > 1
+    }
+
     /// The words for a database.
     #[must_use]
     pub fn of(&self, datname: &str) -> &Erp {

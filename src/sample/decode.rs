@@ -35,6 +35,11 @@ impl<'a> FromSql<'a> for Count {
     }
 }
 
+/// A counter of the server, which is never negative.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

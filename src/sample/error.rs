@@ -63,14 +63,24 @@ pub enum SampleError {
     /// The statistics were reset between the first and the last row.
     #[error("the statistics were reset while they were read; the next sample starts from zero")]
     Reset,
+    /// There is more than can be held.
+    #[error("there are more than {most} {what}, which are not read")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many would be read.
+        most: usize,
+    },
 }
 
 impl SampleError {
     /// The bounded reason.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let Self::Query(error) = self else {
-            return Outcome::Reset;
+        let error = match self {
+            Self::Query(error) => error,
+            Self::Reset => return Outcome::Reset,
+            Self::TooMany { .. } => return Outcome::Error,
         };
         if error.is_closed() {
             return Outcome::Closed;

@@ -7,10 +7,13 @@ pub mod activity;
 pub mod database;
 mod decode;
 mod error;
+pub mod index_usage;
 mod normalise;
 pub mod relations;
 pub mod statements;
+pub mod table_usage;
 pub mod texts;
+pub mod usage;
 
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +31,8 @@ pub enum Sampler {
     Texts,
     /// Names of relations that sessions wait for.
     Relations,
+    /// How tables and indexes are used.
+    Usage,
     /// Sessions that are not idle.
     Activity,
     /// Who blocks whom, while somebody waits.
@@ -38,11 +43,12 @@ pub enum Sampler {
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
         Self::Relations,
+        Self::Usage,
         Self::Activity,
         Self::Blockers,
         Self::Log,
@@ -56,6 +62,7 @@ impl Sampler {
             Self::Statements => "statements",
             Self::Texts => "texts",
             Self::Relations => "relations",
+            Self::Usage => "usage",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",

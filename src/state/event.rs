@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::erp::Erps;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
-use crate::sample::{Moment, Outcome, Sampler, activity, database, relations, statements, texts};
+use crate::sample::{
+    Moment, Outcome, Sampler, activity, database, relations, statements, texts, usage,
+};
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
 
@@ -80,7 +82,7 @@ pub enum What {
     },
 }
 
-/// How much of one server is shown singly.
+/// How much of one server is shown singly, and how often it is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Statements.
@@ -89,6 +91,8 @@ pub struct Limits {
     pub databases: usize,
     /// Of sessions, locks and transactions.
     pub activity: ActivityLimits,
+    /// How often what has grown is given to the history.
+    pub write_history_every: Duration,
 }
 
 /// A sample of any sampler.
@@ -102,6 +106,8 @@ pub enum Sampled {
     Texts(texts::Sample),
     /// Of `relations`.
     Relations(relations::Sample),
+    /// Of `usage`.
+    Usage(usage::Sample),
     /// Of `activity`.
     Activity {
         /// When and how.

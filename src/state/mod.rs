@@ -14,6 +14,7 @@ pub use journal::{Entry, Journal};
 use server::Server;
 pub use snapshot::{Connection, Databases, ServerSnapshot, Snapshot};
 
+use crate::history::{Batch, Standing};
 use crate::integration::Integrations;
 use crate::integration::meter::Tallies;
 use crate::sample::Moment;
@@ -32,12 +33,19 @@ pub struct State {
     calls_changed: bool,
     intake: Arc<Tallies>,
     journal: Arc<Journal>,
+    history: Arc<Standing>,
+    /// What servers had not given to the history when they were removed.
+    left: Vec<Batch>,
+    now: Option<Moment>,
 }
 
 impl State {
     /// Folds one event in; returns what somebody should know. Events of a server that was not
     /// added, or was removed, are ignored.
     pub fn apply(&mut self, event: Event) -> Vec<Arc<Entry>> {
+        if let Event::Server { at, .. } | Event::Told { at, .. } | Event::Tick { at, .. } = &event {
+            self.now = Some(*at);
+        }
         match event {
             Event::Server { server, at, what } => self.apply_to(server, at, what),
             Event::Declared(integrations) => {
@@ -63,13 +71,16 @@ impl State {
     fn apply_to(&mut self, name: Arc<str>, at: Moment, what: What) -> Vec<Arc<Entry>> {
         match what {
             What::Added(limits) => {
+                let named = Arc::clone(&name);
                 self.servers
                     .entry(name)
                     .and_modify(|server| server.limit(limits.clone()))
-                    .or_insert_with(|| Server::new(limits));
+                    .or_insert_with(|| Server::new(named, limits));
             }
             What::Removed => {
-                self.servers.remove(&name);
+                if let Some(mut server) = self.servers.remove(&name) {
+                    self.left.push(server.take_history(at));
+                }
             }
             what => {
                 if let Some(server) = self.servers.get_mut(&name) {
@@ -114,6 +125,27 @@ impl State {
         reports.into_iter().map(add).collect()
     }
 
+    /// What has grown in the servers and is due to be written down.
+    pub fn due_history(&mut self) -> Vec<Batch> {
+        let Some(now) = self.now else { return Vec::new() };
+        let mut due = std::mem::take(&mut self.left);
+        due.extend(self.servers.values_mut().filter_map(|server| server.due_history(now)));
+        due
+    }
+
+    /// All that has grown in the servers and was not written down yet.
+    pub fn take_history(&mut self) -> Vec<Batch> {
+        let Some(now) = self.now else { return Vec::new() };
+        let mut all = std::mem::take(&mut self.left);
+        all.extend(self.servers.values_mut().map(|server| server.take_history(now)));
+        all
+    }
+
+    /// How the history is doing.
+    pub fn know_history(&mut self, standing: Arc<Standing>) {
+        self.history = standing;
+    }
+
     /// What is true now. Parts that have not changed are shared with earlier snapshots.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -126,6 +158,7 @@ impl State {
             calls: Arc::clone(&self.calls_view),
             intake: Arc::clone(&self.intake),
             journal: Arc::clone(&self.journal),
+            history: Arc::clone(&self.history),
         }
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
 use crate::erp::Erps;
+use crate::history::Batch;
 use crate::integration::Integrations;
 use crate::sample::{Moment, Outcome, Sampler};
 use crate::track::activity::{Activity, View as ActivityView};
 use crate::track::calls::explain::Question;
 use crate::track::databases;
+use crate::track::hours::Hours;
 use crate::track::names::Names;
 use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
@@ -21,6 +23,7 @@ pub(super) struct Server {
     databases: databases::Databases,
     statements: Statements,
     activity: Activity,
+    hours: Hours,
     erps: Arc<Erps>,
     connection_view: Arc<Connection>,
     databases_view: Arc<Databases>,
@@ -31,8 +34,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(name: Arc<str>, limits: Limits) -> Self {
         Self {
+            hours: Hours::new(name, limits.write_history_every),
             names: Names::new(limits.databases),
             databases: databases::Databases::default(),
             statements: Statements::new(limits.statements),
@@ -121,6 +125,7 @@ impl Server {
                 self.names.learn(&sample, at.elapsed);
                 if self.databases.apply(&sample, &self.names) {
                     self.statements.rebase();
+                    self.hours.rebase();
                 }
                 let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
                 self.databases_view = Arc::new(Databases {
@@ -131,15 +136,18 @@ impl Server {
                 });
             }
             Sampled::Statements(sample) => {
-                self.statements.apply(at, &sample, &self.names);
+                let grown = self.statements.apply(at, &sample, &self.names);
+                self.hours.statements(at, grown.as_deref(), &self.names);
                 self.statements_view = Arc::new(self.statements.view());
                 return self.activity.read_statements(&self.statements_view, words);
             }
             Sampled::Texts(sample) => {
                 self.statements.apply_texts(at, &sample, words);
+                self.hours.texts(&sample, &self.names);
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
+            Sampled::Usage(sample) => self.hours.usage(at, &sample, &self.names),
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -153,6 +161,16 @@ impl Server {
             }
         }
         Vec::new()
+    }
+
+    /// What has grown and is due to be written.
+    pub(super) fn due_history(&mut self, at: Moment) -> Option<Batch> {
+        self.hours.due(at)
+    }
+
+    /// All that has grown.
+    pub(super) fn take_history(&mut self, at: Moment) -> Batch {
+        self.hours.take(at)
     }
 
     pub(super) fn snapshot(&self, name: Arc<str>) -> ServerSnapshot {

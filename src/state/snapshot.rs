@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Journal, Spending};
+use crate::history::Standing;
 use crate::integration::meter::Tallies;
 use crate::sample::database;
 use crate::track::activity::View as ActivityView;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub intake: Arc<Tallies>,
     /// What somebody should know.
     pub journal: Arc<Journal>,
+    /// How the history is doing.
+    pub history: Arc<Standing>,
 }
 
 /// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.

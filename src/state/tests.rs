@@ -23,7 +23,8 @@ fn added() -> What {
         report_after: Duration::from_secs(1),
         incident: Thresholds { victims: 3, after: Duration::from_secs(10) },
     };
-    What::Added(Limits { statements: 5, databases: 5, activity })
+    let write_history_every = Duration::from_secs(300);
+    What::Added(Limits { statements: 5, databases: 5, activity, write_history_every })
 }
 
 fn ran(result: Result<Sampled, Failure>) -> What {

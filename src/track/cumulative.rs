@@ -1,6 +1,6 @@
 //! Arithmetic on sets of cumulative counters.
 
-use crate::sample::{database, statements};
+use crate::sample::{database, index_usage, statements, table_usage};
 
 /// A set of counters which the server only lets grow, unless they are reset.
 pub(super) trait Cumulative: Copy + Default {
@@ -47,4 +47,15 @@ cumulative!(database::Counters {
         rows_returned rows_fetched rows_inserted rows_updated rows_deleted;
     seconds: io_read_seconds io_write_seconds session_seconds active_seconds
         idle_in_transaction_seconds
+});
+
+cumulative!(table_usage::Counters {
+    counts: seq_scan seq_tup_read idx_scan idx_tup_fetch
+        n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd;
+    seconds:
+});
+
+cumulative!(index_usage::Counters {
+    counts: idx_scan idx_tup_read;
+    seconds:
 });

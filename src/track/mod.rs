@@ -14,6 +14,7 @@ mod distribution;
 pub mod footprints;
 pub mod forest;
 pub mod histogram;
+pub mod hours;
 pub mod incidents;
 pub mod lock_tree;
 pub mod lock_waits;

@@ -51,6 +51,23 @@ impl Report {
     }
 }
 
+impl Report {
+    /// From when to when that was which it tells of, at `told`; `None` while it goes on.
+    #[must_use]
+    pub fn span(&self, told: SystemTime) -> Option<(SystemTime, SystemTime)> {
+        let (started, seconds) = match self {
+            Self::LockIncident(incident) if incident.phase != "ended" => return None,
+            Self::LockIncident(incident) => (incident.started, incident.seconds),
+            Self::LockWait(wait) => (wait.started, wait.seconds),
+            Self::SlowTransaction(transaction) => (transaction.started, transaction.seconds),
+            Self::IntegrationCall(call) => (call.started, call.seconds),
+            Self::Deadlock(_) | Self::BoundaryBreach(_) => (told, 0.0),
+        };
+        let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Some((started, started.checked_add(took).unwrap_or(started)))
+    }
+}
+
 /// Whose session.
 #[derive(Clone, Debug, Serialize)]
 pub struct Party {

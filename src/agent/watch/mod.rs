@@ -36,6 +36,7 @@ pub(super) struct Watch {
     pub(super) statements: config::Statements,
     pub(super) database: config::Database,
     pub(super) activity: config::Activity,
+    pub(super) usage: config::Usage,
     pub(super) profiles: Profiles,
     /// What both lanes spend.
     pub(super) budget: Mutex<Budget>,
@@ -66,7 +67,7 @@ impl Watch {
                     let (lacking, texts_come) =
                         (sampling.lacking().to_vec(), sampling.reads_texts());
                     let erps = sampling.recognise(self).await;
-                    self.send(What::Recognised(Arc::new(erps))).await?;
+                    self.send(What::Recognised(erps)).await?;
                     self.send(What::Connected { lacking, texts_come }).await?;
                     match sampling.run(self, &mut messages, &mut backoff).await? {
                         Ended::Changed => {}

@@ -10,7 +10,7 @@ use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
 use crate::recognise::recognise;
-use crate::sample::{Outcome, SampleError, Sampler, database, relations, statements, texts};
+use crate::sample::{Outcome, SampleError, Sampler, database, relations, statements, texts, usage};
 use crate::state::{Failure, Sampled, ServerSnapshot, What};
 
 /// How often it looks whether the connection still stands and whether texts are wanted.
@@ -41,6 +41,9 @@ pub(super) struct Sampling {
     statements: Option<statements::Reader>,
     texts: Option<texts::Reader>,
     texts_failed: u32,
+    erps: Arc<Erps>,
+    /// How many databases of ERPs were passed over, as others were first.
+    usage_turn: usize,
     schedule: Schedule,
 }
 
@@ -76,8 +79,19 @@ impl Sampling {
             schedule.plan(Sampler::Texts, now + LOOK * 2);
         }
         schedule.plan(Sampler::Relations, now + LOOK);
-        let lacking = lacking(found);
-        Ok(Self { session, lacking, database, statements, texts, texts_failed: 0, schedule })
+        schedule.plan(Sampler::Usage, now + LOOK);
+        let (lacking, erps) = (lacking(found), Arc::default());
+        Ok(Self {
+            session,
+            lacking,
+            database,
+            statements,
+            texts,
+            texts_failed: 0,
+            erps,
+            usage_turn: 0,
+            schedule,
+        })
     }
 
     /// What is missing for full sight.
@@ -86,8 +100,9 @@ impl Sampling {
     }
 
     /// Which ERP is in which database.
-    pub(super) async fn recognise(&self, watch: &Watch) -> Erps {
-        recognise(&watch.server, &self.session, &watch.profiles).await
+    pub(super) async fn recognise(&mut self, watch: &Watch) -> Arc<Erps> {
+        self.erps = Arc::new(recognise(&watch.server, &self.session, &watch.profiles).await);
+        Arc::clone(&self.erps)
     }
 
     /// Whether texts of statements will be read.
@@ -119,7 +134,7 @@ impl Sampling {
             }
             if now >= recognise_at {
                 let erps = self.recognise(watch).await;
-                watch.send(What::Recognised(Arc::new(erps))).await?;
+                watch.send(What::Recognised(erps)).await?;
                 recognise_at = watch.clock.now().elapsed + RECOGNISE_AGAIN;
             }
             let Some((sampler, due)) = self.schedule.first() else {
@@ -183,7 +198,11 @@ impl Sampling {
         ControlFlow::Continue(Some(outcome))
     }
 
-    async fn ask(&self, sampler: Sampler, watch: &Watch) -> Result<Option<Sampled>, SampleError> {
+    async fn ask(
+        &mut self,
+        sampler: Sampler,
+        watch: &Watch,
+    ) -> Result<Option<Sampled>, SampleError> {
         let client = self.session.client();
         Ok(match sampler {
             Sampler::Database => {
@@ -214,9 +233,31 @@ impl Sampling {
                     _ => None,
                 }
             }
+            Sampler::Usage => self.usage(watch).await?.map(Sampled::Usage),
             // The other lanes'.
             Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
         })
+    }
+
+    /// Of our own database and of some of those with an ERP, which take turns.
+    async fn usage(&mut self, watch: &Watch) -> Result<Option<usage::Sample>, SampleError> {
+        let datnames = watch.see(|server| Arc::clone(&server.databases)).unwrap_or_default();
+        let own = self.session.datname();
+        let Some((dbid, _)) = datnames.datnames.iter().find(|(_, name)| *name == own) else {
+            return Ok(None);
+        };
+        // A session in a template would be in the way of `create database`.
+        let is_other = |name: &str| name != own && !name.starts_with("template");
+        let mut others: Vec<(u32, String)> = datnames
+            .datnames
+            .iter()
+            .filter(|(_, name)| is_other(name) && self.erps.is_known(name))
+            .map(|(dbid, name)| (*dbid, name.clone()))
+            .collect();
+        let turn = self.usage_turn.checked_rem(others.len()).unwrap_or(0);
+        others.rotate_left(turn);
+        self.usage_turn = turn + usage::MOST_DATABASES.min(others.len());
+        Ok(Some(usage::read(&self.session, *dbid, &others, NETWORK).await?))
     }
 
     fn interval(&mut self, sampler: Sampler, watch: &Watch, outcome: Outcome) -> Duration {
@@ -224,6 +265,7 @@ impl Sampling {
             Sampler::Database => watch.database.interval,
             Sampler::Statements => watch.statements.interval,
             Sampler::Texts => self.texts_interval(watch, outcome),
+            Sampler::Usage => watch.usage.interval,
             _ => LOOK,
         }
     }

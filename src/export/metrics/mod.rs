@@ -5,6 +5,7 @@ mod calls;
 mod connection;
 mod databases;
 mod footprints;
+mod history;
 mod intake;
 mod locks;
 mod log;
@@ -59,7 +60,8 @@ const SIGNALS: [&Signal; 9] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 3] = [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 4] =
+    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &history::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {

@@ -33,7 +33,7 @@ pub fn reference() -> String {
         );
     }
     out.push_str(
-        "\n## Of integrations\n\n\
+        "\n## Of integrations and the history\n\n\
          These belong to no server. `operation` is a route's template; over 100 of one integration are \
          `other`.\n\n| name | type | labels | meaning |\n|---|---|---|---|\n",
     );

@@ -24,7 +24,7 @@ use super::names::{Names, UNKNOWN};
 use super::sessions::Words;
 use super::top;
 use crate::sample::Moment;
-use crate::sample::statements::{Counters, Sample};
+use crate::sample::statements::{Counters, Key, Sample};
 use crate::sample::texts::{self, TextKey};
 
 /// How long a series that left the top stays visible: Prometheus' look-back is as long.
@@ -99,11 +99,19 @@ impl Statements {
         self.growth.rebase();
     }
 
-    /// Folds one sample of counters in.
-    pub fn apply(&mut self, at: Moment, sample: &Sample, names: &Names) {
+    /// Folds one sample of counters in. Returns what has grown since the one before; `None` if it
+    /// is only a base.
+    pub fn apply(
+        &mut self,
+        at: Moment,
+        sample: &Sample,
+        names: &Names,
+    ) -> Option<Vec<(Key, Counters)>> {
         self.fade(at);
         let first = self.last.is_none();
-        for (key, growth) in self.growth.read(sample) {
+        let rebased = self.growth.counts().rebased;
+        let mut grown = self.growth.read(sample);
+        for (key, growth) in &grown {
             let unit = key.queryid.map(|queryid| {
                 let text_key = TextKey { userid: key.userid, dbid: key.dbid, queryid };
                 self.units.entry(text_key).or_insert_with(|| Unit::new(at.elapsed))
@@ -111,11 +119,11 @@ impl Statements {
             let mut module = None;
             let charged = unit.is_some_and(|unit| {
                 module = unit.module().cloned();
-                unit.charge(&growth, at.elapsed)
+                unit.charge(growth, at.elapsed)
             });
             if !charged {
                 let module = module.unwrap_or_else(|| Arc::clone(&self.unknown));
-                self.other.entry((names.datname(key.dbid), module)).or_default().add(&growth);
+                self.other.entry((names.datname(key.dbid), module)).or_default().add(growth);
             }
         }
         if first {
@@ -126,6 +134,8 @@ impl Statements {
         self.choose(at, names);
         self.forget(at);
         self.last = Some(at);
+        grown.retain(|(_, growth)| *growth != Counters::default());
+        (!first && self.growth.counts().rebased == rebased).then_some(grown)
     }
 
     /// Folds texts in; who only lacked its text is shown from now on.

@@ -1,0 +1,61 @@
+//! How the indexes of one database are used: pg_stat_all_indexes.
+
+use tokio_postgres::Client;
+
+use super::SampleError;
+use super::activity::text;
+use super::decode::unsigned;
+
+/// More indexes than this in one database are not read.
+const MOST: usize = 150_000;
+
+/// Cumulative counters of one index, or a difference of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Scans.
+    pub idx_scan: u64,
+    /// Entries returned by them.
+    pub idx_tup_read: u64,
+}
+
+/// One index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// Schema of its table and of itself.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub index: String,
+    /// Its counters.
+    pub counters: Counters,
+    /// Bytes of its main fork at its last vacuum, analyze or when it was made.
+    pub bytes: u64,
+}
+
+/// Reads all of the connected database, but for those of catalogs, TOAST and temporary tables.
+///
+/// # Errors
+/// When it cannot be read, or there are more than 150,000.
+pub async fn read(client: &Client) -> Result<Vec<Index>, SampleError> {
+    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
+    let rows = client.query(include_str!("index_usage.sql"), &[&limit]).await?;
+    if rows.len() > MOST {
+        return Err(SampleError::TooMany { what: "indexes", most: MOST });
+    }
+    rows.iter()
+        .map(|row| {
+            let count = |column| row.try_get::<_, i64>(column).map(unsigned);
+            Ok(Index {
+                oid: row.try_get(0)?,
+                schema: text(row, 1)?,
+                table: text(row, 2)?,
+                index: text(row, 3)?,
+                counters: Counters { idx_scan: count(4)?, idx_tup_read: count(5)? },
+                bytes: count(6)?,
+            })
+        })
+        .collect()
+}
