@@ -5,6 +5,8 @@ mod activity_faults;
 #[cfg(test)]
 mod activity_sight;
 #[cfg(test)]
+mod advise_cases;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;

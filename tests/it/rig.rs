@@ -1,5 +1,7 @@
 //! What the tests stand on: a server, an agent that watches it, and waiting for something to be.
 
+pub mod case;
+
 use std::time::Duration;
 
 use erpscope::agent::Agent;
