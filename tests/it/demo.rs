@@ -147,7 +147,7 @@ async fn the_planted_offenders_are_named() {
     let load = Load::start(&stage, 1).await.unwrap();
     let server = || rig.server().unwrap();
     let mut missing = String::new();
-    for _ in 0..6_000 {
+    for _ in 0..2_400 {
         missing = unnamed(&server());
         if missing.is_empty() {
             break;
@@ -191,7 +191,7 @@ async fn what_is_wrong_around_the_erp_is_seen_in_every_way() {
         ("erpscope_integration_blocking_seconds_total", "integration=\"partner\""),
     ];
     let mut missing = Vec::new();
-    for _ in 0..6_000 {
+    for _ in 0..1_200 {
         let metrics = rig.metrics().await;
         let is_missing = |(name, part): &(&str, &str)| {
             let labelled = sum(&metrics, name, part);
