@@ -7,8 +7,10 @@ use super::catalog::Catalog;
 use super::definition::Definition;
 use super::plan::Reading;
 use super::plannable::Plannable;
+use super::reason;
 use super::select::{Atom, Limits, Model, Priced, Weighted, refine, search};
 use super::size;
+use super::upkeep::{Daily, PRESENCE, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
 
 /// A statement that can be planned.
@@ -29,6 +31,8 @@ pub struct Planned {
 pub struct Effort {
     /// Bytes and number of indexes.
     pub limits: Limits,
+    /// Indexes lose keys and columns that add little to what they save.
+    pub lean: bool,
     /// Sizes are HypoPG's, as other advisors take them: to compare with those.
     pub sizes_of_hypopg: bool,
     /// Questions to the planner.
@@ -62,6 +66,13 @@ const MERGED: usize = 300;
 /// Indexes that are looked at beside those that are chosen.
 const NEIGHBOURS: usize = 150;
 
+/// What the columns that an index carries along may add to what it saves and still be left out: they
+/// make it bigger, and an update of any of them is no longer HOT.
+const SLIM_INCLUDES: f64 = 0.1;
+
+/// The same of its last key.
+const SLIM_KEYS: f64 = 0.02;
+
 /// A way is one if it saves at least this share.
 const LEAST_GAIN: f64 = 0.01;
 
@@ -69,6 +80,7 @@ const LEAST_GAIN: f64 = 0.01;
 pub struct Advisor<'a> {
     what_if: &'a mut WhatIf,
     catalog: &'a Catalog,
+    daily: &'a Daily,
     effort: Effort,
     statements: &'a [Planned],
     definitions: Vec<Definition>,
@@ -86,6 +98,7 @@ impl<'a> Advisor<'a> {
     pub fn new(
         what_if: &'a mut WhatIf,
         catalog: &'a Catalog,
+        daily: &'a Daily,
         statements: &'a [Planned],
         effort: Effort,
     ) -> Self {
@@ -98,6 +111,7 @@ impl<'a> Advisor<'a> {
         Self {
             what_if,
             catalog,
+            daily,
             effort,
             definitions: Vec::new(),
             ids: BTreeMap::new(),
@@ -122,8 +136,11 @@ impl<'a> Advisor<'a> {
         let mut all = Vec::new();
         let mut begin = Vec::new();
         for limits in budgets {
-            let chosen = self.settle(*limits, &begin).await?;
+            let mut chosen = self.settle(*limits, &begin).await?;
             begin.push(chosen.clone());
+            if self.effort.lean {
+                chosen = self.slim(chosen).await?;
+            }
             all.push(chosen);
         }
         let found = |chosen: BTreeSet<usize>| Found {
@@ -166,7 +183,10 @@ impl<'a> Advisor<'a> {
             if self.is_spent() {
                 break;
             }
-            let atom = self.ask(number, &BTreeSet::from([*id])).await?;
+            let atom = match self.reasoned(number, *id) {
+                Some(atom) => self.learn(number, atom),
+                None => self.ask(number, &BTreeSet::from([*id])).await?,
+            };
             if atom.cost < planned.cost * (1.0 - LEAST_GAIN) {
                 useful.insert(*id);
             }
@@ -197,6 +217,13 @@ impl<'a> Advisor<'a> {
             ids.into_iter().filter(|id| !self.refused.contains_key(id)).collect();
         let ids: Vec<usize> = ids.into_iter().collect();
         // HypoPG has oids for about 2,500 at a time.
+        let (reasoned, ids): (Vec<usize>, Vec<usize>) = ids
+            .into_iter()
+            .partition(|id| self.definitions.get(*id).is_some_and(|d| !d.can_be_supposed()));
+        for id in reasoned {
+            self.price(id, 0.0);
+            accepted.insert(id);
+        }
         for some in ids.chunks(500) {
             self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
             let some: BTreeSet<usize> = some.iter().copied().collect();
@@ -220,10 +247,18 @@ impl<'a> Advisor<'a> {
     fn price(&mut self, id: usize, supposed: f64) {
         let own = self.definitions.get(id).and_then(|definition| {
             let table = self.catalog.tables.get(&definition.table)?;
-            size::estimate(definition, self.catalog, table).filter(|_| !self.effort.sizes_of_hypopg)
+            size::estimate(definition, self.catalog, table)
+                .filter(|_| !self.effort.sizes_of_hypopg || !definition.can_be_supposed())
         });
+        let burden = self.definitions.get(id).and_then(|definition| {
+            let table = self.catalog.tables.get(&definition.table)?;
+            let presence = if self.effort.lean { PRESENCE } else { 0.0 };
+            Some(upkeep(definition, table, self.daily).seconds + presence)
+        });
+        let cost = burden.unwrap_or_default();
         if let Some(priced) = self.model.indexes.get_mut(id) {
             priced.bytes = own.unwrap_or(supposed);
+            priced.upkeep = cost;
         }
     }
 
@@ -253,10 +288,25 @@ impl<'a> Advisor<'a> {
         if let Some(known) = self.known.get_mut(number) {
             known.push((set.clone(), atom.clone()));
         }
+        Ok(self.learn(number, atom))
+    }
+
+    fn learn(&mut self, number: usize, atom: Atom) -> Atom {
         if let Some(statement) = self.model.statements.get_mut(number) {
             statement.learn(atom.clone());
         }
-        Ok(atom)
+        atom
+    }
+
+    /// The cost with an index that cannot be supposed.
+    fn reasoned(&self, number: usize, id: usize) -> Option<Atom> {
+        let definition = self.definitions.get(id).filter(|d| !d.can_be_supposed())?;
+        let table = self.catalog.tables.get(&definition.table)?;
+        let planned = self.statements.get(number)?;
+        let saved: f64 =
+            planned.readings.iter().map(|reading| reason::saved(definition, table, reading)).sum();
+        let cost = planned.cost - saved / planned.readings.len().max(1) as f64;
+        Some(Atom { used: BTreeSet::from([id]), cost: cost.max(1.0) })
     }
 
     /// Two indexes whose keys begin alike can be one that carries what both carry; and three.
@@ -396,6 +446,47 @@ impl<'a> Advisor<'a> {
             }
         }
         Ok(is_news)
+    }
+
+    /// Takes from each index what adds little to what the whole of it saves.
+    async fn slim(
+        &mut self,
+        mut chosen: BTreeSet<usize>,
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        let mut left: Vec<usize> = chosen.iter().copied().collect();
+        while let Some(id) = left.pop() {
+            let now = self.seconds(&chosen);
+            let mut rest = chosen.clone();
+            rest.remove(&id);
+            let gain = self.seconds(&rest) - now;
+            let Some(definition) = self.definitions.get(id) else { continue };
+            let keys = definition.keys.len();
+            let less: BTreeSet<usize> =
+                definition.less().into_iter().map(|less| self.id(less)).collect();
+            for other in self.sized(less).await? {
+                for relevant in &mut self.relevant {
+                    if relevant.contains(&id) {
+                        relevant.insert(other);
+                    }
+                }
+                let mut instead = rest.clone();
+                instead.insert(other);
+                self.verify(&instead).await?;
+                let lost = self.seconds(&instead) - now;
+                let is_short = self.definitions.get(other).is_some_and(|d| d.keys.len() < keys);
+                if lost <= gain * if is_short { SLIM_KEYS } else { SLIM_INCLUDES } {
+                    chosen = instead;
+                    left.push(other);
+                    break;
+                }
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Seconds a day of the statements alone.
+    fn seconds(&self, chosen: &BTreeSet<usize>) -> f64 {
+        self.model.statements.iter().map(|s| s.weight * s.cost(chosen)).sum()
     }
 
     /// The most that an index could be worth beside those that are chosen, for its size: what its

@@ -71,7 +71,9 @@ impl Key {
         }
     }
 
-    fn sql(&self) -> String {
+    /// As in DDL.
+    #[must_use]
+    pub fn sql(&self) -> String {
         let mut sql = match &self.what {
             What::Column(name) => quote(name),
             What::Expression(text) => format!("({text})"),
@@ -132,6 +134,12 @@ impl Definition {
         sql
     }
 
+    /// HypoPG knows this kind.
+    #[must_use]
+    pub const fn can_be_supposed(&self) -> bool {
+        matches!(self.method, Method::Btree | Method::Brin)
+    }
+
     /// DDL for HypoPG, which needs no name.
     #[must_use]
     pub fn hypothetical(&self, table: &Table) -> String {
@@ -152,6 +160,20 @@ impl Definition {
         includes.sort();
         includes.dedup();
         (is_alike && includes != self.includes).then(|| Self { includes, ..self.clone() })
+    }
+
+    /// The same with a bit less: without what it carries along, or without its last key.
+    #[must_use]
+    pub fn less(&self) -> Vec<Self> {
+        let mut less = Vec::new();
+        if !self.includes.is_empty() {
+            less.push(Self { includes: Vec::new(), ..self.clone() });
+        } else if let Some((_, keys)) = self.keys.split_last()
+            && !keys.is_empty()
+        {
+            less.push(Self { keys: keys.to_vec(), ..self.clone() });
+        }
+        less
     }
 
     /// Whether an index that is there does all that this one would.

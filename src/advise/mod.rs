@@ -1,11 +1,18 @@
 //! The index advisor: which indexes should exist, which should not, what each is worth.
 
+pub mod advice;
 pub mod advisor;
 pub mod candidate;
 pub mod catalog;
 pub mod definition;
+pub mod gate;
 pub mod plan;
 pub mod plannable;
+mod reason;
 pub mod select;
 pub mod size;
+pub mod suggestion;
+pub mod understood;
+pub mod upkeep;
 pub mod what_if;
+pub mod workload;

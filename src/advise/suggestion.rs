@@ -58,7 +58,7 @@ pub struct Suggestion {
     pub size_bytes: f64,
     /// Seconds that building it takes, about.
     pub build_seconds: f64,
-    /// `what-if`: the planner was asked.
+    /// `what-if`: the planner was asked; `reasoned`: HypoPG does not know this kind of index.
     pub checked_by: &'static str,
     /// What to know before running it.
     pub warnings: Vec<String>,
@@ -113,7 +113,7 @@ impl Suggestion {
             hot_updates_ended_per_day: facts.upkeep.hot_updates_ended,
             size_bytes: facts.bytes,
             build_seconds: facts.table.rows / ROWS_BUILT_PER_SECOND,
-            checked_by: "what-if",
+            checked_by: if facts.definition.can_be_supposed() { "what-if" } else { "reasoned" },
             helps: facts.helps,
             warnings,
             explanation,

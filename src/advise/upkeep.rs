@@ -15,12 +15,21 @@ const GIN_ENTRY: f64 = 200e-6;
 /// A BRIN is touched once in many rows.
 const BRIN_ENTRY: f64 = 0.5e-6;
 
-/// Columns that statements set, with executions a day, by table.
-pub type Sets = BTreeMap<u32, Vec<(BTreeSet<String>, f64)>>;
+/// Seconds a day that an index has to be worth for being there at all: it is planned with, cached,
+/// vacuumed, backed up, and somebody has to know why it is there.
+pub const PRESENCE: f64 = 2.0;
 
-/// Rows written in a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Daily(pub Writes);
+/// Columns that statements set, with executions a day, by the table's name.
+pub type Sets = BTreeMap<String, Vec<(BTreeSet<String>, f64)>>;
+
+/// What is written in a day.
+#[derive(Clone, Debug, Default)]
+pub struct Daily {
+    /// Rows, by the table's oid.
+    pub writes: BTreeMap<u32, Writes>,
+    /// Columns that updates set.
+    pub sets: Sets,
+}
 
 /// What an index costs in a day, and what of that is for updates that it would make slower.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,8 +42,8 @@ pub struct Upkeep {
 
 /// Seconds a day.
 #[must_use]
-pub fn upkeep(definition: &Definition, table: &Table, daily: Daily, sets: &Sets) -> Upkeep {
-    let writes = daily.0;
+pub fn upkeep(definition: &Definition, table: &Table, daily: &Daily) -> Upkeep {
+    let writes = daily.writes.get(&table.oid).copied().unwrap_or_default();
     let entry = match definition.method {
         Method::Btree => BTREE_ENTRY,
         Method::Gin => GIN_ENTRY,
@@ -47,7 +56,7 @@ pub fn upkeep(definition: &Definition, table: &Table, daily: Daily, sets: &Sets)
     // Summaries are no part of what HOT looks at since PostgreSQL 16, and few before that.
     let ended = match definition.method {
         Method::Brin => 0.0,
-        _ => ended(definition, table, writes, sets),
+        _ => ended(definition, table, writes, &daily.sets),
     };
     let others = table.indexes.len() as f64 + 1.0;
     Upkeep {
@@ -58,7 +67,7 @@ pub fn upkeep(definition: &Definition, table: &Table, daily: Daily, sets: &Sets)
 
 /// HOT updates that change a column of the index, by the share of the table's updates that set one.
 fn ended(definition: &Definition, table: &Table, writes: Writes, sets: &Sets) -> f64 {
-    let Some(sets) = sets.get(&table.oid) else { return 0.0 };
+    let Some(sets) = sets.get(&table.name) else { return 0.0 };
     let columns = columns(definition, table);
     let all: f64 = sets.iter().map(|(_, calls)| calls).sum();
     let touching: f64 = sets

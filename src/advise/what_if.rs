@@ -72,10 +72,11 @@ impl WhatIf {
         self.session.client()
     }
 
-    /// Names are looked up here from now on.
-    pub async fn search_path(&self, path: &str) -> Result<(), WhatIfError> {
-        let set = "select pg_catalog.set_config('search_path', $1, false)";
-        self.client().query_typed(set, &[(&path, Type::TEXT)]).await.map_err(refused)?;
+    /// Names without a schema are looked up in all of them: first where the role would, then where
+    /// others may have.
+    pub async fn look_everywhere(&self) -> Result<(), WhatIfError> {
+        let set = include_str!("search_path.sql");
+        self.client().query_typed(set, &[]).await.map_err(refused)?;
         Ok(())
     }
 
@@ -96,6 +97,7 @@ impl WhatIf {
         let missing = wanted.iter().filter(|id| !self.supposed.contains_key(id));
         let ddls: Vec<(usize, String)> = missing
             .filter_map(|id| Some((*id, definitions.get(*id)?)))
+            .filter(|(_, definition)| definition.can_be_supposed())
             .filter_map(|(id, d)| Some((id, d, catalog.tables.get(&d.table)?)))
             .flat_map(|(id, d, table)| {
                 catalog.parts(table).map(move |part| (id, d.hypothetical(part)))

@@ -5,6 +5,7 @@ mod activity_faults;
 #[cfg(test)]
 mod activity_sight;
 #[cfg(test)]
+mod advise_answers;
 mod advise_cases;
 #[cfg(test)]
 mod check;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::Node;
+use crate::advise::definition::quote;
 use super::condition::{self, Condition, Operator, Side};
 
 /// An order that is asked for.
@@ -37,6 +38,10 @@ pub struct Use {
     pub needed: BTreeSet<String>,
     /// The whole row is needed.
     pub whole_row: bool,
+    /// Cost of reading it once without any further index.
+    pub scan_cost: f64,
+    /// Rows that come out of that.
+    pub scan_rows: f64,
 }
 
 /// What a plan says.
@@ -64,6 +69,8 @@ impl Reading {
             let entry = self.uses.entry(alias.clone()).or_default();
             entry.schema.clone_from(schema);
             entry.relation.clone_from(relation);
+            entry.scan_cost = entry.scan_cost.max(node.cost);
+            entry.scan_rows = entry.scan_rows.max(node.rows);
         }
     }
 
@@ -189,11 +196,14 @@ impl Reading {
             let [FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))] = list.args.as_slice() else {
                 continue;
             };
+            let only = self.only();
+            let side = condition::side(arg)
+                .or_else(|| condition::side(&condition::parse(&format!("{}.{arg}", quote(&only?)))?));
             if matches!(name.as_str(), "min" | "max")
-                && let Some(side) = condition::side(arg)
+                && let Some(side) = side
             {
                 self.add_order(Order {
-                    keys: vec![(side, name == "max", false)],
+                    keys: vec![(side, false, false)],
                     is_limited: true,
                 });
             }

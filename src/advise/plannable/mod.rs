@@ -3,8 +3,11 @@
 //! Nothing of a user's is run. What changes rows becomes a select of the rows it would change: to
 //! plan the change itself needs the right to make it.
 
+mod change;
 mod quirks;
 mod rewrite;
+
+pub use change::Change;
 
 /// Why a statement cannot be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -27,20 +30,30 @@ pub struct Plannable {
     pub(super) sql: String,
     /// How many parameters it has: the highest `$n`.
     pub(super) parameters: usize,
-    /// Parsed and written anew, so certainly one statement.
-    pub(super) is_parsed: bool,
+    /// What it changes.
+    pub(super) change: Option<Change>,
 }
 
 /// A statement as pg_stat_statements or pg_stat_activity shows it.
 pub fn plannable(text: &str) -> Result<Plannable, Unplannable> {
     let text = quirks::mend(text);
-    let (sql, is_parsed) = match rewrite::parse(&text) {
-        Some(statement) => (rewrite::to_select(statement)?, true),
-        None if quirks::is_select(&text) => (text, false),
+    let (sql, change) = match rewrite::parse(&text) {
+        Some(statement) => {
+            let change = change::of(&statement);
+            (rewrite::to_select(statement)?, change)
+        }
+        None if quirks::is_select(&text) => (text, None),
         None => return Err(Unplannable::Text),
     };
     let parameters = quirks::parameters(&sql);
-    Ok(Plannable { sql, parameters, is_parsed })
+    Ok(Plannable { sql, parameters, change })
+}
+
+impl std::fmt::Debug for Plannable {
+    /// A statement that was seen running has literals: they are shown to nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plannable").field("parameters", &self.parameters).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -102,12 +115,5 @@ mod tests {
         assert_eq!(plannable("vacuum t"), Err(Unplannable::Utility));
         assert_eq!(plannable("update t set a = (sel"), Err(Unplannable::Text));
         assert_eq!(plannable("select 1; drop table t"), Err(Unplannable::Text));
-    }
-}
-
-impl std::fmt::Debug for Plannable {
-    /// A statement that was seen running has literals: they are shown to nobody.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plannable").field("parameters", &self.parameters).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,254 @@
+//! The whole way: from a workload to suggestions that a DBA would sign.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::advisor::{Advisor, Effort, Found};
+use super::candidate::Allowed;
+use super::catalog::{self, Catalog, Table, Writes};
+use super::definition::Definition;
+use super::gate;
+use super::suggestion::{Facts, Helped, Suggestion};
+use super::understood::{Skipped, Understood, understand};
+use super::upkeep::{Daily, upkeep};
+use super::what_if::{WhatIf, WhatIfError};
+use super::workload::Workload;
+use crate::erp::Erp;
+use crate::pg::Session;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The database.
+    pub datname: String,
+    /// How far to go.
+    pub effort: Effort,
+    /// What may be suggested.
+    pub allowed: Allowed,
+    /// Rows written in a day by schema and table, if they were counted; else the server's own counts
+    /// are taken.
+    pub writes: Option<Vec<(String, String, Writes)>>,
+}
+
+/// What is advised for one database.
+#[derive(Clone, Debug, Serialize)]
+pub struct Advice {
+    /// The database.
+    pub datname: String,
+    /// Days that the workload was counted over.
+    pub days: f64,
+    /// Statements of the workload.
+    pub statements: usize,
+    /// Seconds a day that they take.
+    pub seconds_per_day: f64,
+    /// Share of that time whose statements are understood.
+    pub understood_share: f64,
+    /// Statements that are not, the most time first.
+    pub skipped: Vec<Skipped>,
+    /// What to create, the most saved first.
+    pub suggestions: Vec<Suggestion>,
+    /// Indexes that PostgreSQL did not want to suppose.
+    pub refused: usize,
+    /// Questions to the planner.
+    pub what_if_calls: u64,
+    /// Milliseconds that it took to answer them, by the server's clock.
+    pub planning_ms: f64,
+    /// What the reader should know of the whole.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no advice.
+#[derive(Debug, thiserror::Error)]
+pub enum AdviceError {
+    /// The catalog.
+    #[error("cannot read the catalog of `{datname}`: {source}")]
+    Catalog {
+        /// Of which database.
+        datname: String,
+        /// Why.
+        source: tokio_postgres::Error,
+    },
+    /// The planner.
+    #[error("cannot ask the planner of `{datname}`: {source}")]
+    Planner {
+        /// Of which database.
+        datname: String,
+        /// Why.
+        source: WhatIfError,
+    },
+}
+
+/// Advises on one database. `asking` reads its catalog, `planning` is where its planner is asked.
+pub async fn advise(
+    asking: &Session,
+    planning: Session,
+    workload: &Workload,
+    erp: &Erp,
+    request: &Request,
+) -> Result<Advice, AdviceError> {
+    let of_catalog =
+        |source| AdviceError::Catalog { datname: request.datname.clone(), source };
+    let of_planner =
+        |source| AdviceError::Planner { datname: request.datname.clone(), source };
+    let server = catalog::read(asking.client(), &BTreeSet::new()).await.map_err(of_catalog)?;
+    let mut what_if = WhatIf::new(planning, &server);
+    what_if.prefer_generic_plans().await.map_err(of_planner)?;
+    what_if.look_everywhere().await.map_err(of_planner)?;
+    let understood =
+        understand(&mut what_if, asking.client(), workload).await.map_err(of_planner)?;
+    let catalog =
+        catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
+    let daily = daily(&catalog, &understood, workload, request);
+    let found = if what_if.can_suppose() {
+        let effort = request.effort.clone();
+        let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
+        advisor.run(&request.allowed, &[request.effort.limits]).await.map_err(of_planner)?.pop()
+    } else {
+        None
+    };
+    let found = found.unwrap_or_default();
+    let advised = Advised { request, catalog: &catalog, daily: &daily, understood: &understood, erp };
+    Ok(Advice {
+        datname: request.datname.clone(),
+        days: workload.days,
+        statements: workload.statements.len(),
+        seconds_per_day: understood.seconds,
+        understood_share: understood.share(),
+        suggestions: advised.suggestions(&found, workload.days),
+        refused: found.refused.len(),
+        what_if_calls: what_if.calls,
+        planning_ms: what_if.planning_ms,
+        notes: notes(&catalog, &what_if, &request.effort),
+        skipped: understood.skipped,
+    })
+}
+
+fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !what_if.can_suppose() {
+        notes.push(
+            "HypoPG is not installed, so the planner cannot be asked what an index would change: \
+             install it (`erpscope check` says how) and ask again"
+                .to_owned(),
+        );
+    }
+    if catalog.in_recovery {
+        notes.push("this is a standby: create what is suggested on its primary".to_owned());
+    }
+    if what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms {
+        notes.push("the search ended at its limit of questions to the planner".to_owned());
+    }
+    notes
+}
+
+/// What is written in a day: as counted, else what the server has counted over the same days.
+fn daily(
+    catalog: &Catalog,
+    understood: &Understood,
+    workload: &Workload,
+    request: &Request,
+) -> Daily {
+    let per_day = |writes: Writes| Writes {
+        inserts: writes.inserts / workload.days,
+        updates: writes.updates / workload.days,
+        hot_updates: writes.hot_updates / workload.days,
+        deletes: writes.deletes / workload.days,
+    };
+    let of = |table: &Table| match &request.writes {
+        None => per_day(table.writes),
+        Some(counted) => {
+            let own = counted
+                .iter()
+                .filter(|(schema, name, _)| *schema == table.schema && *name == table.name);
+            own.map(|(_, _, writes)| *writes).next().unwrap_or_default()
+        }
+    };
+    let writes = catalog.tables.values().map(|table| (table.oid, of(table))).collect();
+    Daily { writes, sets: understood.sets.clone() }
+}
+
+/// Everything that a suggestion is written from.
+struct Advised<'a> {
+    request: &'a Request,
+    catalog: &'a Catalog,
+    daily: &'a Daily,
+    understood: &'a Understood,
+    erp: &'a Erp,
+}
+
+impl Advised<'_> {
+    fn suggestions(&self, found: &Found, days: f64) -> Vec<Suggestion> {
+        let passed = gate::passed(found, self.catalog);
+        let mut suggestions: Vec<Suggestion> = passed
+            .iter()
+            .filter_map(|id| {
+                let definition = found.definitions.get(*id)?;
+                let table = self.catalog.tables.get(&definition.table)?;
+                Some(self.suggestion(*id, definition, table, found, &passed, days))
+            })
+            .collect();
+        suggestions.sort_by(|a, b| {
+            b.saved_seconds_per_day
+                .total_cmp(&a.saved_seconds_per_day)
+                .then_with(|| a.id.cmp(&b.id))
+        });
+        suggestions
+    }
+
+    fn suggestion(
+        &self,
+        id: usize,
+        definition: &Definition,
+        table: &Table,
+        found: &Found,
+        passed: &BTreeSet<usize>,
+        days: f64,
+    ) -> Suggestion {
+        let helps = self.helps(id, found, passed);
+        Suggestion::of(Facts {
+            datname: &self.request.datname,
+            table,
+            module: &self.erp.module(&table.name),
+            definition,
+            bytes: found.model.indexes.get(id).map_or(0.0, |index| index.bytes),
+            upkeep: upkeep(definition, table, self.daily),
+            helps,
+            saved: gate::saved(id, &found.model, passed),
+            leaves: self
+                .catalog
+                .parts(table)
+                .filter(|part| part.oid != table.oid)
+                .collect(),
+            days,
+        })
+    }
+
+    /// Statements that would be dearer without this index, the most saved first.
+    fn helps(&self, id: usize, found: &Found, passed: &BTreeSet<usize>) -> Vec<Helped> {
+        let mut rest = passed.clone();
+        rest.remove(&id);
+        let mut helps: Vec<(f64, Helped)> = Vec::new();
+        let all = self.understood.statements.iter().zip(&self.understood.planned);
+        for ((statement, planned), weighted) in all.zip(&found.model.statements) {
+            let (before, after) = (weighted.cost(&rest), weighted.cost(passed));
+            if after < before * (1.0 - gate::LEAST_SHARE) {
+                helps.push((
+                    weighted.weight * (before - after),
+                    Helped {
+                        queryid: statement.queryid.map(|queryid| queryid.to_string()),
+                        query: statement.text.clone(),
+                        calls_per_day: statement.calls,
+                        seconds_per_day: statement.seconds.unwrap_or(planned.seconds),
+                        share_of_load: planned.seconds
+                            / self.understood.seconds.max(f64::MIN_POSITIVE),
+                        cost_before: before,
+                        cost_after: after,
+                    },
+                ));
+            }
+        }
+        helps.sort_by(|a, b| b.0.total_cmp(&a.0));
+        helps.into_iter().map(|(_, helped)| helped).collect()
+    }
+}

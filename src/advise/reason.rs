@@ -1,0 +1,32 @@
+//! What an index saves that cannot be supposed: HypoPG knows no GIN.
+
+use super::catalog::Table;
+use super::definition::Definition;
+use super::plan::{Condition, Operator, Reading};
+
+/// To search the elements, and the entries that wait to be sorted in.
+const SEARCH: f64 = 100.0;
+
+/// To fetch a row and look at it again: a page at random, as the planner takes it by default.
+const FETCH: f64 = 4.0;
+
+/// Planner's cost that a statement is spared: the table is not scanned, the rows that come out of
+/// it are fetched.
+pub fn saved(definition: &Definition, table: &Table, reading: &Reading) -> f64 {
+    let is_key = |column: Option<&str>| {
+        column.is_some() && definition.keys.first().and_then(|key| key.name()) == column
+    };
+    let serves = |condition: &Condition| match condition {
+        Condition::Compared { side, operator, .. } => {
+            matches!(operator, Operator::Contains | Operator::Like | Operator::ILike)
+                && (is_key(side.column()) || is_key(side.column_as_text()))
+        }
+        _ => false,
+    };
+    let helped = reading.uses.values().filter(|usage| {
+        usage.schema == table.schema
+            && usage.relation == table.name
+            && usage.conditions.iter().any(serves)
+    });
+    helped.map(|usage| (usage.scan_cost - SEARCH - usage.scan_rows * FETCH).max(0.0)).sum()
+}

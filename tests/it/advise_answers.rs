@@ -1,0 +1,247 @@
+//! The index advisor against the labelled cases: how often it is right, and whether PostgreSQL takes
+//! every word of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use erpscope::advise::advice::{Advice, Request, advise};
+use erpscope::advise::advisor::Effort;
+use erpscope::advise::candidate::Allowed;
+use erpscope::advise::catalog::Writes;
+use erpscope::advise::select::Limits;
+use erpscope::advise::workload::{Specimen, Statement, Workload};
+use erpscope::demo::cluster::Cluster;
+use erpscope::erp::Erp;
+use erpscope::pg;
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::rig::case::{Case, Expected, on_each_table};
+use crate::rig::{admin, cluster, server, session};
+
+/// Of what is suggested, the share that a DBA would suggest.
+const PRECISION: f64 = 0.95;
+/// Of what a DBA would suggest, the share that is suggested.
+const RECALL: f64 = 0.9;
+
+/// Columns that the user says are states.
+const STATES: [&str; 3] = ["state", "parent_state", "carrier"];
+
+/// How one case went.
+struct Outcome {
+    name: String,
+    right: usize,
+    needless: Vec<String>,
+    missed: Vec<String>,
+    skipped: Vec<String>,
+}
+
+/// `CASE=word` looks at the cases alone whose name has this word.
+#[tokio::test]
+async fn what_is_suggested_is_what_a_dba_would_make() {
+    let only = std::env::var("CASE").unwrap_or_default();
+    let options = Case::server()
+        .set("shared_preload_libraries", "pg_stat_statements")
+        .set("compute_query_id", "on");
+    let cluster = cluster(&options).await;
+    admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
+    let cases = Case::all().into_iter().filter(|case| case.name.contains(&only));
+    let outcomes: Vec<Outcome> =
+        stream::iter(cases).map(|case| outcome(case, &cluster)).buffered(2).collect().await;
+    let count = |number: fn(&Outcome) -> usize| outcomes.iter().map(number).sum::<usize>() as f64;
+    for outcome in &outcomes {
+        let is_right = outcome.needless.is_empty() && outcome.missed.is_empty();
+        println!("{:<52} {}", outcome.name, if is_right { "right" } else { "WRONG" });
+        let lines = outcome.needless.iter().map(|ddl| format!("needless: {ddl}"));
+        let missed = outcome.missed.iter().map(|ddl| format!("missed:   {ddl}"));
+        for line in lines.chain(missed).chain(outcome.skipped.iter().cloned()) {
+            println!("    {line}");
+        }
+    }
+    let right = count(|outcome| outcome.right);
+    let precision = right / (right + count(|outcome| outcome.needless.len()));
+    let recall = right / (right + count(|outcome| outcome.missed.len()));
+    println!("{} cases: precision {precision:.3}, recall {recall:.3}", outcomes.len());
+    assert!(only != "" || precision >= PRECISION && recall >= RECALL);
+}
+
+async fn outcome(case: Case, cluster: &Cluster) -> Outcome {
+    let client = case.load(cluster).await;
+    for extension in ["pg_stat_statements", "hypopg"] {
+        let create = format!("create extension if not exists {extension}");
+        client.batch_execute(&create).await.unwrap();
+    }
+    let workload = workload(&case, &client).await;
+    let advice = advice(&case, cluster, &workload).await;
+    let mut suggested = BTreeMap::new();
+    // The session of the case holds nothing open, so that an index can be built beside it.
+    let other = session(&cluster.url(&case.name)).await;
+    for suggestion in &advice.suggestions {
+        let before = indexes(&other).await;
+        for ddl in &suggestion.ddl {
+            if let Err(error) = other.batch_execute(ddl).await {
+                panic!("{}: {ddl}: {error:?}", case.name);
+            }
+        }
+        let after = indexes(&other).await;
+        let oid = *after.difference(&before).min().unwrap();
+        suggested.insert(suggestion.ddl[0].clone(), shape(&other, oid).await);
+        other.batch_execute(&suggestion.undo).await.unwrap();
+        assert_eq!(indexes(&other).await, before, "{}: {}", case.name, suggestion.undo);
+    }
+    let mut best: Option<Outcome> = None;
+    for expected in &case.expect {
+        let outcome = compare(&case, expected, &suggested, &other, &advice).await;
+        let faults = |outcome: &Outcome| outcome.needless.len() + outcome.missed.len();
+        if best.as_ref().is_none_or(|best| faults(&outcome) < faults(best)) {
+            best = Some(outcome);
+        }
+    }
+    best.unwrap()
+}
+
+/// Runs the statements and takes back what they did; the workload is as the server has it.
+async fn workload(case: &Case, client: &Client) -> Workload {
+    let mut statements = Vec::new();
+    for statement in &case.workload {
+        client.batch_execute("begin").await.unwrap();
+        client.batch_execute(&statement.sql).await.unwrap();
+        client.batch_execute("rollback").await.unwrap();
+        let template = template(client, &statement.sql).await;
+        statements.push(Statement {
+            queryid: None,
+            text: template.unwrap_or_else(|| statement.sql.clone()),
+            specimens: vec![Specimen(statement.sql.clone())],
+            calls: statement.calls_per_day as f64,
+            seconds: statement.seconds_per_day,
+            rows: 0.0,
+        });
+    }
+    if case.workload.iter().any(|statement| statement.writes()) && case.analyze {
+        on_each_table(client, "vacuum (analyze)").await;
+    }
+    if let Some(sql) = &case.afterwards {
+        client.batch_execute(sql).await.unwrap();
+    }
+    Workload { statements, days: 7.0 }
+}
+
+/// A statement's text as pg_stat_statements has it.
+async fn template(client: &Client, sql: &str) -> Option<String> {
+    let explained =
+        client.simple_query(&format!("explain (verbose, format json) {sql}")).await.ok()?;
+    let text = explained.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    })?;
+    let plans: Value = serde_json::from_str(text).unwrap();
+    let queryid = plans[0]["Query Identifier"].as_i64()?;
+    let find = "select query from pg_stat_statements where queryid = $1 limit 1";
+    client.query_opt(find, &[&queryid]).await.unwrap().map(|row| row.get(0))
+}
+
+async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
+    let server = server(cluster);
+    let asking = pg::connect(&server, &case.name).await.unwrap();
+    let planning = pg::connect_to_plan(&server, &case.name).await.unwrap();
+    let rates = case.rates.iter().map(|rates| {
+        let table = rates.table.rsplit_once('.');
+        let (schema, name) = table.unwrap_or(("public", &rates.table));
+        let writes = Writes {
+            inserts: rates.inserts as f64,
+            updates: rates.updates as f64,
+            hot_updates: rates.hot_updates as f64,
+            deletes: rates.deletes as f64,
+        };
+        (schema.trim_matches('"').to_owned(), name.trim_matches('"').to_owned(), writes)
+    });
+    let request = Request {
+        datname: case.name.clone(),
+        effort: Effort {
+            limits: Limits { bytes: 1e12, number: 20 },
+            lean: true,
+            sizes_of_hypopg: false,
+            calls: 5_000,
+            planning_ms: 30_000.0,
+        },
+        allowed: Allowed { values_of: STATES.map(str::to_owned).to_vec() },
+        writes: Some(rates.collect()),
+    };
+    advise(&asking, planning, workload, &Erp::new(Vec::new()), &request).await.unwrap()
+}
+
+async fn compare(
+    case: &Case,
+    expected: &Expected,
+    suggested: &BTreeMap<String, Shape>,
+    client: &Client,
+    advice: &Advice,
+) -> Outcome {
+    let mut left: BTreeMap<&String, &Shape> = suggested.iter().collect();
+    let mut missed = Vec::new();
+    for ddl in &expected.indexes {
+        client.batch_execute("begin").await.unwrap();
+        let before = indexes(client).await;
+        client.batch_execute(ddl).await.unwrap();
+        let oid = *indexes(client).await.difference(&before).min().unwrap();
+        let wanted = shape(client, oid).await;
+        client.batch_execute("rollback").await.unwrap();
+        let same = |shape: &Shape| {
+            shape.0 == wanted.0 && (!expected.include_matters || shape.1 == wanted.1)
+        };
+        match left.iter().find(|(_, shape)| same(shape)).map(|(ddl, _)| *ddl) {
+            Some(found) => {
+                left.remove(found);
+            }
+            None => missed.push(ddl.clone()),
+        }
+    }
+    Outcome {
+        name: case.name.clone(),
+        right: expected.indexes.len() - missed.len(),
+        needless: left
+            .into_keys()
+            .cloned()
+            .collect(),
+        missed,
+        skipped: advice
+            .skipped
+            .iter()
+            .map(|s| format!("skipped:  {}", s.reason))
+            .chain(advice.suggestions.iter().map(|s| {
+                format!(
+                    "{} ({:.1} s saved, {:.1} s of upkeep, {:?})",
+                    s.ddl[0],
+                    s.saved_seconds_per_day,
+                    s.upkeep_seconds_per_day,
+                    s.helps.iter().map(|h| (h.cost_before, h.cost_after)).collect::<Vec<_>>()
+                )
+            }))
+            .collect(),
+    }
+}
+
+async fn indexes(client: &Client) -> BTreeSet<u32> {
+    let sql = "select indexrelid from pg_index where indrelid >= 16384";
+    client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// What an index is, without its name and without the columns that it carries along; and these.
+#[derive(Debug)]
+struct Shape(String, Vec<String>);
+
+/// Read backwards a b-tree is the same, so directions are told from that of the first key.
+async fn shape(client: &Client, oid: u32) -> Shape {
+    let sql = "select i.indrelid::regclass || ' ' || am.amname || ' (' || (
+            select string_agg(concat_ws(' ', pg_get_indexdef(i.indexrelid, k, true), o.opcname,
+              case when am.amname = 'btree' and i.indoption[k - 1] & 1 <> i.indoption[0] & 1 then 'desc' end,
+              case when am.amname = 'btree' and (i.indoption[k - 1] & 1 <> i.indoption[k - 1] >> 1) then 'nulls' end), ', ' order by k)
+            from generate_series(1, i.indnkeyatts) k join pg_opclass o on o.oid = i.indclass[k - 1]
+          ) || ')' || coalesce(' where ' || pg_get_expr(i.indpred, i.indrelid), ''),
+          array(select pg_get_indexdef(i.indexrelid, k, true)
+            from generate_series(i.indnkeyatts + 1, i.indnatts) k order by 1)
+        from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
+        where i.indexrelid = $1";
+    let row = client.query_one(sql, &[&oid]).await.unwrap();
+    Shape(row.get(0), row.get(1))
+}
