@@ -1,5 +1,7 @@
 //! What can be asked for on the command line.
 
+mod advise;
+
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -73,6 +75,8 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: ReportFormat,
     },
+    /// Tell which indexes the workload wants, what each saves and costs; nothing is created.
+    Advise(advise::AdviseArgs),
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
     Demo(DemoArgs),
 }
@@ -136,6 +140,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { config, format } => run_check(&config, format),
         Command::Setup { config, pg_version, role } => run_setup(&config, pg_version, role),
         Command::Locks { config, watch, format } => run_locks(&config, watch, format),
+        Command::Advise(args) => advise::run(&args),
         Command::Demo(args) => run_demo(&args),
     }
 }

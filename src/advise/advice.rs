@@ -87,10 +87,8 @@ pub async fn advise(
     erp: &Erp,
     request: &Request,
 ) -> Result<Advice, AdviceError> {
-    let of_catalog =
-        |source| AdviceError::Catalog { datname: request.datname.clone(), source };
-    let of_planner =
-        |source| AdviceError::Planner { datname: request.datname.clone(), source };
+    let of_catalog = |source| AdviceError::Catalog { datname: request.datname.clone(), source };
+    let of_planner = |source| AdviceError::Planner { datname: request.datname.clone(), source };
     let server = catalog::read(asking.client(), &BTreeSet::new()).await.map_err(of_catalog)?;
     let mut what_if = WhatIf::new(planning, &server);
     what_if.prefer_generic_plans().await.map_err(of_planner)?;
@@ -108,7 +106,8 @@ pub async fn advise(
         None
     };
     let found = found.unwrap_or_default();
-    let advised = Advised { request, catalog: &catalog, daily: &daily, understood: &understood, erp };
+    let advised =
+        Advised { request, catalog: &catalog, daily: &daily, understood: &understood, erp };
     Ok(Advice {
         datname: request.datname.clone(),
         days: workload.days,
@@ -215,11 +214,7 @@ impl Advised<'_> {
             upkeep: upkeep(definition, table, self.daily),
             helps,
             saved: gate::saved(id, &found.model, passed),
-            leaves: self
-                .catalog
-                .parts(table)
-                .filter(|part| part.oid != table.oid)
-                .collect(),
+            leaves: self.catalog.parts(table).filter(|part| part.oid != table.oid).collect(),
             days,
         })
     }

@@ -62,8 +62,7 @@ fn is_twin(id: usize, found: &Found, catalog: &Catalog) -> bool {
     plain.includes.clear();
     let names: Vec<Option<&str>> = definition.keys.iter().map(|key| key.name()).collect();
     table.indexes.iter().any(|index| {
-        let there: Vec<Option<&str>> =
-            index.keys.iter().map(|key| key.column.as_deref()).collect();
+        let there: Vec<Option<&str>> = index.keys.iter().map(|key| key.column.as_deref()).collect();
         let is_hash = index.is_valid && index.method == "hash" && there == names;
         let finds_one = index.is_valid
             && index.is_unique

@@ -188,13 +188,21 @@ fn name(definition: &Definition, table: &Table) -> String {
 fn ddl(name: &str, facts: &Facts<'_>) -> Vec<String> {
     let (table, body) = (facts.table, facts.definition.body());
     if table.kind != Kind::Partitioned {
-        return vec![format!("create index concurrently {} on {} {body}", quote(name), qualified(table))];
+        return vec![format!(
+            "create index concurrently {} on {} {body}",
+            quote(name),
+            qualified(table)
+        )];
     }
     let parent = format!("{}.{}", quote(&table.schema), quote(name));
     let mut ddl = vec![format!("create index {} on only {} {body}", quote(name), qualified(table))];
     for leaf in &facts.leaves {
         let own = self::name(facts.definition, leaf);
-        ddl.push(format!("create index concurrently {} on {} {body}", quote(&own), qualified(leaf)));
+        ddl.push(format!(
+            "create index concurrently {} on {} {body}",
+            quote(&own),
+            qualified(leaf)
+        ));
         let there = format!("{}.{}", quote(&leaf.schema), quote(&own));
         ddl.push(format!("alter index {parent} attach partition {there}"));
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Table, Writes};
-use super::definition::{Definition, Method};
+use super::definition::{Definition, Key, Method};
 
 /// Seconds for one new entry, with its share of WAL and vacuum. Measured for a warm b-tree: 5 to 30
 /// microseconds; a page that has to be fetched costs more.
@@ -70,17 +70,14 @@ fn ended(definition: &Definition, table: &Table, writes: Writes, sets: &Sets) ->
     let Some(sets) = sets.get(&table.name) else { return 0.0 };
     let columns = columns(definition, table);
     let all: f64 = sets.iter().map(|(_, calls)| calls).sum();
-    let touching: f64 = sets
-        .iter()
-        .filter(|(set, _)| !set.is_disjoint(&columns))
-        .map(|(_, calls)| calls)
-        .sum();
+    let touching: f64 =
+        sets.iter().filter(|(set, _)| !set.is_disjoint(&columns)).map(|(_, calls)| calls).sum();
     if all > 0.0 { writes.hot_updates * touching / all } else { 0.0 }
 }
 
 /// Every column that the index looks at.
 fn columns(definition: &Definition, table: &Table) -> BTreeSet<String> {
-    let texts = definition.keys.iter().filter(|key| key.name().is_none()).map(|key| key.sql());
+    let texts = definition.keys.iter().filter(|key| key.name().is_none()).map(Key::sql);
     let texts: Vec<String> = texts.chain(definition.predicate.clone()).collect();
     let named = definition.keys.iter().filter_map(|key| key.name()).map(str::to_owned);
     let within = table.columns.iter().filter(|column| {

@@ -105,10 +105,10 @@ impl WhatIf {
             .collect();
         let client = self.client();
         let dropping = async {
-            match gone.is_empty() {
-                true => Ok(Vec::new()),
-                false => client.query_typed(&drop, &[(&gone, Type::OID_ARRAY)]).await,
+            if gone.is_empty() {
+                return Ok(Vec::new());
             }
+            client.query_typed(&drop, &[(&gone, Type::OID_ARRAY)]).await
         };
         let creating = ddls.iter().map(|(id, ddl)| {
             let create = &create;

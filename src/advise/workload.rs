@@ -77,9 +77,8 @@ pub async fn read(
     let counting = include_str!("counting.sql").replace("{since}", &since);
     let seconds: f64 = client.query_one(&counting, &[]).await?.try_get(0)?;
     let days = (seconds / 86_400.0).max(1.0 / 24.0);
-    let sql = include_str!("workload.sql")
-        .replace("{schema}", &schema)
-        .replace("{exec_time}", exec_time);
+    let sql =
+        include_str!("workload.sql").replace("{schema}", &schema).replace("{exec_time}", exec_time);
     let rows = client.query_typed(&sql, &[(&datname, Type::TEXT), (&MOST, Type::INT8)]).await?;
     let mut statements = Vec::with_capacity(rows.len());
     for row in rows {

@@ -62,7 +62,7 @@ async fn what_is_suggested_is_what_a_dba_would_make() {
     let precision = right / (right + count(|outcome| outcome.needless.len()));
     let recall = right / (right + count(|outcome| outcome.missed.len()));
     println!("{} cases: precision {precision:.3}, recall {recall:.3}", outcomes.len());
-    assert!(only != "" || precision >= PRECISION && recall >= RECALL);
+    assert!(!only.is_empty() || (precision >= PRECISION && recall >= RECALL));
 }
 
 async fn outcome(case: Case, cluster: &Cluster) -> Outcome {
@@ -117,7 +117,7 @@ async fn workload(case: &Case, client: &Client) -> Workload {
             rows: 0.0,
         });
     }
-    if case.workload.iter().any(|statement| statement.writes()) && case.analyze {
+    if case.workload.iter().any(crate::rig::case::Statement::writes) && case.analyze {
         on_each_table(client, "vacuum (analyze)").await;
     }
     if let Some(sql) = &case.afterwards {
@@ -199,10 +199,7 @@ async fn compare(
     Outcome {
         name: case.name.clone(),
         right: expected.indexes.len() - missed.len(),
-        needless: left
-            .into_keys()
-            .cloned()
-            .collect(),
+        needless: left.into_keys().cloned().collect(),
         missed,
         skipped: advice
             .skipped

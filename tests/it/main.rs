@@ -6,6 +6,7 @@ mod activity_faults;
 mod activity_sight;
 #[cfg(test)]
 mod advise_answers;
+#[cfg(test)]
 mod advise_cases;
 #[cfg(test)]
 mod check;

@@ -14,7 +14,7 @@ pub use terms::Terms;
 
 use super::catalog::{Catalog, Table};
 use super::definition::{Definition, Key, What};
-use super::plan::{Reading, Use};
+use super::plan::{Reading, Use, functions};
 
 /// Fewer blocks are read as quickly as an index.
 const TINY_PAGES: f64 = 12.0;
@@ -46,10 +46,20 @@ pub fn candidates(reading: &Reading, catalog: &Catalog, allowed: &Allowed) -> BT
     }
     found.retain(|definition| {
         let table = catalog.tables.get(&definition.table);
-        table
-            .is_some_and(|table| !table.indexes.iter().any(|index| definition.is_covered_by(index)))
+        let is_new = |table: &Table| !table.indexes.iter().any(|i| definition.is_covered_by(i));
+        table.is_some_and(is_new) && definition.keys.iter().all(|key| is_immutable(key, catalog))
     });
     found
+}
+
+/// An index holds what a function gave once. PostgreSQL would refuse others, and log that.
+fn is_immutable(key: &Key, catalog: &Catalog) -> bool {
+    match &key.what {
+        What::Column(_) => true,
+        What::Expression(text) => functions(text).is_some_and(|names| {
+            names.iter().all(|name| catalog.immutable.contains(&name.to_lowercase()))
+        }),
+    }
 }
 
 fn btrees(terms: &Terms, usage: &Use, table: &Table, found: &mut BTreeSet<Definition>) {

@@ -93,8 +93,7 @@ fn literal(expr: &Expr) -> Option<&str> {
             Value::SingleQuotedString(text) => Some(text),
             _ => None,
         },
-        Expr::Cast { expr, .. } => literal(expr),
-        Expr::Nested(expr) => literal(expr),
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => literal(expr),
         _ => None,
     }
 }

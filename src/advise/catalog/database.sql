@@ -1,4 +1,4 @@
--- every: once an advice; scope: database; needs: nothing; cost: below 1 ms; locks: none
+-- every: once an advice; scope: database; needs: nothing; cost: 5 ms; locks: none
 select
   current_setting('server_version_num')::int4,
   current_setting('block_size')::int4,
@@ -7,4 +7,6 @@ select
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),
   (select s.stats_reset from pg_stat_database s where s.datname = current_database()),
   statement_timestamp(),
-  pg_is_in_recovery()
+  pg_is_in_recovery(),
+  array(select distinct p.proname::text from pg_proc p where p.provolatile = 'i' and p.prokind = 'f')
+    || '{coalesce,greatest,least,nullif}'::text[]

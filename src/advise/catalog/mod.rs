@@ -2,7 +2,7 @@
 
 mod read;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 pub use read::read;
@@ -24,6 +24,8 @@ pub struct Catalog {
     pub stats_reset: Option<SystemTime>,
     /// The server's clock.
     pub now: Option<SystemTime>,
+    /// Functions of which at least one form always gives the same for the same.
+    pub immutable: BTreeSet<String>,
     /// A standby: nothing can be created here.
     pub in_recovery: bool,
     /// By oid: tables, and partitioned ones with their leaves.
@@ -96,6 +98,7 @@ pub struct Writes {
 
 /// One column.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Column {
     /// Its number.
     pub attnum: i16,
@@ -129,6 +132,7 @@ pub struct Column {
 
 /// One index.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Index {
     /// `pg_class.oid`.
     pub oid: u32,

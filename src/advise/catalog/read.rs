@@ -50,6 +50,7 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     catalog.stats_reset = row.try_get(5)?;
     catalog.now = row.try_get(6)?;
     catalog.in_recovery = row.try_get(7)?;
+    catalog.immutable = row.try_get::<_, Vec<String>>(8)?.into_iter().collect();
     Ok(())
 }
 

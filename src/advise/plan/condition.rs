@@ -98,7 +98,6 @@ fn split(text: &str) -> Vec<&str> {
     for (at, c) in inner.char_indices() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[') => depth += 1,
             (None, ')' | ']') => depth -= 1,
@@ -122,7 +121,6 @@ fn peel(text: &str) -> &str {
     for c in inner.chars() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') => depth -= 1,
@@ -345,11 +343,11 @@ impl Side {
     }
 }
 
-/// Names of the functions in an expression, as written.
+/// Names of the functions in an expression; `None` if it cannot be read.
 #[must_use]
-pub fn functions(expr: &Expr) -> Vec<String> {
+pub fn functions(text: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
-    let _ = visit_expressions(expr, |e| {
+    let _ = visit_expressions(&parse(text)?, |e| {
         if let Expr::Function(function) = e
             && let Some(ObjectNamePart::Identifier(name)) = function.name.0.last()
         {
@@ -357,5 +355,5 @@ pub fn functions(expr: &Expr) -> Vec<String> {
         }
         ControlFlow::<()>::Continue(())
     });
-    names
+    Some(names)
 }

@@ -5,7 +5,7 @@ mod reading;
 
 use serde::Deserialize;
 
-pub use condition::{Condition, Operator, Side};
+pub use condition::{Condition, Operator, Side, functions};
 pub use reading::{Order, Reading, Use, read};
 
 /// One answer of `explain (format json)`.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::Node;
-use crate::advise::definition::quote;
 use super::condition::{self, Condition, Operator, Side};
+use crate::advise::definition::quote;
 
 /// An order that is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,15 +197,13 @@ impl Reading {
                 continue;
             };
             let only = self.only();
-            let side = condition::side(arg)
-                .or_else(|| condition::side(&condition::parse(&format!("{}.{arg}", quote(&only?)))?));
+            let side = condition::side(arg).or_else(|| {
+                condition::side(&condition::parse(&format!("{}.{arg}", quote(&only?)))?)
+            });
             if matches!(name.as_str(), "min" | "max")
                 && let Some(side) = side
             {
-                self.add_order(Order {
-                    keys: vec![(side, false, false)],
-                    is_limited: true,
-                });
+                self.add_order(Order { keys: vec![(side, false, false)], is_limited: true });
             }
         }
     }

@@ -25,7 +25,6 @@ pub fn parse(text: &str) -> Option<Statement> {
 /// The rows that a statement reads, as a select.
 pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
     match statement {
-        Statement::Query(query) => of_query(*query),
         Statement::Update(update) => {
             let further = match update.from {
                 Some(
@@ -45,7 +44,9 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
         Statement::Insert(insert) => {
             insert.source.map_or(Err(Unplannable::OnlyInserts), |q| of_query(*q))
         }
-        Statement::Copy { source: CopySource::Query(query), .. } => of_query(*query),
+        Statement::Query(query) | Statement::Copy { source: CopySource::Query(query), .. } => {
+            of_query(*query)
+        }
         Statement::CreateTable(create) => {
             create.query.map_or(Err(Unplannable::Utility), |q| of_query(*q))
         }
@@ -70,7 +71,9 @@ fn of_query(mut query: Query) -> Result<String, Unplannable> {
             let selected = align(body);
             if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by
             {
-                keys.iter_mut().for_each(|key| take_from(&selected, &mut key.expr));
+                for key in keys {
+                    take_from(&selected, &mut key.expr);
+                }
             }
             Ok(query.to_string())
         }
@@ -116,7 +119,9 @@ fn align(body: &mut SetExpr) -> Vec<Expr> {
     });
     let selected: Vec<Expr> = selected.collect();
     if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
-        keys.iter_mut().for_each(|key| take_from(&selected, key));
+        for key in keys {
+            take_from(&selected, key);
+        }
     }
     selected
 }

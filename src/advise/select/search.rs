@@ -27,8 +27,8 @@ const MOST_OF_ONE: usize = 128;
 #[must_use]
 pub fn search(model: &Model, limits: Limits, begin: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     let starts = EXPONENTS.iter().map(|exponent| (BTreeSet::new(), *exponent));
-    let begun = begin.iter().map(|set| (set.clone(), 0.7));
-    search_from(model, limits, begun.chain(starts).collect())
+    let given = begin.iter().map(|set| (set.clone(), 0.7));
+    search_from(model, limits, given.chain(starts).collect())
 }
 
 /// A set made better, without a look at what lies far from it.
@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
     fn new(model: &'a Model, limits: Limits) -> Self {
         let mut bits = vec![Vec::new(); model.indexes.len()];
         let mut locals = Vec::with_capacity(model.statements.len());
-        let mut sets: BTreeMap<BTreeSet<usize>, ()> = BTreeMap::new();
+        let mut sets: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
         for (number, statement) in model.statements.iter().enumerate() {
             let used: BTreeSet<usize> =
                 statement.atoms.iter().flat_map(|atom| atom.used.iter().copied()).collect();
@@ -140,7 +140,7 @@ impl<'a> Search<'a> {
                 if let Some(list) = bits.get_mut(*id) {
                     list.push((number, *bit));
                 }
-                sets.insert(BTreeSet::from([*id]), ());
+                sets.insert(BTreeSet::from([*id]));
             }
             let mut atoms: Vec<(u128, f64)> = Vec::new();
             for atom in &statement.atoms {
@@ -148,7 +148,7 @@ impl<'a> Search<'a> {
                 if let Some(mask) = mask.collect::<Option<Vec<u128>>>() {
                     atoms.push((mask.into_iter().fold(0, |all, bit| all | bit), atom.cost));
                     if atom.used.len() > 1 {
-                        sets.insert(atom.used.clone(), ());
+                        sets.insert(atom.used.clone());
                     }
                 }
             }
@@ -164,7 +164,9 @@ impl<'a> Search<'a> {
             bundles: Vec::new(),
             looks: 0,
         };
-        sets.into_keys().for_each(|set| search.add_bundle(&set));
+        for set in sets {
+            search.add_bundle(&set);
+        }
         search
     }
 
@@ -304,7 +306,9 @@ impl<'a> Search<'a> {
             }
             let Some((_, at)) = best else { return };
             let ids = self.bundles.get(at).map(|bundle| bundle.ids.clone()).unwrap_or_default();
-            ids.into_iter().for_each(|id| self.set(state, id, true));
+            for id in ids {
+                self.set(state, id, true);
+            }
         }
     }
 
@@ -331,7 +335,9 @@ impl<'a> Search<'a> {
                 continue;
             }
             let mut next = state.clone();
-            ids.iter().for_each(|id| self.set(&mut next, *id, true));
+            for id in &ids {
+                self.set(&mut next, *id, true);
+            }
             if self.make_room(&mut next, &ids) {
                 let better = self.consider(next, exponent, state);
                 if better.is_some() {

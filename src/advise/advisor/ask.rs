@@ -1,0 +1,131 @@
+//! What is asked of the planner, what is known already, and what indexes weigh.
+
+use std::collections::BTreeSet;
+
+use super::Advisor;
+use crate::advise::reason;
+use crate::advise::select::Atom;
+use crate::advise::size;
+use crate::advise::upkeep::{PRESENCE, upkeep};
+use crate::advise::what_if::WhatIfError;
+
+impl Advisor<'_> {
+    /// Those that PostgreSQL takes; learns their sizes.
+    pub(super) async fn accepted(
+        &mut self,
+        ids: BTreeSet<usize>,
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        let mut accepted = BTreeSet::new();
+        let ids: BTreeSet<usize> =
+            ids.into_iter().filter(|id| !self.refused.contains_key(id)).collect();
+        let ids: Vec<usize> = ids.into_iter().collect();
+        // HypoPG has oids for about 2,500 at a time.
+        let (reasoned, ids): (Vec<usize>, Vec<usize>) = ids
+            .into_iter()
+            .partition(|id| self.definitions.get(*id).is_some_and(|d| !d.can_be_supposed()));
+        for id in reasoned {
+            self.price(id, 0.0);
+            accepted.insert(id);
+        }
+        for some in ids.chunks(500) {
+            self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
+            let some: BTreeSet<usize> = some.iter().copied().collect();
+            let sizes = self.what_if.suppose_only(&some, &self.definitions, self.catalog).await?;
+            for (id, size) in sizes {
+                match size {
+                    Ok(bytes) => {
+                        accepted.insert(id);
+                        self.price(id, bytes);
+                    }
+                    Err(reason) => {
+                        self.refused.insert(id, reason);
+                    }
+                }
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Takes up an index's size: by the layout of its pages, else as HypoPG says.
+    pub(super) fn price(&mut self, id: usize, supposed: f64) {
+        let own = self.definitions.get(id).and_then(|definition| {
+            let table = self.catalog.tables.get(&definition.table)?;
+            size::estimate(definition, self.catalog, table)
+                .filter(|_| !self.effort.sizes_of_hypopg || !definition.can_be_supposed())
+        });
+        let burden = self.definitions.get(id).and_then(|definition| {
+            let table = self.catalog.tables.get(&definition.table)?;
+            let presence = if self.effort.lean { PRESENCE } else { 0.0 };
+            Some(upkeep(definition, table, self.daily).seconds + presence)
+        });
+        let cost = burden.unwrap_or_default();
+        if let Some(priced) = self.model.indexes.get_mut(id) {
+            priced.bytes = own.unwrap_or(supposed);
+            priced.upkeep = cost;
+        }
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.what_if.calls >= self.effort.calls
+            || self.what_if.planning_ms >= self.effort.planning_ms
+    }
+
+    /// The plan of a statement with these indexes: known, or asked for.
+    pub(super) async fn ask(
+        &mut self,
+        number: usize,
+        set: &BTreeSet<usize>,
+    ) -> Result<Atom, WhatIfError> {
+        let known = self.known.get(number).into_iter().flatten();
+        let mut same =
+            known.filter(|(asked, atom)| set.is_subset(asked) && atom.used.is_subset(set));
+        if let Some((_, atom)) = same.next() {
+            return Ok(atom.clone());
+        }
+        let Some(planned) = self.statements.get(number) else {
+            return Ok(Atom { used: BTreeSet::new(), cost: 0.0 });
+        };
+        self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
+        let mut atom = Atom { used: BTreeSet::new(), cost: 0.0 };
+        for variant in &planned.variants {
+            let answer = self.what_if.plan(variant).await?;
+            atom.used.extend(answer.used);
+            atom.cost += answer.plan.cost / planned.variants.len().max(1) as f64;
+        }
+        if let Some(known) = self.known.get_mut(number) {
+            known.push((set.clone(), atom.clone()));
+        }
+        Ok(self.learn(number, atom))
+    }
+
+    pub(super) fn learn(&mut self, number: usize, atom: Atom) -> Atom {
+        if let Some(statement) = self.model.statements.get_mut(number) {
+            statement.learn(atom.clone());
+        }
+        atom
+    }
+
+    /// The cost with an index that cannot be supposed.
+    pub(super) fn reasoned(&self, number: usize, id: usize) -> Option<Atom> {
+        let definition = self.definitions.get(id).filter(|d| !d.can_be_supposed())?;
+        let table = self.catalog.tables.get(&definition.table)?;
+        let planned = self.statements.get(number)?;
+        let saved: f64 =
+            planned.readings.iter().map(|reading| reason::saved(definition, table, reading)).sum();
+        let cost = planned.cost - saved / planned.readings.len().max(1) as f64;
+        Some(Atom { used: BTreeSet::from([id]), cost: cost.max(1.0) })
+    }
+
+    /// Those that PostgreSQL takes, with their sizes known.
+    pub(super) async fn sized(
+        &mut self,
+        ids: BTreeSet<usize>,
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        let is_sized = |id: &usize| self.model.indexes.get(*id).is_some_and(|i| i.bytes > 0.0);
+        let (known, unknown): (BTreeSet<usize>, BTreeSet<usize>) =
+            ids.into_iter().partition(is_sized);
+        let mut all = self.accepted(unknown).await?;
+        all.extend(known);
+        Ok(all)
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a workload comes from: the history if it covers some of the days asked for, else what the
+//! server has counted since its statistics began.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::catalog::Writes;
+use super::workload::{self, Statement, Workload, WorkloadError};
+use crate::config::Server;
+use crate::history::{History, HistoryError, Period, Place, Reader};
+use crate::pg::{self, Capabilities, ConnectError, Session};
+
+/// A history of less is no better than the server's own counters.
+const LEAST_COVERED: Duration = Duration::from_secs(3_600);
+
+/// What is known of one database.
+pub struct Source {
+    /// Its statements.
+    pub workload: Workload,
+    /// Rows written in a day, if they were counted: schema, table.
+    pub writes: Option<Vec<(String, String, Writes)>>,
+    /// Where that comes from, for people.
+    pub from: String,
+}
+
+/// Why a workload cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The server.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// The database of the extension.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// The workload of one database over the last `days`.
+pub async fn find(
+    server: &Server,
+    session: &Session,
+    can: &Capabilities,
+    datname: &str,
+    history: Option<(&Path, u32)>,
+) -> Result<Source, SourceError> {
+    if let Some((path, days)) = history.filter(|(path, _)| path.exists()) {
+        let place = Place { server: server.name.as_str().into(), datname: datname.into() };
+        let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
+        let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
+        let period = Period::last_days(place, days, now);
+        if let Some(source) = remembered(&History::read_only(path)?, &period)? {
+            return Ok(source);
+        }
+    }
+    let workload = match &can.statements {
+        Ok(found) if found.datname != server.dbname => {
+            let other = pg::connect(server, &found.datname).await?;
+            workload::read(&other, can, datname).await?
+        }
+        _ => workload::read(session, can, datname).await?,
+    };
+    let from = format!("the server's counters of {:.1} days", workload.days);
+    Ok(Source { workload, writes: None, from })
+}
+
+fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
+    let sums = reader.statements(period)?;
+    if sums.coverage.seconds < LEAST_COVERED.as_secs_f64() {
+        return Ok(None);
+    }
+    let days = sums.coverage.seconds / 86_400.0;
+    let statements = sums.rows.into_iter().filter_map(|row| {
+        Some(Statement {
+            queryid: row.queryid,
+            text: row.text?,
+            specimens: Vec::new(),
+            calls: row.work.calls as f64 / days,
+            seconds: Some(row.work.exec_seconds / days),
+            rows: row.work.rows as f64 / days,
+        })
+    });
+    let workload = Workload { statements: statements.collect(), days };
+    let tables = reader.tables(period)?;
+    let counted = tables.coverage.seconds / 86_400.0;
+    let writes = (counted > 0.0).then(|| {
+        let per_day = |count: u64| count as f64 / counted;
+        let rows = tables.rows.into_iter().map(|row| {
+            let writes = Writes {
+                inserts: per_day(row.growth.n_tup_ins),
+                updates: per_day(row.growth.n_tup_upd),
+                hot_updates: per_day(row.growth.n_tup_hot_upd),
+                deletes: per_day(row.growth.n_tup_del),
+            };
+            (row.schema, row.table, writes)
+        });
+        rows.collect()
+    });
+    let from = format!("the history, {days:.1} days of it");
+    Ok(Some(Source { workload, writes, from }))
+}
