@@ -18,9 +18,9 @@ demo:
 
 test:
 	@deploy/install-deps.sh test
-	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_cases::
+	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_
 	@# By themselves: they load the machine, and others' tests tell of moments.
-	cargo test --locked --test it -- advise_cases::
+	cargo test --locked --test it -- advise_
 
 lint:
 	@deploy/install-deps.sh run

@@ -44,7 +44,7 @@ fetch() {
 
 # What has nothing to do with the version of the server.
 apart=(--skip house:: --skip proxy:: --skip proxy_abuse:: --skip proxy_tunnels:: --skip otlp:: --skip probe::
-  --skip advise_cases::)
+  --skip advise_)
 result=0
 summary=()
 for major in ${VERSIONS:-13 14 15 16 17 18}; do

@@ -61,8 +61,12 @@ pub async fn find(
         }
         _ => workload::read(session, can, datname).await?,
     };
-    let from = format!("the server's counters of {:.1} days", workload.days);
+    let from = format!("the server's counters of {}", span(workload.days));
     Ok(Source { workload, writes: None, from })
+}
+
+fn span(days: f64) -> String {
+    if days < 2.0 { format!("{:.0} h", days * 24.0) } else { format!("{days:.0} days") }
 }
 
 fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
@@ -97,6 +101,6 @@ fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, Hi
         });
         rows.collect()
     });
-    let from = format!("the history, {days:.1} days of it");
+    let from = format!("{} of the history", span(days));
     Ok(Some(Source { workload, writes, from }))
 }

@@ -28,7 +28,7 @@ pub enum Unplannable {
 pub struct Plannable {
     /// One select.
     pub(super) sql: String,
-    /// How many parameters it has: the highest `$n`.
+    /// How many parameters it has, numbered without gaps.
     pub(super) parameters: usize,
     /// What it changes.
     pub(super) change: Option<Change>,
@@ -45,7 +45,7 @@ pub fn plannable(text: &str) -> Result<Plannable, Unplannable> {
         None if quirks::is_select(&text) => (text, None),
         None => return Err(Unplannable::Text),
     };
-    let parameters = quirks::parameters(&sql);
+    let (sql, parameters) = quirks::renumbered(&sql);
     Ok(Plannable { sql, parameters, change })
 }
 
@@ -90,7 +90,7 @@ mod tests {
     fn changes_become_selects_of_the_rows_they_change() {
         assert_eq!(
             sql("update a set x = $1 from b where a.id = b.id and b.y = $2"),
-            "SELECT a.ctid FROM a, b WHERE a.id = b.id AND b.y = $2"
+            "SELECT a.ctid FROM a, b WHERE a.id = b.id AND b.y = $1"
         );
         assert_eq!(
             sql("update only t x set n = 1 where id = 4 returning id"),

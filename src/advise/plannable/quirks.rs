@@ -124,13 +124,27 @@ pub fn is_select(text: &str) -> bool {
     first.eq_ignore_ascii_case("select") && !text.contains(';')
 }
 
-/// The highest `$n`.
-pub fn parameters(text: &str) -> usize {
+/// Numbers the parameters from 1 without gaps, and says how many there are: of one that is gone, with
+/// the `set` of an update, PostgreSQL could not tell the type.
+pub fn renumbered(text: &str) -> (String, usize) {
     let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, text).tokenize().unwrap_or_default();
-    let numbers = tokens.iter().filter_map(|token| match token {
-        Token::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
-        _ => None,
-    });
-    numbers.max().unwrap_or(0)
+    let Ok(tokens) = Tokenizer::new(&dialect, text).tokenize() else {
+        return (text.to_owned(), 0);
+    };
+    let mut numbers: Vec<String> = Vec::new();
+    let mut out = String::with_capacity(text.len());
+    for token in &tokens {
+        let Token::Placeholder(name) = token else {
+            out.push_str(&token.to_string());
+            continue;
+        };
+        let known = numbers.iter().position(|number| number == name);
+        let at = known.unwrap_or_else(|| {
+            numbers.push(name.clone());
+            numbers.len() - 1
+        });
+        out.push('$');
+        out.push_str(&(at + 1).to_string());
+    }
+    (out, numbers.len())
 }

@@ -9,5 +9,12 @@ grant select, insert, update on stock_move, stock_quant to wms;
 grant usage on all sequences in schema public to wms;
 create role erpscope login connection limit 10;
 grant pg_monitor to erpscope;
+-- What the advisor needs: to plan a statement is to have the right to run it.
+do $$
+begin
+  if current_setting('server_version_num')::int >= 140000 then
+    grant pg_read_all_data to erpscope;
+  end if;
+end $$;
 create extension pg_stat_statements;
 select pg_stat_statements_reset();
