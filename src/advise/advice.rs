@@ -13,7 +13,7 @@ use super::suggestion::{Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
-use super::workload::Workload;
+use super::workload::{LEAST_DAYS, Workload};
 use crate::erp::Erp;
 use crate::pg::Session;
 
@@ -148,11 +148,15 @@ fn daily(
     workload: &Workload,
     request: &Request,
 ) -> Daily {
+    let since = catalog.stats_reset.zip(catalog.now);
+    let counted = since.and_then(|(since, now)| now.duration_since(since).ok());
+    let days = counted.map_or(workload.days, |counted| counted.as_secs_f64() / 86_400.0);
+    let days = days.max(LEAST_DAYS);
     let per_day = |writes: Writes| Writes {
-        inserts: writes.inserts / workload.days,
-        updates: writes.updates / workload.days,
-        hot_updates: writes.hot_updates / workload.days,
-        deletes: writes.deletes / workload.days,
+        inserts: writes.inserts / days,
+        updates: writes.updates / days,
+        hot_updates: writes.hot_updates / days,
+        deletes: writes.deletes / days,
     };
     let of = |table: &Table| match &request.writes {
         None => per_day(table.writes),

@@ -55,6 +55,9 @@ pub enum WorkloadError {
     Query(#[from] tokio_postgres::Error),
 }
 
+/// Counters of less than an hour are taken as those of an hour.
+pub const LEAST_DAYS: f64 = 1.0 / 24.0;
+
 /// Statements that are read at most.
 const MOST: i64 = 2_000;
 
@@ -76,7 +79,7 @@ pub async fn read(
     let client = session.client();
     let counting = include_str!("counting.sql").replace("{since}", &since);
     let seconds: f64 = client.query_one(&counting, &[]).await?.try_get(0)?;
-    let days = (seconds / 86_400.0).max(1.0 / 24.0);
+    let days = (seconds / 86_400.0).max(LEAST_DAYS);
     let sql =
         include_str!("workload.sql").replace("{schema}", &schema).replace("{exec_time}", exec_time);
     let rows = client.query_typed(&sql, &[(&datname, Type::TEXT), (&MOST, Type::INT8)]).await?;

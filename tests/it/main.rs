@@ -9,6 +9,8 @@ mod advise_answers;
 #[cfg(test)]
 mod advise_cases;
 #[cfg(test)]
+mod advise_command;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
