@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
-use super::definition::Definition;
 use super::gate;
 use super::suggestion::{Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
@@ -183,13 +182,11 @@ struct Advised<'a> {
 impl Advised<'_> {
     fn suggestions(&self, found: &Found, days: f64) -> Vec<Suggestion> {
         let passed = gate::passed(found, self.catalog);
+        let mut taken = self.catalog.taken.clone();
         let mut suggestions: Vec<Suggestion> = passed
             .iter()
-            .filter_map(|id| {
-                let definition = found.definitions.get(*id)?;
-                let table = self.catalog.tables.get(&definition.table)?;
-                Some(self.suggestion(*id, definition, table, found, &passed, days))
-            })
+            .filter_map(|id| self.facts(*id, found, &passed, days))
+            .map(|facts| Suggestion::of(facts, &mut taken))
             .collect();
         suggestions.sort_by(|a, b| {
             b.saved_seconds_per_day
@@ -199,24 +196,23 @@ impl Advised<'_> {
         suggestions
     }
 
-    fn suggestion(
-        &self,
+    fn facts<'a>(
+        &'a self,
         id: usize,
-        definition: &Definition,
-        table: &Table,
-        found: &Found,
+        found: &'a Found,
         passed: &BTreeSet<usize>,
         days: f64,
-    ) -> Suggestion {
-        let helps = self.helps(id, found, passed);
-        Suggestion::of(Facts {
+    ) -> Option<Facts<'a>> {
+        let definition = found.definitions.get(id)?;
+        let table = self.catalog.tables.get(&definition.table)?;
+        Some(Facts {
             datname: &self.request.datname,
             table,
-            module: &self.erp.module(&table.name),
+            module: self.erp.module(&table.name),
             definition,
             bytes: found.model.indexes.get(id).map_or(0.0, |index| index.bytes),
             upkeep: upkeep(definition, table, self.daily),
-            helps,
+            helps: self.helps(id, found, passed),
             saved: gate::saved(id, &found.model, passed),
             leaves: self.catalog.parts(table).filter(|part| part.oid != table.oid).collect(),
             days,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ pub struct Facts<'a> {
     /// Its table.
     pub table: &'a Table,
     /// The table's module.
-    pub module: &'a str,
+    pub module: Arc<str>,
     /// The index.
     pub definition: &'a Definition,
     /// Its size.
@@ -94,10 +95,10 @@ pub struct Facts<'a> {
 }
 
 impl Suggestion {
-    /// Writes it down.
+    /// Writes it down; its names are taken from then on.
     #[must_use]
-    pub fn of(facts: Facts<'_>) -> Self {
-        let name = name(facts.definition, facts.table);
+    pub fn of(facts: Facts<'_>, taken: &mut Taken) -> Self {
+        let name = name(facts.definition, facts.table, taken);
         let warnings = warnings(&facts);
         let explanation = explanation(&facts);
         Self {
@@ -105,8 +106,8 @@ impl Suggestion {
             action: "create",
             datname: facts.datname.to_owned(),
             table: format!("{}.{}", facts.table.schema, facts.table.name),
-            module: facts.module.to_owned(),
-            ddl: ddl(&name, &facts),
+            module: facts.module.to_string(),
+            ddl: ddl(&name, &facts, taken),
             undo: undo(&name, facts.table),
             saved_seconds_per_day: facts.saved,
             upkeep_seconds_per_day: facts.upkeep.seconds,
@@ -143,11 +144,14 @@ impl Hasher for Fnv {
     }
 }
 
+/// Schemas and names of relations that are there, or will be.
+pub type Taken = BTreeSet<(String, String)>;
+
 /// PostgreSQL cuts names to 63 bytes.
 const LONGEST_NAME: usize = 63;
 
 /// `table_column_column_idx`, as PostgreSQL itself would call it.
-fn name(definition: &Definition, table: &Table) -> String {
+fn name(definition: &Definition, table: &Table, taken: &mut Taken) -> String {
     let mut parts: Vec<String> = definition
         .keys
         .iter()
@@ -170,8 +174,7 @@ fn name(definition: &Definition, table: &Table) -> String {
     let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
     definition.body().hash(&mut digest);
     let full = format!("{}_{}_{suffix}", table.name, parts.join("_"));
-    let taken = table.indexes.iter().any(|index| index.name == full);
-    if full.len() <= LONGEST_NAME && !taken {
+    if full.len() <= LONGEST_NAME && taken.insert((table.schema.clone(), full.clone())) {
         return full;
     }
     let tail = format!("_{:06x}_{suffix}", digest.finish() & 0xff_ffff);
@@ -181,11 +184,13 @@ fn name(definition: &Definition, table: &Table) -> String {
         end -= 1;
     }
     head.truncate(end);
-    head + &tail
+    let short = head + &tail;
+    taken.insert((table.schema.clone(), short.clone()));
+    short
 }
 
 /// A partitioned table's index cannot be built concurrently: it is built part by part and attached.
-fn ddl(name: &str, facts: &Facts<'_>) -> Vec<String> {
+fn ddl(name: &str, facts: &Facts<'_>, taken: &mut Taken) -> Vec<String> {
     let (table, body) = (facts.table, facts.definition.body());
     if table.kind != Kind::Partitioned {
         return vec![format!(
@@ -197,7 +202,7 @@ fn ddl(name: &str, facts: &Facts<'_>) -> Vec<String> {
     let parent = format!("{}.{}", quote(&table.schema), quote(name));
     let mut ddl = vec![format!("create index {} on only {} {body}", quote(name), qualified(table))];
     for leaf in &facts.leaves {
-        let own = self::name(facts.definition, leaf);
+        let own = self::name(facts.definition, leaf, taken);
         ddl.push(format!(
             "create index concurrently {} on {} {body}",
             quote(&own),
@@ -269,4 +274,28 @@ fn explanation(facts: &Facts<'_>) -> String {
         facts.bytes / 1e6
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::definition::Key;
+
+    #[test]
+    fn a_name_fits_and_is_given_once() {
+        let table = Table { schema: "public".into(), name: "t".repeat(60), ..Table::default() };
+        let mut taken = Taken::new();
+        let definition = Definition::btree(1, vec![Key::column("ä".repeat(20).as_str())]);
+        let long = name(&definition, &table, &mut taken);
+        assert!(long.len() <= LONGEST_NAME && long.ends_with("_idx"), "{long}");
+        let table = Table { schema: "public".into(), name: "sale".into(), ..Table::default() };
+        let up = Definition::btree(1, vec![Key::column("day")]);
+        let down = Definition::btree(
+            1,
+            vec![Key { is_descending: true, nulls_first: true, ..Key::column("day") }],
+        );
+        assert_eq!(name(&up, &table, &mut taken), "sale_day_idx");
+        let other = name(&down, &table, &mut taken);
+        assert!(other.starts_with("sale_day_idx_") && other.ends_with("_idx"), "{other}");
+    }
 }

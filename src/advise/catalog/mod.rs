@@ -30,6 +30,8 @@ pub struct Catalog {
     pub in_recovery: bool,
     /// By oid: tables, and partitioned ones with their leaves.
     pub tables: BTreeMap<u32, Table>,
+    /// Schemas and names that an index cannot have any more.
+    pub taken: BTreeSet<(String, String)>,
     names: HashMap<(String, String), u32>,
 }
 

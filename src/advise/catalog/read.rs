@@ -36,6 +36,9 @@ pub async fn read(
         table.indexes = own.map(|(_, index)| index.clone()).collect();
         catalog.add(table);
     }
+    for row in client.query(include_str!("names.sql"), &[]).await? {
+        catalog.taken.insert((row.try_get(0)?, row.try_get(1)?));
+    }
     join_partitions(&mut catalog);
     Ok(catalog)
 }
