@@ -37,6 +37,7 @@ case $purpose in
     have prometheus-postgres-exporter || missing+=(postgres_exporter)
     have wrk || missing+=(wrk)
     have haproxy || missing+=(haproxy)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     ;;
   *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, bench" >&2; exit 2 ;;
 esac
