@@ -12,9 +12,13 @@ use super::suggestion::{Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
-use super::workload::{LEAST_DAYS, Workload};
+use super::workload::Workload;
 use crate::erp::Erp;
 use crate::pg::Session;
+use crate::sample::normalise;
+
+/// Characters of a statement that are shown.
+const TEXT_CHARS: usize = 1_000;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -96,7 +100,7 @@ pub async fn advise(
         understand(&mut what_if, asking.client(), workload).await.map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
-    let daily = daily(&catalog, &understood, workload, request);
+    let daily = daily(&catalog, &understood, request);
     let found = if what_if.can_suppose() {
         let effort = request.effort.clone();
         let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
@@ -140,30 +144,25 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     notes
 }
 
-/// What is written in a day: as counted, else what the server has counted over the same days.
-fn daily(
-    catalog: &Catalog,
-    understood: &Understood,
-    workload: &Workload,
-    request: &Request,
-) -> Daily {
+/// What is written in a day: as the history has it, else as the server has counted it for at least
+/// a day (a load of data at the beginning would look like every day's work), else as the statements
+/// of the workload do it.
+fn daily(catalog: &Catalog, understood: &Understood, request: &Request) -> Daily {
     let since = catalog.stats_reset.zip(catalog.now);
     let counted = since.and_then(|(since, now)| now.duration_since(since).ok());
-    let days = counted.map_or(workload.days, |counted| counted.as_secs_f64() / 86_400.0);
-    let days = days.max(LEAST_DAYS);
-    let per_day = |writes: Writes| Writes {
-        inserts: writes.inserts / days,
-        updates: writes.updates / days,
-        hot_updates: writes.hot_updates / days,
-        deletes: writes.deletes / days,
-    };
-    let of = |table: &Table| match &request.writes {
-        None => per_day(table.writes),
-        Some(counted) => {
+    let days = counted.map(|counted| counted.as_secs_f64() / 86_400.0).filter(|days| *days >= 1.0);
+    let of = |table: &Table| match (&request.writes, days) {
+        (Some(counted), _) => {
             let own = counted
                 .iter()
                 .filter(|(schema, name, _)| *schema == table.schema && *name == table.name);
             own.map(|(_, _, writes)| *writes).next().unwrap_or_default()
+        }
+        (None, Some(days)) => table.writes.times(1.0 / days),
+        (None, None) => {
+            let writes = understood.writes.get(&table.name).copied().unwrap_or_default();
+            let hot_share = table.writes.hot_updates / table.writes.updates.max(1.0);
+            Writes { hot_updates: writes.updates * hot_share, ..writes }
         }
     };
     let writes = catalog.tables.values().map(|table| (table.oid, of(table))).collect();
@@ -232,7 +231,7 @@ impl Advised<'_> {
                     weighted.weight * (before - after),
                     Helped {
                         queryid: statement.queryid.map(|queryid| queryid.to_string()),
-                        query: statement.text.clone(),
+                        query: normalise(&statement.text, TEXT_CHARS),
                         calls_per_day: statement.calls,
                         seconds_per_day: statement.seconds.unwrap_or(planned.seconds),
                         share_of_load: planned.seconds

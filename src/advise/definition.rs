@@ -134,6 +134,12 @@ impl Definition {
         sql
     }
 
+    /// It holds the trigrams of a text.
+    #[must_use]
+    pub fn is_of_trigrams(&self) -> bool {
+        self.method == Method::Gin && self.keys.iter().any(|key| key.opclass.is_some())
+    }
+
     /// HypoPG knows this kind.
     #[must_use]
     pub const fn can_be_supposed(&self) -> bool {

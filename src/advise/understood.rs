@@ -7,9 +7,10 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::advisor::Planned;
+use super::catalog::Writes;
 use super::definition::quote;
 use super::plan::read;
-use super::plannable::{Change, Plannable, plannable};
+use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable};
 use super::upkeep::Sets;
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::{SECONDS_PER_COST, Statement, Workload};
@@ -43,6 +44,9 @@ pub struct Understood {
     pub relations: BTreeSet<(String, String)>,
     /// Columns that updates set, by the table's name, with executions a day.
     pub sets: Sets,
+    /// Rows that the statements write in a day, by the table's name; how many of the updates are HOT
+    /// no statement tells.
+    pub writes: BTreeMap<String, Writes>,
     /// What is left out, the most time first.
     pub skipped: Vec<Skipped>,
     /// Seconds a day of all statements.
@@ -60,10 +64,12 @@ pub async fn understand(
 ) -> Result<Understood, WhatIfError> {
     let mut understood = Understood::default();
     let mut skipped: BTreeMap<String, Skipped> = BTreeMap::new();
-    let mut deleted: BTreeMap<String, f64> = BTreeMap::new();
     for statement in &workload.statements {
-        understood.note(statement, &mut deleted);
-        let planned = plan(what_if, statement).await;
+        let Parsed { change, reads } = parse(&statement.text);
+        if let Some(change) = change {
+            understood.note(change, statement);
+        }
+        let planned = plan(what_if, statement, reads).await;
         let seconds = match &planned {
             Ok(planned) => statement.seconds.unwrap_or(planned.seconds),
             Err(_) => statement.seconds.unwrap_or(0.0),
@@ -83,8 +89,9 @@ pub async fn understand(
             }
         }
     }
-    for statement in children(client, &deleted).await? {
-        if let Ok(planned) = plan(what_if, &statement).await {
+    for statement in children(client, &understood.writes).await? {
+        let reads = plannable(&statement.text);
+        if let Ok(planned) = plan(what_if, &statement, reads).await {
             understood.take(planned, statement);
         }
     }
@@ -103,13 +110,14 @@ impl Understood {
         if self.seconds > 0.0 { self.understood_seconds / self.seconds } else { 1.0 }
     }
 
-    fn note(&mut self, statement: &Statement, deleted: &mut BTreeMap<String, f64>) {
-        let Ok(Plannable { change: Some(change), .. }) = plannable(&statement.text) else { return };
+    fn note(&mut self, change: Change, statement: &Statement) {
+        let (Change::Inserts(table) | Change::Deletes(table) | Change::Sets(table, _)) = &change;
+        let writes = self.writes.entry(table.clone()).or_default();
         match change {
-            Change::Deletes(table) => {
-                *deleted.entry(table).or_default() += statement.rows.max(statement.calls);
-            }
+            Change::Inserts(_) => writes.inserts += statement.rows,
+            Change::Deletes(_) => writes.deletes += statement.rows,
             Change::Sets(table, columns) => {
+                writes.updates += statement.rows;
                 self.sets.entry(table).or_default().push((columns, statement.calls));
             }
         }
@@ -130,24 +138,32 @@ enum Reason {
 }
 
 /// The plans of a statement: of what was seen of it running, else of the one with parameters.
-async fn plan(what_if: &mut WhatIf, statement: &Statement) -> Result<Planned, Reason> {
+async fn plan(
+    what_if: &mut WhatIf,
+    statement: &Statement,
+    template: Result<Plannable, Unplannable>,
+) -> Result<Planned, Reason> {
+    let specimens = statement.specimens.iter().take(MOST_SPECIMENS);
+    let specimens: Vec<_> = specimens.filter_map(|s| plannable(&s.0).ok()).collect();
+    match plan_as(what_if, statement, specimens).await {
+        Err(Reason::Skipped(_)) => {
+            let template = template.map_err(|reason| Reason::Skipped(reason.to_string()))?;
+            plan_as(what_if, statement, vec![template]).await
+        }
+        planned => planned,
+    }
+}
+
+/// The plans of a statement in these forms; one that is refused is left out.
+async fn plan_as(
+    what_if: &mut WhatIf,
+    statement: &Statement,
+    variants: Vec<Plannable>,
+) -> Result<Planned, Reason> {
     let mut planned =
         Planned { variants: Vec::new(), seconds: 0.0, cost: 0.0, readings: Vec::new() };
-    let specimens = statement.specimens.iter().take(MOST_SPECIMENS);
-    let texts = specimens.map(|specimen| specimen.0.as_str()).chain([statement.text.as_str()]);
     let mut first = None;
-    for (at, text) in texts.enumerate() {
-        let is_template = at == statement.specimens.len().min(MOST_SPECIMENS);
-        if is_template && !planned.variants.is_empty() {
-            break;
-        }
-        let variant = match plannable(text) {
-            Ok(variant) => variant,
-            Err(reason) => {
-                first.get_or_insert(reason.to_string());
-                continue;
-            }
-        };
+    for variant in variants {
         match what_if.read(&variant).await {
             Ok(answer) => {
                 planned.cost += answer.plan.cost;
@@ -175,7 +191,7 @@ fn meaning(state: &str) -> String {
     let words = match state {
         "42P01" | "3F000" => "a table of it is gone or belongs to a session",
         "42703" => "a column of it is gone",
-        "42501" => "the agent's role may not read its tables: grant it pg_read_all_data",
+        "42501" => "the agent's role may not read its tables: grant it `select` on them",
         "42P18" | "42P02" => "the type of a parameter cannot be told from its text",
         "42883" => "a function of it is gone, or the type of a parameter cannot be told",
         "42601" => "its text is cut off, or no longer SQL once its constants are gone",
@@ -188,12 +204,13 @@ fn meaning(state: &str) -> String {
 /// What PostgreSQL asks for each deleted row of a table that others point to.
 async fn children(
     client: &Client,
-    deleted: &BTreeMap<String, f64>,
+    writes: &BTreeMap<String, Writes>,
 ) -> Result<Vec<Statement>, WhatIfError> {
-    if deleted.is_empty() {
+    let deleted = writes.iter().filter(|(_, writes)| writes.deletes > 0.0);
+    let names: Vec<&str> = deleted.map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
         return Ok(Vec::new());
     }
-    let names: Vec<&str> = deleted.keys().map(String::as_str).collect();
     let sql = include_str!("foreign_keys.sql");
     let rows =
         client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await.map_err(WhatIfError::Lost)?;
@@ -213,7 +230,7 @@ async fn children(
                 quote(get(2)?),
                 conditions.join(" and ")
             ),
-            calls: deleted.get(get(0)?).copied().unwrap_or_default(),
+            calls: writes.get(get(0)?).map_or(0.0, |writes| writes.deletes),
             ..Statement::default()
         });
     }

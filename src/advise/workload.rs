@@ -56,7 +56,7 @@ pub enum WorkloadError {
 }
 
 /// Counters of less than an hour are taken as those of an hour.
-pub const LEAST_DAYS: f64 = 1.0 / 24.0;
+const LEAST_DAYS: f64 = 1.0 / 24.0;
 
 /// Statements that are read at most.
 const MOST: i64 = 2_000;

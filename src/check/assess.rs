@@ -87,7 +87,9 @@ pub(super) fn assess(server: &Server, found: &Capabilities, usage: &Usage) -> Ve
         setting(found, "log_lock_waits", "on", "Lock waits that are shorter than a sample leave no trace in the server's log."),
     ]);
     findings.extend(serverlog(server, found));
-    findings.extend([text_size(found), hypopg(server, found), recovery(found)]);
+    findings.extend([text_size(found), hypopg(server, found)]);
+    findings.extend(planning(server, found));
+    findings.extend([recovery(found)]);
     findings
 }
 
@@ -333,7 +335,7 @@ fn hypopg(server: &Server, found: &Capabilities) -> Finding {
         "create extension hypopg;   -- in database {:?} and each one to be advised on",
         server.dbname
     );
-    let why = "Index suggestions are then only reasoned, not checked by the planner.";
+    let why = "`erpscope advise` has nobody to ask what an index would change, and suggests none.";
     match found.hypopg {
         HypoPg::Created => finding("hypopg", false, "created"),
         HypoPg::Available => {
@@ -351,6 +353,27 @@ fn hypopg(server: &Server, found: &Capabilities) -> Finding {
             ],
         ),
     }
+}
+
+/// Before 14 the right to read is given table by table: `advise` says which it lacks.
+fn planning(server: &Server, found: &Capabilities) -> Option<Finding> {
+    if found.version_num < 140_000 {
+        return None;
+    }
+    let seen = if found.reads_all_data { "of all tables" } else { "not of all tables" };
+    let finding = finding("planning", false, seen);
+    Some(if found.reads_all_data {
+        finding
+    } else {
+        finding.but(
+            Status::Degraded,
+            "PostgreSQL plans a statement only for a role that may run it, so `erpscope advise` leaves out what the role may not read. Nothing else needs this right.",
+            [format!(
+                "grant pg_read_all_data to {};   -- or select on the tables",
+                quoted(&server.user)
+            )],
+        )
+    })
 }
 
 fn recovery(found: &Capabilities) -> Finding {
@@ -382,6 +405,7 @@ mod tests {
             tls: true,
             statements: Err(StatStatementsMissing::NotInstalled),
             hypopg: HypoPg::Absent,
+            reads_all_data: false,
             settings: Settings::default(),
         };
         for (root_cert, expected) in [(None, Status::Degraded), (Some("ca.pem".into()), Status::Ok)]

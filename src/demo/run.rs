@@ -67,7 +67,8 @@ async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), D
     say(&format!("  metrics:    http://{}/metrics", agent.address()));
     say(&format!("  the ERP:    {}", stage.cluster.url(super::DATNAME)));
     say(&format!(
-        "  who blocks whom:  erpscope locks --watch --url postgres://erpscope@127.0.0.1:{}/{}\n",
+        "  who blocks whom:  erpscope locks --watch --url postgres://erpscope@127.0.0.1:{0}/{1}\n  \
+         which indexes:    erpscope advise --url postgres://erpscope@127.0.0.1:{0}/{1}\n",
         stage.cluster.port(),
         super::DATNAME,
     ));

@@ -29,6 +29,9 @@ pub struct Capabilities {
     pub statements: Result<StatStatements, StatStatementsMissing>,
     /// HypoPG.
     pub hypopg: HypoPg,
+    /// The role may read every table, and so have statements on them planned. Before PostgreSQL 14
+    /// only a superuser may by its role.
+    pub reads_all_data: bool,
     /// Settings that limit sight.
     pub settings: Settings,
 }
@@ -162,6 +165,7 @@ async fn ask(server: &Server, session: &Session) -> Result<Capabilities, tokio_p
             (true, false) => HypoPg::Available,
             (false, false) => HypoPg::Absent,
         },
+        reads_all_data: row.try_get(10)?,
         settings,
     })
 }

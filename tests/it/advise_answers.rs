@@ -23,6 +23,9 @@ use crate::rig::{admin, cluster, server, session};
 const PRECISION: f64 = 0.95;
 /// Of what a DBA would suggest, the share that is suggested.
 const RECALL: f64 = 0.9;
+/// The same where constants are not known: a rare state or a narrow range cannot be told then. It
+/// was 0.907; statistics are samples, and one case is 0.013.
+const RECALL_OF_TEMPLATES: f64 = 0.85;
 
 /// Columns that the user says are states.
 const STATES: [&str; 3] = ["state", "parent_state", "carrier"];
@@ -33,7 +36,6 @@ struct Outcome {
     right: usize,
     needless: Vec<String>,
     missed: Vec<String>,
-    skipped: Vec<String>,
 }
 
 /// `CASE=word` looks at the cases alone whose name has this word.
@@ -46,33 +48,53 @@ async fn what_is_suggested_is_what_a_dba_would_make() {
     let cluster = cluster(&options).await;
     admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
     let cases = Case::all().into_iter().filter(|case| case.name.contains(&only));
-    let outcomes: Vec<Outcome> =
-        stream::iter(cases).map(|case| outcome(case, &cluster)).buffered(2).collect().await;
+    let cases = stream::iter(cases).map(|case| outcomes(case, &cluster));
+    let (seen, templates): (Vec<Outcome>, Vec<Outcome>) =
+        cases.buffered(2).collect::<Vec<_>>().await.into_iter().unzip();
+    let told = [
+        ("statements seen running", &seen, RECALL),
+        ("templates", &templates, RECALL_OF_TEMPLATES),
+    ];
+    for (what, outcomes, recall) in told {
+        let told = tell(what, outcomes);
+        assert!(!only.is_empty() || (told.0 >= PRECISION && told.1 >= recall), "{what}: {told:?}");
+    }
+}
+
+/// Prints what went wrong; returns precision and recall.
+fn tell(what: &str, outcomes: &[Outcome]) -> (f64, f64) {
     let count = |number: fn(&Outcome) -> usize| outcomes.iter().map(number).sum::<usize>() as f64;
-    for outcome in &outcomes {
-        let is_right = outcome.needless.is_empty() && outcome.missed.is_empty();
-        println!("{:<52} {}", outcome.name, if is_right { "right" } else { "WRONG" });
-        let lines = outcome.needless.iter().map(|ddl| format!("needless: {ddl}"));
+    for outcome in outcomes {
+        let needless = outcome.needless.iter().map(|ddl| format!("needless: {ddl}"));
         let missed = outcome.missed.iter().map(|ddl| format!("missed:   {ddl}"));
-        for line in lines.chain(missed).chain(outcome.skipped.iter().cloned()) {
-            println!("    {line}");
+        for line in needless.chain(missed) {
+            println!("{:<44} {line}", outcome.name);
         }
     }
     let right = count(|outcome| outcome.right);
     let precision = right / (right + count(|outcome| outcome.needless.len()));
     let recall = right / (right + count(|outcome| outcome.missed.len()));
-    println!("{} cases: precision {precision:.3}, recall {recall:.3}", outcomes.len());
-    assert!(!only.is_empty() || (precision >= PRECISION && recall >= RECALL));
+    println!("{what}: {} cases, precision {precision:.3}, recall {recall:.3}\n", outcomes.len());
+    (precision, recall)
 }
 
-async fn outcome(case: Case, cluster: &Cluster) -> Outcome {
+/// With statements seen running, and with templates alone.
+async fn outcomes(case: Case, cluster: &Cluster) -> (Outcome, Outcome) {
     let client = case.load(cluster).await;
     for extension in ["pg_stat_statements", "hypopg"] {
         let create = format!("create extension if not exists {extension}");
         client.batch_execute(&create).await.unwrap();
     }
-    let workload = workload(&case, &client).await;
-    let advice = advice(&case, cluster, &workload).await;
+    let mut workload = workload(&case, &client).await;
+    let seen = outcome(&case, cluster, &workload).await;
+    for statement in &mut workload.statements {
+        statement.specimens.clear();
+    }
+    (seen, outcome(&case, cluster, &workload).await)
+}
+
+async fn outcome(case: &Case, cluster: &Cluster, workload: &Workload) -> Outcome {
+    let advice = advice(case, cluster, workload).await;
     let mut suggested = BTreeMap::new();
     // The session of the case holds nothing open, so that an index can be built beside it.
     let other = session(&cluster.url(&case.name)).await;
@@ -91,7 +113,7 @@ async fn outcome(case: Case, cluster: &Cluster) -> Outcome {
     }
     let mut best: Option<Outcome> = None;
     for expected in &case.expect {
-        let outcome = compare(&case, expected, &suggested, &other, &advice).await;
+        let outcome = compare(&case.name, expected, &suggested, &other).await;
         let faults = |outcome: &Outcome| outcome.needless.len() + outcome.missed.len();
         if best.as_ref().is_none_or(|best| faults(&outcome) < faults(best)) {
             best = Some(outcome);
@@ -114,7 +136,7 @@ async fn workload(case: &Case, client: &Client) -> Workload {
             specimens: vec![Specimen(statement.sql.clone())],
             calls: statement.calls_per_day as f64,
             seconds: statement.seconds_per_day,
-            rows: 0.0,
+            rows: statement.calls_per_day as f64,
         });
     }
     if case.workload.iter().any(crate::rig::case::Statement::writes) && case.analyze {
@@ -171,11 +193,10 @@ async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
 }
 
 async fn compare(
-    case: &Case,
+    name: &str,
     expected: &Expected,
     suggested: &BTreeMap<String, Shape>,
     client: &Client,
-    advice: &Advice,
 ) -> Outcome {
     let mut left: BTreeMap<&String, &Shape> = suggested.iter().collect();
     let mut missed = Vec::new();
@@ -197,24 +218,10 @@ async fn compare(
         }
     }
     Outcome {
-        name: case.name.clone(),
+        name: name.to_owned(),
         right: expected.indexes.len() - missed.len(),
         needless: left.into_keys().cloned().collect(),
         missed,
-        skipped: advice
-            .skipped
-            .iter()
-            .map(|s| format!("skipped:  {}", s.reason))
-            .chain(advice.suggestions.iter().map(|s| {
-                format!(
-                    "{} ({:.1} s saved, {:.1} s of upkeep, {:?})",
-                    s.ddl[0],
-                    s.saved_seconds_per_day,
-                    s.upkeep_seconds_per_day,
-                    s.helps.iter().map(|h| (h.cost_before, h.cost_after)).collect::<Vec<_>>()
-                )
-            }))
-            .collect(),
     }
 }
 

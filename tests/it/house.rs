@@ -42,7 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
         ],
     ),
     ("recognise", &["config", "erp", "pg"]),
-    ("advise", &["config", "erp", "history", "pg", "recognise"]),
+    ("advise", &["config", "erp", "history", "pg", "recognise", "sample"]),
     ("check", &["config", "erp", "pg", "recognise"]),
     ("locks", &["config", "erp", "integration", "pg", "recognise", "sample", "track", "export"]),
     ("demo", &["config", "sample", "track", "state", "agent"]),

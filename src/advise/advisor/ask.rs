@@ -110,8 +110,11 @@ impl Advisor<'_> {
         let definition = self.definitions.get(id).filter(|d| !d.can_be_supposed())?;
         let table = self.catalog.tables.get(&definition.table)?;
         let planned = self.statements.get(number)?;
-        let saved: f64 =
-            planned.readings.iter().map(|reading| reason::saved(definition, table, reading)).sum();
+        let saved: f64 = planned
+            .readings
+            .iter()
+            .map(|reading| reason::saved(definition, table, self.catalog, reading))
+            .sum();
         let cost = planned.cost - saved / planned.readings.len().max(1) as f64;
         Some(Atom { used: BTreeSet::from([id]), cost: cost.max(1.0) })
     }

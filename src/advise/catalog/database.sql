@@ -2,6 +2,7 @@
 select
   current_setting('server_version_num')::int4,
   current_setting('block_size')::int4,
+  current_setting('random_page_cost')::float8,
   array(select e.extname::text from pg_extension e),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'hypopg'),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),

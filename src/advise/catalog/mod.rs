@@ -14,6 +14,8 @@ pub struct Catalog {
     pub version_num: i32,
     /// Bytes of a block.
     pub block_size: f64,
+    /// What the planner takes for a page at random.
+    pub random_page_cost: f64,
     /// Installed extensions.
     pub extensions: Vec<String>,
     /// Where HypoPG's functions are, if it is installed.
@@ -198,6 +200,19 @@ impl Catalog {
     pub fn parts<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a Table> {
         let own = Some(table).filter(|_| table.kind != Kind::Partitioned);
         own.into_iter().chain(table.leaves.iter().filter_map(|oid| self.tables.get(oid)))
+    }
+}
+
+impl Writes {
+    /// So many times as much.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            inserts: self.inserts * factor,
+            updates: self.updates * factor,
+            hot_updates: self.hot_updates * factor,
+            deletes: self.deletes * factor,
+        }
     }
 }
 

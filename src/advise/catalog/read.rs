@@ -47,13 +47,14 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     let row = client.query_one(include_str!("database.sql"), &[]).await?;
     catalog.version_num = row.try_get(0)?;
     catalog.block_size = f64::from(row.try_get::<_, i32>(1)?);
-    catalog.extensions = row.try_get(2)?;
-    catalog.hypopg = row.try_get(3)?;
-    catalog.trigrams = row.try_get(4)?;
-    catalog.stats_reset = row.try_get(5)?;
-    catalog.now = row.try_get(6)?;
-    catalog.in_recovery = row.try_get(7)?;
-    catalog.immutable = row.try_get::<_, Vec<String>>(8)?.into_iter().collect();
+    catalog.random_page_cost = row.try_get(2)?;
+    catalog.extensions = row.try_get(3)?;
+    catalog.hypopg = row.try_get(4)?;
+    catalog.trigrams = row.try_get(5)?;
+    catalog.stats_reset = row.try_get(6)?;
+    catalog.now = row.try_get(7)?;
+    catalog.in_recovery = row.try_get(8)?;
+    catalog.immutable = row.try_get::<_, Vec<String>>(9)?.into_iter().collect();
     Ok(())
 }
 

@@ -26,9 +26,6 @@ pub struct Node {
     /// Such as `Index Scan`.
     #[serde(rename = "Node Type")]
     pub kind: String,
-    /// How it belongs to its parent: `Outer`, `Inner`, `InitPlan`, `SubPlan`, `Member`, `Subquery`.
-    #[serde(rename = "Parent Relationship")]
-    pub relationship: String,
     /// Total cost in the planner's units.
     #[serde(rename = "Total Cost")]
     pub cost: f64,

@@ -1,15 +1,18 @@
-//! What a statement changes: rows that it deletes make foreign keys be checked, columns that it
-//! sets end HOT updates once they are indexed.
+//! What a statement changes: every row that it writes is written to the indexes, too, rows that it
+//! deletes make foreign keys be checked, columns that it sets end HOT updates once they are indexed.
 
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{
-    AssignmentTarget, FromTable, ObjectName, Statement, TableFactor, TableWithJoins,
+    AssignmentTarget, CopySource, FromTable, ObjectName, Statement, TableFactor, TableObject,
+    TableWithJoins,
 };
 
 /// What a statement changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
+    /// It adds rows to this table.
+    Inserts(String),
     /// It deletes rows of this table.
     Deletes(String),
     /// It sets these columns of this table.
@@ -19,6 +22,13 @@ pub enum Change {
 /// What is changed at the top of a statement; a change within a `with` is not looked at.
 pub fn of(statement: &Statement) -> Option<Change> {
     match statement {
+        Statement::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => Some(Change::Inserts(last(name)?)),
+            _ => None,
+        },
+        Statement::Copy { source: CopySource::Table { table_name, .. }, to: false, .. } => {
+            Some(Change::Inserts(last(table_name)?))
+        }
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
             Some(Change::Deletes(table(from.first()?)?))
@@ -57,7 +67,7 @@ mod tests {
     use crate::advise::plannable::rewrite::parse;
 
     fn change(text: &str) -> Option<Change> {
-        of(&parse(text).unwrap())
+        parse(text).as_ref().and_then(of)
     }
 
     #[test]
@@ -68,6 +78,9 @@ mod tests {
         let text = "update public.Stock_Quant q set Reserved = $1, (a, b) = ($2, $3) where id = $4";
         assert_eq!(change(text), Some(set("stock_quant", &["a", "b", "reserved"])));
         assert_eq!(change("delete from \"C_Order\""), Some(Change::Deletes("C_Order".into())));
+        assert_eq!(change("insert into A.b values ($1)"), Some(Change::Inserts("b".into())));
+        assert_eq!(change("copy b (c) from stdin"), Some(Change::Inserts("b".into())));
+        assert_eq!(change("copy b to stdout"), None);
         assert_eq!(change("select 1"), None);
     }
 }

@@ -30,23 +30,36 @@ pub struct Plannable {
     pub(super) sql: String,
     /// How many parameters it has, numbered without gaps.
     pub(super) parameters: usize,
+}
+
+/// What a text is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
     /// What it changes.
-    pub(super) change: Option<Change>,
+    pub change: Option<Change>,
+    /// What it reads.
+    pub reads: Result<Plannable, Unplannable>,
 }
 
 /// A statement as pg_stat_statements or pg_stat_activity shows it.
-pub fn plannable(text: &str) -> Result<Plannable, Unplannable> {
+#[must_use]
+pub fn parse(text: &str) -> Parsed {
     let text = quirks::mend(text);
-    let (sql, change) = match rewrite::parse(&text) {
-        Some(statement) => {
-            let change = change::of(&statement);
-            (rewrite::to_select(statement)?, change)
-        }
-        None if quirks::is_select(&text) => (text, None),
-        None => return Err(Unplannable::Text),
+    let (change, sql) = match rewrite::parse(&text) {
+        Some(statement) => (change::of(&statement), rewrite::to_select(statement)),
+        None if quirks::is_select(&text) => (None, Ok(text)),
+        None => (None, Err(Unplannable::Text)),
     };
-    let (sql, parameters) = quirks::renumbered(&sql);
-    Ok(Plannable { sql, parameters, change })
+    let reads = sql.map(|sql| {
+        let (sql, parameters) = quirks::renumbered(&sql);
+        Plannable { sql, parameters }
+    });
+    Parsed { change, reads }
+}
+
+/// Of a statement that is known to be one, what it reads.
+pub fn plannable(text: &str) -> Result<Plannable, Unplannable> {
+    parse(text).reads
 }
 
 impl std::fmt::Debug for Plannable {
