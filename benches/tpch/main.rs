@@ -60,7 +60,7 @@ fn main() {
 }
 
 fn server(cluster: &Cluster) -> Server {
-    let url = format!("postgres://postgres@127.0.0.1:{}/tpch", cluster.port());
+    let url = format!("postgres://erpscope@127.0.0.1:{}/tpch", cluster.port());
     let flags = Flags { url: Some(url), ..Flags::default() };
     let sources = Sources { file: None, env: BTreeMap::new(), flags };
     load(&sources).unwrap().config.servers.remove(0)

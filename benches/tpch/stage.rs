@@ -30,6 +30,8 @@ pub async fn set(folder: &Path) -> (Cluster, Client) {
     session(&cluster, "postgres").await.batch_execute("create database tpch").await.unwrap();
     let client = session(&cluster, "tpch").await;
     client.batch_execute("create extension hypopg").await.unwrap();
+    let role = "create role erpscope login; grant pg_read_all_data to erpscope";
+    client.batch_execute(role).await.unwrap();
     client.batch_execute(include_str!("schema.sql")).await.unwrap();
     for table in TABLES {
         copy(&client, table, &folder.join(table).with_extension("csv")).await;
