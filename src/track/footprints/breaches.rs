@@ -61,7 +61,7 @@ pub struct Breach {
 /// A statement in pg_stat_statements: database, role, hash of its shape.
 type Counted = (Arc<str>, Arc<str>, i64);
 
-/// What is told once an hour: integration, table, text of the statement.
+/// What is told once an hour: integration, table, shape of the statement.
 type Kept = (Arc<str>, Arc<str>, Arc<str>);
 
 /// The breaches in one server.
@@ -197,7 +197,7 @@ impl Breaches {
             self.told.clear();
         }
         found.retain(|breach| {
-            let text = breach.statement.text.clone().unwrap_or_else(|| "".into());
+            let text = shape(breach.statement.text.as_deref().unwrap_or_default());
             let key = (Arc::clone(&breach.integration), Arc::clone(&breach.changed.table), text);
             let is_news = self.told.get(&key).is_none_or(|told| span(*told, now) >= AGAIN);
             if is_news {
@@ -217,6 +217,19 @@ impl Breaches {
     }
 }
 
+/// A statement's text is the same whether a sample has shown it, with `?` for its literals, or
+/// pg_stat_statements, with `$1`.
+fn shape(text: &str) -> Arc<str> {
+    let mut parts = text.split('$');
+    let mut shape = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        shape.push(if rest.len() < part.len() { '?' } else { '$' });
+        shape.push_str(rest);
+    }
+    shape.into()
+}
+
 fn is_judged(integration: &Integration, origin: &Origin) -> bool {
     origin.is_direct || !integration.owns.is_empty()
 }
@@ -231,4 +244,16 @@ fn foreign<'a>(
 fn key(integration: &Integration, changed: &Changed) -> BreachKey {
     let (integration, module) = (Arc::clone(&integration.name), Arc::clone(&changed.module));
     BreachKey { integration, module }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sampled_text_and_a_counted_one_have_one_shape() {
+        let counted = shape("update quant set n = n - $1, price = '$' where id = $12");
+        assert_eq!(counted, shape("update quant set n = n - ?, price = '$' where id = ?"));
+        assert_ne!(counted, shape("update quant set n = n + ?, price = '$' where id = ?"));
+    }
 }
