@@ -61,8 +61,16 @@ pub struct Breach {
 /// A statement in pg_stat_statements: database, role, hash of its shape.
 type Counted = (Arc<str>, Arc<str>, i64);
 
-/// What is told once an hour: integration, table, shape of the statement.
-type Kept = (Arc<str>, Arc<str>, Arc<str>);
+/// What is told once an hour: integration, table, one of the statement's names.
+type Kept = (Arc<str>, Arc<str>, Name);
+
+/// A statement has both names where the server tells the first, and not every sight of it has: before
+/// PostgreSQL 14 pg_stat_statements alone knows the hash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Queryid(i64),
+    Shape(Arc<str>),
+}
 
 /// The breaches in one server.
 #[derive(Debug)]
@@ -197,11 +205,10 @@ impl Breaches {
             self.told.clear();
         }
         found.retain(|breach| {
-            let text = shape(breach.statement.text.as_deref().unwrap_or_default());
-            let key = (Arc::clone(&breach.integration), Arc::clone(&breach.changed.table), text);
-            let is_news = self.told.get(&key).is_none_or(|told| span(*told, now) >= AGAIN);
+            let is_old = |key: &Kept| self.told.get(key).is_some_and(|at| span(*at, now) < AGAIN);
+            let is_news = !keys(breach).any(|key| is_old(&key));
             if is_news {
-                self.told.insert(key, now);
+                self.told.extend(keys(breach).map(|key| (key, now)));
             }
             is_news
         });
@@ -215,6 +222,14 @@ impl Breaches {
     pub(super) fn rows_written(&self) -> &Capped<WorkKey, u64> {
         &self.rows_written
     }
+}
+
+fn keys(breach: &Breach) -> impl Iterator<Item = Kept> {
+    let text = breach.statement.text.as_deref().unwrap_or_default();
+    let names = breach.statement.queryid.map(Name::Queryid).into_iter();
+    names
+        .chain([Name::Shape(shape(text))])
+        .map(|name| (Arc::clone(&breach.integration), Arc::clone(&breach.changed.table), name))
 }
 
 /// A statement's text is the same whether a sample has shown it, with `?` for its literals, or

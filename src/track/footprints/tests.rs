@@ -104,24 +104,49 @@ fn blocked_and_blocking_time_of_integrations_is_that_of_the_waits() {
     assert!((blocked.as_secs_f64() - 1.0).abs() < 0.11, "{blocked:?}");
 }
 
+fn shown(usename: &str, query: &str, calls: u64, rows: u64) -> Shown {
+    let total = Counters { calls, rows, ..Counters::default() };
+    Shown {
+        datname: "erp".into(),
+        usename: usename.into(),
+        queryid: i64::try_from(query.len()).unwrap(),
+        module: "accounting".into(),
+        query: Some(query.into()),
+        series: total,
+        total,
+        leaving: false,
+    }
+}
+
+/// What a sample tells of a statement that pg_stat_statements knows as `counted`.
+fn told_of(counted: &str, sampled: &str, queryid: Option<i64>) -> usize {
+    let mut fold = Fold::new();
+    let role = Rules { roles: vec![Pattern::new("erp")], ..Rules::default() };
+    fold.integrations = Arc::new(Integrations::new(vec![of("bank", &[], role)]));
+    fold.sample(0, vec![], None);
+    let view = View { shown: vec![shown("erp", counted, 1, 1)], ..View::default() };
+    let first = fold.read_statements(&view).len();
+    let query = Some(sampled.to_owned());
+    let bank = Session { queryid, query, ..session(2, 100) };
+    fold.sample(100, vec![bank], None);
+    first + fold.reports.len()
+}
+
+#[test]
+fn a_breach_that_is_counted_and_sampled_is_told_once() {
+    let counted = "delete from account_move where id in ($1)";
+    let queryid = i64::try_from(counted.len()).unwrap();
+    let longer = "delete from account_move where id in (?, ?, -?)";
+    assert_eq!(told_of(counted, longer, Some(queryid)), 1, "the server tells that it is the same");
+    assert_eq!(told_of(counted, &counted.replace("$1", "?"), None), 1, "its text tells");
+    assert_eq!(told_of(counted, "delete from account_move", Some(7)), 2, "it is another");
+}
+
 #[test]
 fn of_an_integration_that_is_a_role_pg_stat_statements_counts_every_write() {
     let mut fold = Fold::new();
     fold.integrations = all();
     fold.sample(0, vec![], None);
-    let shown = |usename: &str, query: &str, calls, rows| {
-        let total = Counters { calls, rows, ..Counters::default() };
-        Shown {
-            datname: "erp".into(),
-            usename: usename.into(),
-            queryid: i64::try_from(query.len()).unwrap(),
-            module: "accounting".into(),
-            query: Some(query.into()),
-            series: total,
-            total,
-            leaving: false,
-        }
-    };
     let view = |calls, rows| View {
         shown: vec![
             shown("bank", "insert into account_move values (?)", calls, rows),
