@@ -185,7 +185,6 @@ async fn what_is_wrong_around_the_erp_is_seen_in_every_way() {
     let around = Around::prepare().unwrap();
     let mut config = around.config(&stage).unwrap();
     config.listen = ([127, 0, 0, 1], 0).into();
-    config.budget = 1.0;
     let rig = Rig::start(config);
     rig.until_up().await;
     let load = Load::start(&stage, 1).await.unwrap();
@@ -267,31 +266,15 @@ fn temporary() -> tempfile::TempDir {
 #[test]
 fn it_ends_by_itself_and_leaves_nothing_behind() {
     let folder = temporary();
-    let output =
-        demo(&["--seconds", "5", "--scale", "0.01"]).env("TMPDIR", folder.path()).output().unwrap();
+    let output = demo(&["--seconds", "20", "--scale", "0.01"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
     let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{words}");
-    for part in ["http://127.0.0.1:", "distro-sales", "is removed"] {
+    for part in ["http://127.0.0.1:", "statements/s", "distro-sales", "is removed"] {
         assert!(words.contains(part), "{part} in {words}");
     }
-    assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
-}
-
-#[test]
-fn it_says_what_the_agent_sees_until_it_is_told_to_stop() {
-    use std::io::{BufRead, BufReader};
-    let folder = temporary();
-    // Long enough for two samples of the statements on a busy machine.
-    let mut child = demo(&["--seconds", "120", "--scale", "0.01"])
-        .env("TMPDIR", folder.path())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("statements/s")));
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
-    let rest: Vec<String> = lines.collect();
-    assert!(child.wait().unwrap().success());
-    assert!(rest.iter().any(|line| line.contains("told to stop")), "{rest:?}");
     assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
 }
 
