@@ -1,14 +1,15 @@
 //! The whole way: from a workload to suggestions that a DBA would sign.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
+use super::definition::Definition;
 use super::gate;
-use super::suggestion::{Facts, Helped, Suggestion};
+use super::suggestion::{self, Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
@@ -51,6 +52,9 @@ pub struct Advice {
     pub skipped: Vec<Skipped>,
     /// What to create, the most saved first.
     pub suggestions: Vec<Suggestion>,
+    /// What each suggested index is, by the suggestion's id.
+    #[serde(skip)]
+    pub definitions: BTreeMap<String, Definition>,
     /// Indexes that PostgreSQL did not want to suppose.
     pub refused: usize,
     /// Questions to the planner.
@@ -118,6 +122,7 @@ pub async fn advise(
         seconds_per_day: understood.seconds,
         understood_share: understood.share(),
         suggestions: advised.suggestions(&found, workload.days),
+        definitions: advised.definitions(&found),
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
@@ -193,6 +198,17 @@ impl Advised<'_> {
                 .then_with(|| a.id.cmp(&b.id))
         });
         suggestions
+    }
+
+    /// What each chosen index is, by the id of its suggestion.
+    fn definitions(&self, found: &Found) -> BTreeMap<String, Definition> {
+        let chosen = found.chosen.iter().filter_map(|id| found.definitions.get(*id));
+        let of = |definition: &Definition| {
+            let table = self.catalog.tables.get(&definition.table)?;
+            let id = suggestion::id(&self.request.datname, table, definition);
+            Some((id, definition.clone()))
+        };
+        chosen.filter_map(of).collect()
     }
 
     fn facts<'a>(
