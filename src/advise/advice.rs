@@ -61,6 +61,8 @@ pub struct Advice {
     pub what_if_calls: u64,
     /// Milliseconds that it took to answer them, by the server's clock.
     pub planning_ms: f64,
+    /// HypoPG was there and no limit was reached: what is not suggested is not worth it.
+    pub is_complete: bool,
     /// What the reader should know of the whole.
     pub notes: Vec<String>,
 }
@@ -126,6 +128,7 @@ pub async fn advise(
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
+        is_complete: what_if.can_suppose() && !is_spent(&what_if, &request.effort),
         notes: notes(&catalog, &what_if, &request.effort),
         skipped: understood.skipped,
     })
@@ -143,10 +146,14 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     if catalog.in_recovery {
         notes.push("this is a standby: create what is suggested on its primary".to_owned());
     }
-    if what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms {
+    if is_spent(what_if, effort) {
         notes.push("the search ended at its limit of questions to the planner".to_owned());
     }
     notes
+}
+
+fn is_spent(what_if: &WhatIf, effort: &Effort) -> bool {
+    what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms
 }
 
 /// What is written in a day: as the history has it, else as the server has counted it for at least

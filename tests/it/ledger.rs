@@ -149,11 +149,15 @@ async fn an_applied_suggestion_is_measured_with_its_true_speed_up() {
         states: vec![],
     };
     let server = server(&cluster);
-    let advised = advise_on(&server, &Erp::default(), "shop", &bounds, None).await.unwrap();
+    let advised = advise_on(&server, &Erp::new(Vec::new()), "shop", &bounds, None).await.unwrap();
     let advice = advised.advice;
     assert_eq!(advice.suggestions.len(), 1, "{:?}", advice.suggestions);
     let id = advice.suggestions[0].id.clone();
-    let today = Today { suggestions: &advice.suggestions, definitions: &advice.definitions };
+    let today = Today {
+        suggestions: &advice.suggestions,
+        definitions: &advice.definitions,
+        is_complete: true,
+    };
     let changes = desk.look(zero + 4 * HOUR, Some(today)).await;
     assert_eq!((changes.len(), desk.line(&id).state), (1, Stage::Suggested));
 
@@ -227,7 +231,7 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     };
     let gin = Definition { method: Method::Gin, ..Definition::btree(0, vec![Key::column("tags")]) };
     let definitions = BTreeMap::from([("create-1".to_owned(), gin)]);
-    let today = Today { suggestions: &[suggestion], definitions: &definitions };
+    let today = Today { suggestions: &[suggestion], definitions: &definitions, is_complete: true };
     desk.look(zero + 4 * HOUR, Some(today)).await;
     shop.batch_execute("create index mine on doc using gin (tags) with (fastupdate = off)")
         .await

@@ -47,6 +47,8 @@ pub struct Today<'a> {
     pub suggestions: &'a [Suggestion],
     /// Of each index to create, by the suggestion's id.
     pub definitions: &'a BTreeMap<String, Definition>,
+    /// All could be asked: what is not suggested is not worth it.
+    pub is_complete: bool,
 }
 
 /// What is known of one database now.
@@ -188,6 +190,9 @@ impl Ledger {
             if line.action == "reindex" && line.built.is_none() {
                 line.built = target(line).and_then(|t| index_of(line, &t, look.catalog)).map(built);
             }
+        }
+        if !today.is_complete {
+            return;
         }
         for line in self.lines.values_mut() {
             let is_missed = line.datname == *look.datname

@@ -81,11 +81,12 @@ fn catalog(indexes: Vec<Index>) -> Catalog {
 /// A ledger of one database and its ways to be folded.
 struct Book {
     ledger: Ledger,
+    is_complete: bool,
 }
 
 impl Book {
     fn new() -> Self {
-        Self { ledger: Ledger::default() }
+        Self { ledger: Ledger::default(), is_complete: true }
     }
 
     fn fold(
@@ -96,7 +97,12 @@ impl Book {
         past: Option<&Past>,
     ) -> Vec<Change> {
         let definitions = BTreeMap::from([("create-1".to_owned(), by_order())]);
-        let today = suggestions.map(|suggestions| Today { suggestions, definitions: &definitions });
+        let is_complete = self.is_complete;
+        let today = suggestions.map(|suggestions| Today {
+            suggestions,
+            definitions: &definitions,
+            is_complete,
+        });
         let (server, datname) = (Arc::from("erp"), Arc::from("shop"));
         let look = Look { server: &server, datname: &datname, now, catalog, today, past };
         self.ledger.fold(&look)
@@ -181,6 +187,16 @@ fn what_is_missed_twice_is_withdrawn_and_comes_back_if_it_is_suggested_again() {
     book.fold(NOON + 4, &catalog(vec![]), Some(&[create()]), None);
     assert_eq!(book.line("create-1").state, Stage::Suggested);
     assert_eq!(book.line("create-1").suggested_at, NOON);
+}
+
+#[test]
+fn what_could_not_be_asked_is_not_withdrawn() {
+    let mut book = Book { is_complete: false, ..Book::new() };
+    book.fold(NOON, &catalog(vec![]), Some(&[create()]), None);
+    for n in 1..9 {
+        book.fold(NOON + n, &catalog(vec![]), Some(&[]), None);
+    }
+    assert_eq!(book.line("create-1").state, Stage::Suggested, "HypoPG was dropped");
 }
 
 #[test]
@@ -458,7 +474,8 @@ fn a_line_is_remembered_as_it_was() {
     let row = line.to_row().unwrap();
     assert_eq!((row.state.as_str(), row.applied_at), ("measured", Some(NOON + HOUR)));
     assert_eq!(&Line::from_row(&row).unwrap(), line);
-    let mut again = Book { ledger: Ledger::of(vec![Line::from_row(&row).unwrap()]) };
+    let ledger = Ledger::of(vec![Line::from_row(&row).unwrap()]);
+    let mut again = Book { ledger, is_complete: true };
     assert_eq!(again.fold(NOON + 11 * HOUR, &made(), None, None), vec![]);
 }
 

@@ -241,8 +241,11 @@ impl OfServer {
                 let notes = advice.notes.clone();
                 self.say(datname, notes);
                 let past = self.past(datname, now, around);
-                let today =
-                    Today { suggestions: &advice.suggestions, definitions: &advice.definitions };
+                let today = Today {
+                    suggestions: &advice.suggestions,
+                    definitions: &advice.definitions,
+                    is_complete: advice.is_complete,
+                };
                 self.fold(datname, now, &catalog, Some(today), past.as_ref())
             }
             Err((reason, failure)) => {
