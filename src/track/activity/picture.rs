@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Activity, StateKey, TRANSACTIONS, View, Waiters};
+use super::{Activity, BlockedNowKey, StateKey, TRANSACTIONS, View, Waiters};
 use crate::sample::activity::State;
 use crate::track::capped::{Capped, Coarse};
 use crate::track::distribution::Distribution;
 use crate::track::histogram::{EPISODE_SECONDS, Histogram};
-use crate::track::lock_tree::LockTree;
+use crate::track::lock_tree::{Blocker, LockTree};
 use crate::track::lock_waits::Scene;
 use crate::track::reports::SlowTransaction;
 use crate::track::timeline::{Now, span};
@@ -23,6 +23,7 @@ impl Activity {
         View {
             is_current: true,
             root_victims: root_victims(&tree, series),
+            blocked_now: blocked_now(&tree, series),
             tree,
             waiters: self.waiters(now.at),
             lock_waits: self.locks.finished().clone(),
@@ -107,4 +108,24 @@ fn root_victims(tree: &LockTree, series: usize) -> Capped<StateKey, u64> {
         *victims = (*victims).max(u64::try_from(root.victim_count).unwrap_or(u64::MAX));
     }
     most
+}
+
+fn blocked_now(tree: &LockTree, series: usize) -> Capped<BlockedNowKey, Waiters> {
+    let mut blocked = Capped::new(series);
+    for root in &tree.roots {
+        let mut rest: Vec<&Blocker> = root.victims.iter().collect();
+        while let Some(victim) = rest.pop() {
+            rest.extend(&victim.victims);
+            let Some(waiting) = &victim.waits_for else { continue };
+            let of: &mut Waiters = blocked.of(BlockedNowKey {
+                datname: Arc::clone(&victim.datname),
+                module: Arc::clone(&waiting.module),
+                root_application: Arc::clone(&root.application),
+                root_state: if root.circle { "deadlock" } else { root.state },
+            });
+            of.count += 1;
+            of.oldest = of.oldest.max(Duration::from_secs_f64(waiting.seconds.unwrap_or(0.0)));
+        }
+    }
+    blocked
 }
