@@ -108,6 +108,8 @@ pub struct View {
     pub blocked_now: Capped<BlockedNowKey, Waiters>,
     /// The most victims of one root blocker, by its application and state.
     pub root_victims: Capped<StateKey, u64>,
+    /// How long a root blocker has been in its state: the longest of any, by application and state.
+    pub root_since: Capped<StateKey, Duration>,
     /// Waits that have ended.
     pub lock_waits: Capped<WaitKey, u64>,
     /// How long they were, by database and module.
@@ -126,6 +128,8 @@ pub struct View {
     pub slow: Vec<(SlowKey, Histogram)>,
     /// The longest open transaction.
     pub oldest_transaction: Capped<StateKey, Duration>,
+    /// The longest pause of a session that is idle in its transaction.
+    pub oldest_idle: Capped<IdleKey, Duration>,
     /// The longest statement that runs.
     pub oldest_statement: Capped<StateKey, Duration>,
     /// All sessions, idle ones too.
@@ -329,7 +333,9 @@ impl Activity {
             waiters: BTreeMap::new(),
             blocked_now: Capped::default(),
             root_victims: Capped::default(),
+            root_since: Capped::default(),
             oldest_transaction: Capped::default(),
+            oldest_idle: Capped::default(),
             oldest_statement: Capped::default(),
             sessions: Capped::default(),
             open: Vec::new(),

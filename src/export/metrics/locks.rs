@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sessions::{by_state, same_sessions};
+use super::sessions::{by_state, same_sessions, seconds};
 use super::text::{Rows, Value};
 use super::{Kind, Metric, Signal};
 use crate::state::ServerSnapshot;
@@ -92,6 +92,13 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "root_application", "root_state"],
         rows: |server, out| by_state(out, &server.activity.root_victims, |victims| *victims),
+    },
+    Metric {
+        name: "erpscope_root_blocker_state_seconds",
+        help: "How long a root blocker of now has been in its state: the longest of any. One that is idle ends by itself only when its client goes on.",
+        kind: Kind::Gauge,
+        labels: &["datname", "root_application", "root_state"],
+        rows: |server, out| by_state(out, &server.activity.root_since, seconds),
     },
     Metric {
         name: "erpscope_lock_depth",
