@@ -36,12 +36,11 @@ ABSENT = {
     "erpscope_serialization_failures_total": "the demo's server writes no csvlog or jsonlog for the agent to follow",
     "erpscope_lock_failures_total": "the same",
     "erpscope_log_truncated_total": "the same",
+    "erpscope_otlp_forward_dropped_spans_total": "the demo passes no spans on",
     "erpscope_connection_failure": "there only while a server cannot be reached",
     "erpscope_database_connections_max": "no database of the demo has a limit of its own",
     "erpscope_probe_certificate_expires_timestamp_seconds": "the demo's provider speaks plain HTTP",
 }
-# There only while somebody waits, or once somebody did: seen at any time of the run is enough.
-
 
 def fail(text):
     sys.exit(f"FAILED: {text}")
