@@ -57,6 +57,8 @@ mod proxy_tunnels;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod serverlog;
