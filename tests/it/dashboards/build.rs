@@ -186,7 +186,7 @@ fn defaults(panel: &Panel) -> Value {
     if panel.kind == Kind::Lines {
         defaults["custom"] = json!({
             "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1,
-            "fillOpacity": if panel.stacked { 40 } else { 8 }, "showPoints": "never",
+            "fillOpacity": if panel.stacked { 40 } else { 8 }, "showPoints": "auto", "pointSize": 4,
             "spanNulls": false, "axisPlacement": "auto", "axisSoftMin": 0,
             "stacking": { "mode": if panel.stacked { "normal" } else { "none" }, "group": "A" },
             "thresholdsStyle": { "mode": if has_limits { "dashed" } else { "off" } },
@@ -247,13 +247,15 @@ fn organised(panel: &Panel) -> Value {
 }
 
 fn options(panel: &Panel) -> (&'static str, Value) {
-    let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
+    let calc = if panel.mean { "mean" } else { "lastNotNull" };
+    let last = json!({ "calcs": [calc], "fields": "", "values": false });
     match panel.kind {
         Kind::Stat => (
             "stat",
             json!({
                 "reduceOptions": last, "colorMode": "value", "graphMode": "area",
-                "justifyMode": "auto", "orientation": "auto", "textMode": "auto",
+                "justifyMode": "auto", "orientation": "auto",
+                "textMode": if panel.named { "name" } else { "auto" },
             }),
         ),
         Kind::Bars => (

@@ -78,7 +78,8 @@ pub fn faults(dashboard: &Value) -> Vec<String> {
                     let end = rest.find(']').unwrap_or(rest.len());
                     let is_right = rest[..end].ends_with("[$__rate_interval")
                         || rest[..end].ends_with("[$__range")
-                        || rest[..end].ends_with("[1h");
+                        // The agent's CPU time comes in whole seconds.
+                        || (rest.contains("process_cpu_seconds") && rest[..end].ends_with("[10m"));
                     fault(!is_right, format!("{title}: a rate over a fixed time: {expr}"));
                 }
             }

@@ -55,6 +55,12 @@ pub struct Panel {
     pub min: Option<f64>,
     /// The greatest.
     pub max: Option<f64>,
+    /// A number is the mean of the time shown, not the latest one.
+    #[serde(default)]
+    pub mean: bool,
+    /// A number's name is what is shown, not its value.
+    #[serde(default)]
+    pub named: bool,
     /// Lines on top of each other.
     #[serde(default)]
     pub stacked: bool,
