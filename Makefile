@@ -1,12 +1,13 @@
 # Each target does all of its own set-up on a machine that has git, cargo and make.
 
-.PHONY: help demo test lint bench test-matrix deny
+.PHONY: help demo test lint lint-deploy bench test-matrix deny
 
 help:
 	@echo "make demo         a throw-away PostgreSQL, a made-up ERP under load, and the agent"
 	@echo "                  (ARGS=\"--seconds 60\" ends by itself; see erpscope demo --help)"
 	@echo "make test         all tests, on a real PostgreSQL"
 	@echo "make lint         format, clippy, documentation, shell scripts"
+	@echo "make lint-deploy  what is in deploy/, by its own tools"
 	@echo "make bench        what the agent costs, with figures"
 	@echo "make test-matrix  the integration tests on PostgreSQL 13 to 18 (VERSIONS=\"15 18\" for some)"
 	@echo "make deny         licences and advisories of the dependencies (needs cargo-deny)"
@@ -30,6 +31,11 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	for script in deploy/*.sh .ci/run; do bash -n $$script || exit 1; done
+
+lint-deploy:
+	@deploy/install-deps.sh deploy
+	cargo build --locked --quiet
+	target/deploy/bin/python tests/deploy/check.py
 
 bench:
 	@deploy/install-deps.sh bench
