@@ -6,72 +6,14 @@ and each query is asked, with everything chosen, until it answers with the label
 
 import contextlib
 import json
-import pathlib
 import re
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 import tomllib
-import urllib.error
-import urllib.parse
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from stage import ROOT, STEP_SECONDS, ask, stage
+
 DEADLINE_SECONDS = 600
-STEP_SECONDS = 5
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@contextlib.contextmanager
-def running(*command, log):
-    process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-@contextlib.contextmanager
-def stage():
-    """The demo and a Prometheus that scrapes it; gives its URL."""
-    agent, prometheus = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "w+") as log:
-        config = pathlib.Path(folder) / "prometheus.yml"
-        config.write_text(json.dumps({
-            "global": {"scrape_interval": f"{STEP_SECONDS}s"},
-            "scrape_configs": [{"job_name": "erpscope", "static_configs": [{"targets": [f"127.0.0.1:{agent}"]}]}],
-        }))
-        demo = running(ROOT / "target/release/erpscope", "demo", "--listen", f"127.0.0.1:{agent}", log=log)
-        server = running("prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
-                         f"--web.listen-address=127.0.0.1:{prometheus}", log=log)
-        with demo as one, server as other:
-            yield f"http://127.0.0.1:{prometheus}", lambda: fail_if_ended((one, other), log)
-
-
-def fail_if_ended(processes, log):
-    for process in processes:
-        if process.poll() is not None:
-            log.seek(0)
-            sys.exit(f"panels.py: {process.args[0]} has ended:\n{log.read()[-4000:]}")
-
-
-def ask(prometheus, query):
-    url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]["result"]
-    except urllib.error.HTTPError as error:
-        sys.exit(f"panels.py: {query}\n{error.read().decode()}")
-    except OSError:
-        return []
 
 
 def filled(expr, since):
