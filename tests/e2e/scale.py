@@ -37,7 +37,7 @@ def compare(first, others, check):
     while True:
         wanted = {name: len(ask(first, name)) for name in SERIES}
         found = {other: {name: len(ask(url, name)) for name in SERIES} for other, url in others.items()}
-        if all(wanted.values()) and all(there == wanted for there in found.values()):
+        if sum(wanted.values()) > 30 and all(there == wanted for there in found.values()):
             print(f"remote write and federation bring all of {sum(wanted.values())} series, after {time.monotonic() - began:.0f} s")
             return
         if time.monotonic() - began > DEADLINE_SECONDS:
