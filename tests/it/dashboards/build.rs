@@ -79,7 +79,7 @@ pub fn build(name: &str, dashboard: &Dashboard, all: &[(String, String)]) -> Val
 fn variables(dashboard: &Dashboard) -> Vec<Value> {
     let mut list = vec![json!({
         "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
-        "current": {}, "hide": 0, "includeAll": false, "multi": false, "options": [],
+        "hide": 0, "includeAll": false, "multi": false, "options": [],
         "refresh": 1, "regex": "", "skipUrlSync": false,
     })];
     for name in &dashboard.variables {
@@ -89,7 +89,6 @@ fn variables(dashboard: &Dashboard) -> Vec<Value> {
         list.push(json!({
             "name": name, "label": label, "type": "query",
             "datasource": { "type": "prometheus", "uid": "${datasource}" },
-            "definition": query,
             "query": { "qryType": 1, "query": query, "refId": format!("variable-{name}") },
             "current": { "selected": true, "text": ["All"], "value": ["$__all"] },
             "includeAll": true, "allValue": ".*", "multi": true, "hide": 0, "options": [],
@@ -117,8 +116,9 @@ fn drawn(panel: &Panel, id: u64, place: &Value, dashboard: &Dashboard) -> Value 
     let links = panel.next.iter().map(|next| {
         json!({
             "title": format!("Go on: {}", next.replacen('-', " ", 1)),
+            "type": "link", "icon": "", "tooltip": "", "tags": [],
             "url": address(next, dashboard, &[]),
-            "targetBlank": false,
+            "includeVars": false, "keepTime": false, "targetBlank": false, "asDropdown": false,
         })
     });
     let mut value = json!({
