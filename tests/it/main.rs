@@ -21,6 +21,8 @@ mod command;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod faults;
