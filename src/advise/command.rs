@@ -33,6 +33,8 @@ pub struct Options {
     pub max: usize,
     /// Of tables of this business module alone.
     pub module: Option<String>,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: u32,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
 }
@@ -145,6 +147,8 @@ async fn of_database(
         },
         allowed: Allowed { values_of: options.states.clone() },
         writes: source.writes,
+        remembered: source.remembered,
+        unused_days: f64::from(options.unused_days),
     };
     let mut advice =
         advise(&asking, planning, &source.workload, erps.of(datname), &request).await?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::catalog::Writes;
+use super::existing::Remembered;
 use super::workload::{self, Statement, Workload, WorkloadError};
 use crate::config::Server;
 use crate::history::{History, HistoryError, Period, Place, Reader};
@@ -13,12 +14,17 @@ use crate::pg::{self, Capabilities, ConnectError, Session};
 /// A history of less is no better than the server's own counters.
 const LEAST_COVERED: Duration = Duration::from_secs(3_600);
 
+/// Days over which the use of indexes is added up: a quarter's end is within.
+const USAGE_DAYS: u32 = 100;
+
 /// What is known of one database.
 pub struct Source {
     /// Its statements.
     pub workload: Workload,
     /// Rows written in a day, if they were counted: schema, table.
     pub writes: Option<Vec<(String, String, Writes)>>,
+    /// How indexes and tables were used, over a longer time, if there is a history.
+    pub remembered: Option<Remembered>,
     /// Where that comes from, for people.
     pub from: String,
 }
@@ -45,13 +51,18 @@ pub async fn find(
     datname: &str,
     history: Option<(&Path, u32)>,
 ) -> Result<Source, SourceError> {
+    let mut remembered = None;
     if let Some((path, days)) = history.filter(|(path, _)| path.exists()) {
         let place = Place { server: server.name.as_str().into(), datname: datname.into() };
         let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
         let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
+        let reader = History::read_only(path)?;
+        let long = Period::last_days(place.clone(), USAGE_DAYS.max(days), now);
+        remembered =
+            Some(Remembered { indexes: reader.indexes(&long)?, tables: reader.tables(&long)? });
         let period = Period::last_days(place, days, now);
-        if let Some(source) = remembered(&History::read_only(path)?, &period)? {
-            return Ok(source);
+        if let Some((workload, writes, from)) = workload_of(&reader, &period)? {
+            return Ok(Source { workload, writes, remembered, from });
         }
     }
     let workload = match &can.statements {
@@ -62,14 +73,17 @@ pub async fn find(
         _ => workload::read(session, can, datname).await?,
     };
     let from = format!("the server's counters of {}", span(workload.days));
-    Ok(Source { workload, writes: None, from })
+    Ok(Source { workload, writes: None, remembered, from })
 }
 
 fn span(days: f64) -> String {
     if days < 2.0 { format!("{:.0} h", days * 24.0) } else { format!("{days:.0} days") }
 }
 
-fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
+/// Statements and rows written in a day, and where they come from.
+type Counted = (Workload, Option<Vec<(String, String, Writes)>>, String);
+
+fn workload_of(reader: &Reader<'_>, period: &Period) -> Result<Option<Counted>, HistoryError> {
     let sums = reader.statements(period)?;
     if sums.coverage.seconds < LEAST_COVERED.as_secs_f64() {
         return Ok(None);
@@ -102,5 +116,5 @@ fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, Hi
         rows.collect()
     });
     let from = format!("{} of the history", span(days));
-    Ok(Some(Source { workload, writes, from }))
+    Ok(Some((workload, writes, from)))
 }
