@@ -92,7 +92,7 @@ impl Tidy<'_> {
             for variant in &planned.variants {
                 match what_if.plan(variant).await {
                     Ok(answer) => {
-                        names.extend(answer.plan.indexes().into_iter().map(str::to_owned))
+                        names.extend(answer.plan.indexes().into_iter().map(str::to_owned));
                     }
                     Err(WhatIfError::Refused(_)) => {}
                     Err(lost) => return Err(lost),

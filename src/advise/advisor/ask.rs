@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Advisor, Planned};
+use crate::advise::catalog::Table;
 use crate::advise::definition::Definition;
 use crate::advise::reason;
 use crate::advise::select::Atom;
@@ -92,6 +93,9 @@ impl Advisor<'_> {
         };
         if !self.what_if.can_suppose() {
             let atom = self.imagined(planned, set);
+            if let Some(known) = self.known.get_mut(number) {
+                known.push((set.clone(), atom.clone()));
+            }
             return Ok(self.learn(number, atom));
         }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
@@ -123,7 +127,11 @@ impl Advisor<'_> {
     fn is_surely_taken(&self, id: usize) -> bool {
         let definition = self.definitions.get(id);
         let table = definition.and_then(|d| self.catalog.tables.get(&d.table));
-        definition.zip(table).is_some_and(|(d, table)| reason::is_surely_taken(d, table))
+        let is_there =
+            |d: &Definition, table: &Table| table.indexes.iter().any(|i| d.is_covered_by(i));
+        definition
+            .zip(table)
+            .is_some_and(|(d, table)| reason::is_surely_taken(d, table) && !is_there(d, table))
     }
 
     fn imagined_bytes(&self, id: usize) -> f64 {

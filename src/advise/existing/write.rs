@@ -58,8 +58,7 @@ pub fn write(told: &Told<'_>, verdict: &Verdict) -> Option<Suggestion> {
         build_seconds: if is_rebuilt { owner.rows / ROWS_BUILT_PER_SECOND } else { 0.0 },
         checked_by: match &verdict.fault {
             Fault::Unused(_) => "measured",
-            Fault::Bloated { .. } => "reasoned",
-            Fault::Covered { is_new: true, .. } => "reasoned",
+            Fault::Bloated { .. } | Fault::Covered { is_new: true, .. } => "reasoned",
             _ => "catalog",
         },
         confidence: verdict.confidence,

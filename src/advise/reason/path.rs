@@ -89,7 +89,7 @@ impl Path<'_> {
             return None;
         }
         let plain = self.index_scan(&matched);
-        let bitmap = (matched.served > 0).then(|| self.bitmap(&matched)).unwrap_or(plain);
+        let bitmap = if matched.served > 0 { self.bitmap(&matched) } else { plain };
         Some(plain.min(bitmap))
     }
 

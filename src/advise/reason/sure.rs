@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{DataType, Expr, Ident, visit_expressions};
+use sqlparser::ast::{DataType, Expr, Ident, Value, visit_expressions};
 
 use crate::advise::catalog::Table;
 use crate::advise::definition::{Definition, What};
@@ -36,6 +36,9 @@ fn is_immutable(text: &str, table: &Table) -> bool {
             ControlFlow::Break(())
         }
         Expr::Subquery(_) | Expr::AtTimeZone { .. } => ControlFlow::Break(()),
+        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
+            ControlFlow::Break(())
+        }
         _ => ControlFlow::Continue(()),
     });
     // A date against a time, a number against a text: the comparison may not be immutable.
@@ -63,5 +66,46 @@ fn is_plain_cast(expr: &Expr, data_type: &DataType, table: &Table) -> bool {
         DataType::Text => matches!(of, Some("text" | "varchar" | "bpchar")),
         DataType::Date => of == Some("timestamp"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::catalog::Column;
+    use crate::advise::definition::Key;
+
+    #[test]
+    fn what_depends_on_the_session_or_on_a_parameter_is_not_sure() {
+        let column = |name: &str, typname: &str| Column {
+            name: name.into(),
+            typname: typname.into(),
+            ..Column::default()
+        };
+        let columns = vec![
+            column("name", "varchar"),
+            column("paid_at", "timestamptz"),
+            column("made_at", "timestamp"),
+            column("day", "date"),
+            column("payload", "jsonb"),
+        ];
+        let table = Table { columns, ..Table::default() };
+        let is_sure = |text: &str| {
+            let keys = vec![Key::of(What::Expression(text.to_owned()))];
+            is_surely_taken(&Definition::btree(1, keys), &table)
+        };
+        for text in ["lower(name)", "lower((name)::text)", "(made_at)::date", "(payload ->> 'k')"] {
+            assert!(is_sure(text), "{text}");
+        }
+        for text in [
+            "(paid_at)::date",
+            "date_trunc('month', paid_at)",
+            "(payload ->> $1)",
+            "(day)::text",
+            "(name)::date",
+            "lower(gone)",
+        ] {
+            assert!(!is_sure(text), "{text}");
+        }
     }
 }
