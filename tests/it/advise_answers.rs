@@ -29,7 +29,7 @@ const RECALL_OF_TEMPLATES: f64 = 0.85;
 
 /// Without HypoPG less is said, and what is said is to be right.
 const PRECISION_OF_REASONED: f64 = 0.9;
-const RECALL_OF_REASONED: f64 = 0.6;
+const RECALL_OF_REASONED: f64 = 0.75;
 
 /// Columns that the user says are states.
 const STATES: [&str; 3] = ["state", "parent_state", "carrier"];

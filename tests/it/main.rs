@@ -10,6 +10,7 @@ mod advise_answers;
 mod advise_cases;
 #[cfg(test)]
 mod advise_command;
+#[cfg(test)]
 mod advise_existing;
 #[cfg(test)]
 mod check;

@@ -9,8 +9,6 @@ mod duplicate;
 mod invalid;
 mod judge;
 mod read;
-#[cfg(test)]
-mod tests;
 mod unused;
 mod usage;
 mod write;
@@ -305,3 +303,6 @@ impl Inventory {
                 .is_some_and(|sets| key.parent_columns.iter().any(|column| sets.contains(column)))
     }
 }
+
+#[cfg(test)]
+mod tests;
