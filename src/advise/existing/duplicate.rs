@@ -53,7 +53,8 @@ fn verdict(index: &Existing, keeper: &Existing) -> Verdict {
     Verdict { index: index.oid, fault, confidence, warnings }
 }
 
-/// What others stand on first, then what forbids more, then what is used more, then what is older.
+/// What others stand on first, then what forbids more, then what is older: mostly the one that belongs to the
+/// ERP. Which one is used more says nothing, as the planner takes either.
 fn best_first(a: &Existing, b: &Existing) -> std::cmp::Ordering {
     let rank = |index: &Existing| {
         [
@@ -68,8 +69,7 @@ fn best_first(a: &Existing, b: &Existing) -> std::cmp::Ordering {
             index.is_clustered,
         ]
     };
-    let used = |index: &Existing| index.scans + index.remembered.map_or(0.0, |span| span.scans);
-    rank(b).cmp(&rank(a)).then(used(b).total_cmp(&used(a))).then(a.oid.cmp(&b.oid))
+    rank(b).cmp(&rank(a)).then(a.oid.cmp(&b.oid))
 }
 
 /// Whether nothing is lost with `index` while `keeper` is there.
