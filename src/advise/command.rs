@@ -31,6 +31,8 @@ pub struct Options {
     pub max: usize,
     /// Of tables of this business module alone.
     pub module: Option<String>,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: u32,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
 }
@@ -44,6 +46,7 @@ impl Default for Options {
             budget_bytes: 10 << 30,
             max: 20,
             module: None,
+            unused_days: database::UNUSED_DAYS,
             states: Vec::new(),
         }
     }
@@ -134,6 +137,7 @@ async fn of_database(
         max: options.max,
         planning: PLANNING,
         states: options.states.clone(),
+        unused_days: options.unused_days,
     };
     let advised =
         database::advise_on(server, erps.of(datname), datname, &bounds, remembered).await?;

@@ -28,7 +28,12 @@ pub struct Bounds {
     pub planning: Duration,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: u32,
 }
+
+/// The usual number of those: a month's end is among them.
+pub const UNUSED_DAYS: u32 = 31;
 
 /// An advice, and where its workload comes from.
 pub struct Advised {
@@ -109,6 +114,8 @@ pub async fn advise_on(
         },
         allowed: Allowed { values_of: bounds.states.clone() },
         writes: source.writes,
+        remembered: source.remembered,
+        unused_days: f64::from(bounds.unused_days),
     };
     let advice = advise(&asking, planning, &source.workload, erp, &request).await?;
     Ok(Advised { advice, source: source.from, asking })

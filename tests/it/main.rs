@@ -11,6 +11,8 @@ mod advise_cases;
 #[cfg(test)]
 mod advise_command;
 #[cfg(test)]
+mod advise_existing;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;

@@ -408,8 +408,8 @@ async fn what_an_alert_explains_is_not_told_beside_it() {
     ]);
     let mut is_up = false;
     for _ in 0..600 {
-        let post = http().post(format!("{url}/api/v2/alerts")).json(&sent).send().await;
-        is_up = post.is_ok_and(|answer| answer.status().is_success());
+        let sending = http().post(format!("{url}/api/v2/alerts")).json(&sent).send().await;
+        is_up = sending.is_ok_and(|answer| answer.status().is_success());
         if is_up {
             break;
         }

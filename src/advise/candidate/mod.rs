@@ -10,7 +10,7 @@ mod terms;
 
 use std::collections::BTreeSet;
 
-pub use terms::Terms;
+pub use terms::{Terms, what};
 
 use super::catalog::{Catalog, Table};
 use super::definition::{Definition, Key, What};

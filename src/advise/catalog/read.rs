@@ -84,6 +84,11 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     catalog.now = row.try_get(7)?;
     catalog.in_recovery = row.try_get(8)?;
     catalog.immutable = row.try_get::<_, Vec<String>>(9)?.into_iter().collect();
+    catalog.seq_page_cost = row.try_get(10)?;
+    catalog.cpu_tuple_cost = row.try_get(11)?;
+    catalog.cpu_index_tuple_cost = row.try_get(12)?;
+    catalog.cpu_operator_cost = row.try_get(13)?;
+    catalog.cache_pages = row.try_get(14)?;
     Ok(())
 }
 
@@ -105,6 +110,7 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         is_readable: row.try_get(14)?,
         rows: if reltuples > 0.0 { reltuples } else { live },
         pages: row.try_get(7)?,
+        visible_pages: row.try_get(15)?,
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -211,11 +217,13 @@ fn join_partitions(catalog: &mut Catalog) {
         if table.leaves.is_empty() {
             table.rows = 0.0;
             table.pages = 0.0;
+            table.visible_pages = 0.0;
             table.is_analyzed = true;
         }
         table.leaves.push(leaf);
         table.rows += part.rows;
         table.pages += part.pages;
+        table.visible_pages += part.visible_pages;
         table.is_analyzed &= part.is_analyzed;
         table.changed_since += part.changed_since;
         table.writes.inserts += part.writes.inserts;

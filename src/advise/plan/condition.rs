@@ -74,6 +74,7 @@ pub enum Condition {
 }
 
 /// An expression as the planner prints it; `None` for what is no SQL (`(SubPlan 1)`).
+#[must_use]
 pub fn parse(text: &str) -> Option<Expr> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(100).try_with_sql(text).ok()?;

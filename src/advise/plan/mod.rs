@@ -5,7 +5,7 @@ mod reading;
 
 use serde::Deserialize;
 
-pub use condition::{Condition, Operator, Side, functions};
+pub use condition::{Condition, Operator, Side, functions, parse};
 pub use reading::{Order, Reading, Use, read};
 
 /// One answer of `explain (format json)`.
@@ -20,7 +20,7 @@ pub struct Explained {
 }
 
 /// One node of a plan.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Node {
     /// Such as `Index Scan`.
@@ -32,6 +32,12 @@ pub struct Node {
     /// Rows expected.
     #[serde(rename = "Plan Rows")]
     pub rows: f64,
+    /// What it is to the node above: `Outer`, `Inner`, `SubPlan`, ...
+    #[serde(rename = "Parent Relationship")]
+    pub relationship: Option<String>,
+    /// Of a join: `Inner`, `Left`, `Semi`, ...
+    #[serde(rename = "Join Type")]
+    pub join: Option<String>,
     /// Schema of the relation that is scanned.
     #[serde(rename = "Schema")]
     pub schema: Option<String>,

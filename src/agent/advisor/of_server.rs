@@ -196,6 +196,7 @@ impl OfServer {
             max: config.max,
             planning,
             states: config.state_columns.clone(),
+            unused_days: database::UNUSED_DAYS,
         };
         let limit = planning * 4 + BESIDE;
         let advising = async {
