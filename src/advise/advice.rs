@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
+use super::constants::{self, Seen};
 use super::gate;
 use super::suggestion::{Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
@@ -14,7 +15,7 @@ use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::Workload;
 use crate::erp::Erp;
-use crate::pg::Session;
+use crate::pg::{Session, reason};
 use crate::sample::normalise;
 
 /// Characters of a statement that are shown.
@@ -65,7 +66,7 @@ pub struct Advice {
 #[derive(Debug, thiserror::Error)]
 pub enum AdviceError {
     /// The catalog.
-    #[error("cannot read the catalog of `{datname}`: {source}")]
+    #[error("cannot read the catalog of `{datname}`: {}", reason(source))]
     Catalog {
         /// Of which database.
         datname: String,
@@ -96,8 +97,15 @@ pub async fn advise(
     let mut what_if = WhatIf::new(planning, &server);
     what_if.prefer_generic_plans().await.map_err(of_planner)?;
     what_if.look_everywhere().await.map_err(of_planner)?;
-    let understood =
-        understand(&mut what_if, asking.client(), workload).await.map_err(of_planner)?;
+    let (version, datname) = (server.version_num, request.datname.as_str());
+    let mut seen = Seen::default();
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    let mut understood =
+        understand(&mut what_if, asking.client(), workload, &seen).await.map_err(of_planner)?;
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    constants::fill(&mut what_if, asking.client(), &mut understood, &seen)
+        .await
+        .map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
     let daily = daily(&catalog, &understood, request);
@@ -109,6 +117,8 @@ pub async fn advise(
         None
     };
     let found = found.unwrap_or_default();
+    let mut notes = notes(&catalog, &what_if, request, &found);
+    notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let advised =
         Advised { request, catalog: &catalog, daily: &daily, understood: &understood, erp };
     Ok(Advice {
@@ -121,13 +131,22 @@ pub async fn advise(
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
-        notes: notes(&catalog, &what_if, &request.effort),
+        notes,
         skipped: understood.skipped,
     })
 }
 
-fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
+fn notes(catalog: &Catalog, what_if: &WhatIf, request: &Request, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
+    let effort = &request.effort;
+    // 42883: there is no such function.
+    if found.refused.iter().any(|(_, state)| state == "42883") {
+        notes.push(
+            "HypoPG lacks functions that are asked for, so nothing can be supposed: run \
+             `alter extension hypopg update`, or install version 1.1 or later, and ask again"
+                .to_owned(),
+        );
+    }
     if !what_if.can_suppose() {
         notes.push(
             "HypoPG is not installed, so the planner cannot be asked what an index would change: \

@@ -8,7 +8,7 @@ use super::candidate::Allowed;
 use super::select::Limits;
 use super::source::{self, SourceError};
 use crate::config::{Config, Server};
-use crate::erp::Erps;
+use crate::erp::{Erp, Erps};
 use crate::pg::{self, ConnectError, ProbeError, Session};
 use crate::recognise::recognise;
 
@@ -35,6 +35,16 @@ pub struct Options {
     pub module: Option<String>,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
+    /// So may those of the columns that the profile of the ERP lists as states.
+    pub erp_states: bool,
+}
+
+impl Options {
+    /// What may be suggested in a database of this ERP.
+    fn allowed(&self, erp: &Erp) -> Allowed {
+        let of_erp = erp.states().filter(|_| self.erp_states).map(str::to_owned);
+        Allowed { values_of: self.states.iter().cloned().chain(of_erp).collect() }
+    }
 }
 
 /// Of one database: what is advised, or why nothing can be.
@@ -143,7 +153,7 @@ async fn of_database(
             calls: CALLS,
             planning_ms: PLANNING_MS,
         },
-        allowed: Allowed { values_of: options.states.clone() },
+        allowed: options.allowed(erps.of(datname)),
         writes: source.writes,
     };
     let mut advice =

@@ -26,9 +26,6 @@ pub struct Source {
 /// Why a workload cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The history.
-    #[error(transparent)]
-    History(#[from] HistoryError),
     /// The server.
     #[error(transparent)]
     Workload(#[from] WorkloadError),
@@ -45,13 +42,16 @@ pub async fn find(
     datname: &str,
     history: Option<(&Path, u32)>,
 ) -> Result<Source, SourceError> {
+    let mut fault = String::new();
     if let Some((path, days)) = history.filter(|(path, _)| path.exists()) {
         let place = Place { server: server.name.as_str().into(), datname: datname.into() };
         let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
         let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
         let period = Period::last_days(place, days, now);
-        if let Some(source) = remembered(&History::read_only(path)?, &period)? {
-            return Ok(source);
+        match History::read_only(path).and_then(|reader| remembered(&reader, &period)) {
+            Ok(Some(source)) => return Ok(source),
+            Ok(None) => {}
+            Err(error) => fault = format!("; the history is left out: {error}"),
         }
     }
     let workload = match &can.statements {
@@ -61,7 +61,7 @@ pub async fn find(
         }
         _ => workload::read(session, can, datname).await?,
     };
-    let from = format!("the server's counters of {}", span(workload.days));
+    let from = format!("the server's counters of {}{fault}", span(workload.days));
     Ok(Source { workload, writes: None, from })
 }
 

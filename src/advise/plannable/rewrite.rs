@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
-    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, visit_expressions_mut,
+    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -23,7 +24,8 @@ pub fn parse(text: &str) -> Option<Statement> {
 }
 
 /// The rows that a statement reads, as a select.
-pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
+pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
+    let _ = VisitMut::visit(&mut statement, &mut OnlyReads);
     match statement {
         Statement::Update(update) => {
             let further = match update.from {
@@ -32,20 +34,23 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
                 ) => from,
                 None => Vec::new(),
             };
-            Ok(rows_of(update.table, further, update.selection.as_ref()))
+            Ok(rows_of(update.table, further, update.selection.as_ref(), None))
         }
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
             let mut from = from.into_iter();
             let table = from.next().ok_or(Unplannable::Text)?;
             let further = from.chain(delete.using.into_iter().flatten()).collect();
-            Ok(rows_of(table, further, delete.selection.as_ref()))
+            Ok(rows_of(table, further, delete.selection.as_ref(), None))
         }
         Statement::Insert(insert) => {
             insert.source.map_or(Err(Unplannable::OnlyInserts), |q| of_query(*q))
         }
         Statement::Query(query) | Statement::Copy { source: CopySource::Query(query), .. } => {
             of_query(*query)
+        }
+        Statement::Copy { source: CopySource::Table { .. }, to: false, .. } => {
+            Err(Unplannable::OnlyInserts)
         }
         Statement::CreateTable(create) => {
             create.query.map_or(Err(Unplannable::Utility), |q| of_query(*q))
@@ -58,9 +63,55 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
     }
 }
 
+/// Makes every query within a statement one that only reads: to lock rows or change them needs rights.
+struct OnlyReads;
+
+impl VisitorMut for OnlyReads {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        query.locks.clear();
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            if let Some(reads) = returned(&cte.query.body) {
+                cte.query.body = reads;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A change within a `with`, as the select of what it returns.
+fn returned(body: &SetExpr) -> Option<Box<SetExpr>> {
+    let sql = match body {
+        SetExpr::Update(Statement::Update(update)) => {
+            let update = update.clone();
+            let further = match update.from {
+                Some(
+                    UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from),
+                ) => from,
+                None => Vec::new(),
+            };
+            let returning = update.returning.unwrap_or_default();
+            rows_of(update.table, further, update.selection.as_ref(), Some(&returning))
+        }
+        SetExpr::Delete(Statement::Delete(delete)) => {
+            let delete = delete.clone();
+            let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
+            let mut from = from.into_iter();
+            let table = from.next()?;
+            let further = from.chain(delete.using.into_iter().flatten()).collect();
+            let returning = delete.returning.unwrap_or_default();
+            rows_of(table, further, delete.selection.as_ref(), Some(&returning))
+        }
+        _ => return None,
+    };
+    match parse(&sql)? {
+        Statement::Query(query) => Some(query.body),
+        _ => None,
+    }
+}
+
 fn of_query(mut query: Query) -> Result<String, Unplannable> {
-    // To lock rows is not to plan.
-    query.locks.clear();
     let with = query.with.as_ref().map_or_else(String::new, |with| format!("{with} "));
     match *query.body {
         SetExpr::Values(_) => Err(Unplannable::OnlyInserts),
@@ -84,6 +135,7 @@ fn rows_of(
     table: TableWithJoins,
     further: Vec<TableWithJoins>,
     selection: Option<&Expr>,
+    returning: Option<&[SelectItem]>,
 ) -> String {
     let name = match &table.relation {
         TableFactor::Table { alias: Some(alias), .. } => alias.name.to_string(),
@@ -95,7 +147,11 @@ fn rows_of(
     let from: Vec<String> =
         std::iter::once(table).chain(further).map(|table| table.to_string()).collect();
     let condition = selection.map_or_else(String::new, |expr| format!(" WHERE {expr}"));
-    format!("SELECT {name}.ctid FROM {}{condition}", from.join(", "))
+    let items = returning.filter(|items| !items.is_empty()).map_or_else(
+        || format!("{name}.ctid"),
+        |items| items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    );
+    format!("SELECT {items} FROM {}{condition}", from.join(", "))
 }
 
 /// `select f($1, x) ... group by f($2, x)`: once the same literal, now two parameters, so that
