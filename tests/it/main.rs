@@ -11,6 +11,10 @@ mod advise_cases;
 #[cfg(test)]
 mod advise_command;
 #[cfg(test)]
+mod advise_faults;
+#[cfg(test)]
+mod advise_secrets;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
