@@ -176,7 +176,8 @@ pub fn is_select(text: &str) -> bool {
     let text = text.trim_start_matches(['(', ' ', '\n', '\t']);
     let first = text.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
     let reads = first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with");
-    reads && !text.contains(';')
+    // A string that is not closed is a text that is cut off.
+    reads && !text.contains(';') && tokens(text).is_ok()
 }
 
 /// Numbers the parameters from 1 without gaps, and says how many there are: of one that is gone, with
