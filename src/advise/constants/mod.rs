@@ -60,7 +60,12 @@ pub async fn fill(
         .flatten()
         .map(|place| (place.schema.clone(), place.relation.clone(), place.column.clone()))
         .collect();
-    let known = statistics(client, &columns).await.map_err(WhatIfError::Lost)?;
+    let known = match statistics(client, &columns).await {
+        Ok(known) => known,
+        // Without them a plan without values has to do.
+        Err(error) if error.as_db_error().is_some() => Statistics::new(),
+        Err(lost) => return Err(WhatIfError::Lost(lost)),
+    };
     let limit = what_if.calls + MOST_PLANS;
     for (number, places) in found.into_iter().enumerate() {
         let Some(places) = places else { continue };
