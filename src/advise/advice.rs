@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
+use super::constants::{self, Seen};
 use super::definition::Definition;
 use super::existing::Remembered;
 use super::gate;
@@ -18,7 +19,7 @@ use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::Workload;
 use crate::erp::Erp;
-use crate::pg::Session;
+use crate::pg::{Session, reason};
 use crate::sample::normalise;
 
 /// Characters of a statement that are shown.
@@ -78,7 +79,7 @@ pub struct Advice {
 #[derive(Debug, thiserror::Error)]
 pub enum AdviceError {
     /// The catalog.
-    #[error("cannot read the catalog of `{datname}`: {source}")]
+    #[error("cannot read the catalog of `{datname}`: {}", reason(source))]
     Catalog {
         /// Of which database.
         datname: String,
@@ -109,8 +110,15 @@ pub async fn advise(
     let mut what_if = WhatIf::new(planning, &server);
     what_if.prefer_generic_plans().await.map_err(of_planner)?;
     what_if.look_everywhere().await.map_err(of_planner)?;
-    let understood =
-        understand(&mut what_if, asking.client(), workload).await.map_err(of_planner)?;
+    let (version, datname) = (server.version_num, request.datname.as_str());
+    let mut seen = Seen::default();
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    let mut understood =
+        understand(&mut what_if, asking.client(), workload, &seen).await.map_err(of_planner)?;
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    constants::fill(&mut what_if, asking.client(), &mut understood, &seen)
+        .await
+        .map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
     let daily = daily(&catalog, &understood, request);
@@ -130,7 +138,8 @@ pub async fn advise(
     };
     let passed = advised.passed(&found);
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
-    let mut notes = notes(&catalog, &what_if, &request.effort);
+    let mut notes = notes(&catalog, &what_if, request, &found);
+    notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let tidy = Tidy { advised: &advised, found: &found, passed: &passed };
     match tidy.suggestions(asking, &mut what_if).await {
         Ok(more) => {
@@ -167,8 +176,17 @@ fn given_back(suggestions: &[Suggestion]) -> Option<String> {
     })
 }
 
-fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
+fn notes(catalog: &Catalog, what_if: &WhatIf, request: &Request, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
+    let effort = &request.effort;
+    // 42883: there is no such function.
+    if found.refused.iter().any(|(_, state)| state == "42883") {
+        notes.push(
+            "HypoPG lacks functions that are asked for, so nothing can be supposed: run \
+             `alter extension hypopg update`, or install version 1.1 or later, and ask again"
+                .to_owned(),
+        );
+    }
     if !what_if.can_suppose() {
         notes.push(
             "HypoPG is not installed, so the planner cannot be asked what an index would change: what is \

@@ -26,8 +26,8 @@ pub struct Bounds {
     pub max: usize,
     /// Time of planning, by the server's clock.
     pub planning: Duration,
-    /// Columns whose values may stand in the predicate of a partial index.
-    pub states: Vec<String>,
+    /// What may be suggested.
+    pub allowed: Allowed,
     /// Days that nothing has used an index before it is suggested to be dropped.
     pub unused_days: u32,
 }
@@ -112,7 +112,7 @@ pub async fn advise_on(
             calls: CALLS,
             planning_ms: bounds.planning.as_secs_f64() * 1e3,
         },
-        allowed: Allowed { values_of: bounds.states.clone() },
+        allowed: bounds.allowed.clone(),
         writes: source.writes,
         remembered: source.remembered,
         unused_days: f64::from(bounds.unused_days),

@@ -5,6 +5,7 @@ pub mod advisor;
 pub mod candidate;
 pub mod catalog;
 pub mod command;
+pub mod constants;
 pub mod database;
 pub mod definition;
 pub mod existing;

@@ -42,6 +42,9 @@ pub(super) struct AdviseArgs {
     /// in the predicate of a partial index. Can be given more than once.
     #[arg(long, value_name = "COLUMN")]
     state_column: Vec<String>,
+    /// The columns that the profile of the ERP lists as states may be named, too.
+    #[arg(long)]
+    erp_states: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value = "table")]
     format: AdviceFormat,
@@ -86,6 +89,7 @@ pub(super) fn run(args: &AdviseArgs) -> anyhow::Result<ExitCode> {
         module: args.module.clone(),
         unused_days: args.unused_days,
         states: args.state_column.clone(),
+        erp_states: args.erp_states,
     };
     let answers = runtime()?.block_on(command::ask(&config, &options));
     if let Some(id) = &args.explain {

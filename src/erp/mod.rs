@@ -57,6 +57,11 @@ impl Erp {
         self.first(|profile| profile.module(table))
     }
 
+    /// Columns (`column` or `table.column`) whose values are words of the ERP, such as states of documents.
+    pub fn states(&self) -> impl Iterator<Item = &str> {
+        self.profiles.iter().flat_map(|profile| profile.states())
+    }
+
     /// The module of a statement, from the tables in its text; `other` without any that is known.
     #[must_use]
     pub fn module_of_statement(&self, text: &str) -> Arc<str> {

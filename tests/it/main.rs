@@ -13,6 +13,10 @@ mod advise_command;
 #[cfg(test)]
 mod advise_existing;
 #[cfg(test)]
+mod advise_faults;
+#[cfg(test)]
+mod advise_secrets;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;

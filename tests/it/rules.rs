@@ -188,7 +188,9 @@ fn asked(expr: &Expr, out: &mut Asked) {
             {
                 out.made.insert(made.val.clone());
             }
-            args.iter().for_each(|arg| asked(arg, out));
+            for arg in args {
+                asked(arg, out);
+            }
         }
         _ => {}
     }

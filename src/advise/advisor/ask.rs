@@ -100,10 +100,10 @@ impl Advisor<'_> {
         }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
         let mut atom = Atom { used: BTreeSet::new(), cost: 0.0 };
-        for variant in &planned.variants {
+        for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
             atom.used.extend(answer.used);
-            atom.cost += answer.plan.cost / planned.variants.len().max(1) as f64;
+            atom.cost += answer.plan.cost * weight;
         }
         if let Some(known) = self.known.get_mut(number) {
             known.push((set.clone(), atom.clone()));
@@ -157,9 +157,12 @@ impl Advisor<'_> {
         let saved: f64 = planned
             .readings
             .iter()
-            .map(|reading| reason::saved(definition, table, self.catalog, reading))
+            .zip(&planned.weights)
+            .map(|(reading, weight)| {
+                weight * reason::saved(definition, table, self.catalog, reading)
+            })
             .sum();
-        let cost = planned.cost - saved / planned.readings.len().max(1) as f64;
+        let cost = planned.cost - saved;
         Some(Atom { used: BTreeSet::from([id]), cost: cost.max(1.0) })
     }
 

@@ -92,7 +92,7 @@ pub fn conjuncts(text: &str) -> Vec<Condition> {
 }
 
 /// Splits at the `AND`s of the outermost parentheses.
-fn split(text: &str) -> Vec<&str> {
+pub(super) fn split(text: &str) -> Vec<&str> {
     let inner = peel(text.trim());
     let mut parts = Vec::new();
     let (mut depth, mut quote, mut from) = (0_i32, None, 0);

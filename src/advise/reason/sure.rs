@@ -7,7 +7,7 @@ use sqlparser::ast::{DataType, Expr, Ident, Value, visit_expressions};
 
 use crate::advise::catalog::Table;
 use crate::advise::definition::{Definition, What};
-use crate::advise::plan::parse;
+use crate::advise::plan::parse_expression;
 
 /// Whether every expression of it is immutable for certain. Functions have been looked at before: at least
 /// one form of each is.
@@ -21,7 +21,7 @@ pub fn is_surely_taken(definition: &Definition, table: &Table) -> bool {
 }
 
 fn is_immutable(text: &str, table: &Table) -> bool {
-    let Some(expr) = parse(text) else { return false };
+    let Some(expr) = parse_expression(text) else { return false };
     let mut kinds: Vec<&str> = Vec::new();
     let found = visit_expressions(&expr, |e| match e {
         Expr::Identifier(name) => match kind(name, table) {
