@@ -5,6 +5,8 @@
 #                           Alertmanager and its amtool, curl, and Python with clients of the real
 #                           world in target/python
 #   install-deps.sh matrix  for `make test-matrix`: that, and npm, which carries other PostgreSQLs
+#   install-deps.sh deploy  for `make lint-deploy`: as for run, promtool, systemd-analyze, and linters in target/deploy
+#   install-deps.sh pictures  for `make pictures`: as for test, npm, Chromium, and Grafana's libraries
 #   install-deps.sh bench   for `make bench`: as for run, and postgres_exporter and HAProxy to compare
 #                           with
 set -euo pipefail
@@ -35,13 +37,24 @@ case $purpose in
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ "$purpose" = test ] || have npm || missing+=(npm)
     ;;
+  deploy)
+    have promtool || missing+=(promtool)
+    have systemd-analyze || missing+=(systemd)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    ;;
+  pictures)
+    have promtool || missing+=(promtool)
+    have npm || missing+=(npm)
+    have chromium || missing+=(chromium)
+    have pngquant || missing+=(pngquant)
+    ;;
   bench)
     have prometheus-postgres-exporter || missing+=(postgres_exporter)
     have wrk || missing+=(wrk)
     have haproxy || missing+=(haproxy)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     ;;
-  *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, bench" >&2; exit 2 ;;
+  *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, deploy, pictures, bench" >&2; exit 2 ;;
 esac
 
 # HypoPG is optional: wanted where there is a package of it for this server.
@@ -53,11 +66,16 @@ hypopg_package() {
   return 0
 }
 
-# Clients written by others, in an environment of their own.
+# Python programs written by others, clients or linters, in an environment of their own.
 install_clients() {
-  local wanted=tests/python/requirements.txt there=target/python
-  case $purpose in test | matrix) ;; *) return 0 ;; esac
+  local wanted there
   cd "$(dirname "$(realpath "$0")")/.."
+  case $purpose in
+    test | matrix) wanted=tests/python/requirements.txt there=target/python ;;
+    deploy) wanted=tests/deploy/requirements.txt there=target/deploy ;;
+    pictures) (cd tests/render && [ -d node_modules ] || npm ci --silent --legacy-peer-deps); return ;;
+    *) return 0 ;;
+  esac
   cmp -s $wanted $there/requirements.txt && return 0
   rm -rf $there
   python3 -m venv $there
