@@ -7,6 +7,7 @@
 mod clock;
 mod fold;
 mod intake;
+mod judge;
 mod remember;
 mod report_log;
 mod schedule;
@@ -25,6 +26,7 @@ use self::clock::Clock;
 use self::fold::Fold;
 use self::intake::Intake;
 pub use self::intake::IntakeError;
+use self::judge::Judging;
 use self::watch::Watch;
 use crate::config::{self, Config, Server};
 use crate::history::{self, History};
@@ -54,6 +56,7 @@ pub struct Agent {
     intake: Intake,
     watched: BTreeMap<String, Watched>,
     history: Arc<History>,
+    judging: Judging,
     fold: Fold,
     http: serve::Server,
 }
@@ -94,8 +97,11 @@ impl Agent {
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
+        let judging =
+            Judging::start(&config.finding, &board, &history, events.clone(), clock);
         let watched = BTreeMap::new();
-        let mut agent = Self { config, clock, board, events, intake, watched, history, fold, http };
+        let mut agent =
+            Self { config, clock, board, events, intake, watched, history, judging, fold, http };
         for server in agent.config.servers.clone() {
             agent.watch(server);
         }
@@ -136,6 +142,7 @@ impl Agent {
         if config.listen != self.config.listen {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
+        self.judging.reload(&config.finding);
         let before = std::mem::replace(&mut self.config, config);
         if before.history != self.config.history {
             tracing::warn!("[history] stays as it was until the next start");
@@ -176,6 +183,7 @@ impl Agent {
             self.unwatch(&name).await;
         }
         self.intake.stop().await;
+        self.judging.stop().await;
         drop(self.events);
         self.fold.join();
         let history = self.history;

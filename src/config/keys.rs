@@ -2,6 +2,7 @@
 //! checking, the example file and the reference all come from here.
 
 mod activity;
+mod finding;
 mod general;
 mod history;
 mod integration;
@@ -10,6 +11,7 @@ mod server;
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
+pub(super) use finding::{FINDING, MUTE, RULES};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
@@ -30,6 +32,8 @@ pub(super) enum Shape {
     Count { min: u64, max: u64 },
     /// Above 0, at most 1.
     Share,
+    /// True or false.
+    Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any number of texts.
@@ -94,8 +98,17 @@ const fn required(
     Key { name, shape, default: None, example: Some(example), help }
 }
 
-/// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 16] = [
+/// All tables and those of the rules, in the order of the example file.
+pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
+    let rules_after = |section: &&Section| section.name == "finding";
+    SECTIONS.into_iter().flat_map(move |section| {
+        let rules = RULES.iter().copied().filter(move |_| rules_after(&section));
+        std::iter::once(section).chain(rules)
+    })
+}
+
+/// All tables of the top level, in the order of the example file.
+pub(super) const SECTIONS: [&Section; 18] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -111,6 +124,8 @@ pub(super) const SECTIONS: [&Section; 16] = [
     &PROXY,
     &FORWARD_PROXY,
     &PROBE,
+    &FINDING,
+    &MUTE,
     &SERVER,
 ];
 
@@ -119,7 +134,8 @@ impl Section {
     pub(super) fn variable(&self, key: &str) -> Option<String> {
         let path =
             if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
-        (self.times != Times::Any).then(|| format!("ERPSCOPE_{}", path.to_uppercase()))
+        (self.times != Times::Any)
+            .then(|| format!("ERPSCOPE_{}", path.replace('.', "_").to_uppercase()))
     }
 
     /// How the table begins in the file.

@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::Sources;
 use crate::export::json::{
-    BadQuery, EventsQuery, ServerQuery, StatementsQuery, events, health, integration, integrations,
-    locks, statements, transactions,
+    BadQuery, EventsQuery, FindingsQuery, ServerQuery, StatementsQuery, events, findings, health,
+    integration, integrations, locks, modules, statements, transactions,
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
@@ -32,6 +32,8 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/locks", get(api_locks))
         .route("/api/v1/transactions", get(api_transactions))
         .route("/api/v1/events", get(api_events))
+        .route("/api/v1/findings", get(api_findings))
+        .route("/api/v1/modules", get(api_modules))
         .route("/api/v1/integrations", get(api_integrations))
         .route("/api/v1/integrations/{name}", get(api_integration))
         .fallback(missing)
@@ -99,6 +101,20 @@ async fn api_events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| events(snapshot, query).map(json))
+}
+
+async fn api_findings(
+    State(sources): State<Sources>,
+    query: Result<Query<FindingsQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| findings(snapshot, query).map(json))
+}
+
+async fn api_modules(
+    State(sources): State<Sources>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| modules(snapshot, query).map(json))
 }
 
 async fn api_integrations(State(sources): State<Sources>) -> Response {

@@ -11,6 +11,7 @@ use crate::sample::{
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
+use crate::track::findings::Judgement;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub enum Event {
         /// Which, and what was sent to databases for them.
         told: Told,
     },
+    /// Rules have looked.
+    Judged(Box<Judgement>),
     /// Time goes on.
     Tick {
         /// It is now.

@@ -10,6 +10,7 @@ use crate::sample::database;
 use crate::track::activity::View as ActivityView;
 use crate::track::calls::View as CallsView;
 use crate::track::databases::Database;
+use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
 
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub journal: Arc<Journal>,
     /// How the history is doing.
     pub history: Arc<Standing>,
+    /// What is wrong, as the rules say.
+    pub findings: Arc<findings::View>,
 }
 
 /// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::capped::{Capped, Coarse};
 use super::footprints::{self, Footprints, Stretch, Ties};
 use super::histogram::Histogram;
+use super::hot_spots::HotSpots;
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
 use super::lock_waits::{BlockedKey, Finished, LengthKey, LockWaits, Scene, WaitKey};
@@ -91,6 +92,8 @@ pub struct View {
     pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
+    /// Where waits for rows gather.
+    pub hot_spots: HotSpots,
     /// At most so many series of one metric are kept apart.
     pub series: usize,
     /// Executing time.
@@ -137,6 +140,7 @@ pub struct Activity {
     relations: Relations,
     waits: Waits,
     locks: LockWaits,
+    hot_spots: HotSpots,
     transactions: Transactions,
     incidents: Incidents,
     footprints: Footprints,
@@ -180,6 +184,7 @@ impl Activity {
             relations: Relations::default(),
             waits: Waits::new(limits.series),
             locks: LockWaits::new(limits.series),
+            hot_spots: HotSpots::new(limits.series),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
             footprints: Footprints::new(limits.series),
@@ -195,6 +200,7 @@ impl Activity {
     pub fn limit(&mut self, limits: Limits) {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
+        self.hot_spots.limit(limits.series);
         self.log.limit(limits.series);
         self.footprints.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
@@ -240,6 +246,7 @@ impl Activity {
     /// Keeps and tells what ended waits were; samples are `interval` apart.
     fn end_waits(&mut self, ended: &[Finished], interval: Duration, reports: &mut Vec<Report>) {
         for finished in ended {
+            self.hot_spots.count(finished, &self.relations);
             let is_told = span(finished.wait.start, finished.end) >= self.limits.report_after;
             let ties = Ties::of(finished.wait.origin.as_deref());
             if !is_told && ties.is_none() {

@@ -3,7 +3,7 @@
 use crate::sample::{database, index_usage, statements, table_usage};
 
 /// A set of counters which the server only lets grow, unless they are reset.
-pub(super) trait Cumulative: Copy + Default {
+pub trait Cumulative: Copy + Default {
     /// Whether no counter is above its value in `later`. If one is, there was a reset between.
     fn at_most(&self, later: &Self) -> bool;
 

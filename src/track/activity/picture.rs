@@ -28,6 +28,7 @@ impl Activity {
             lock_waits: self.locks.finished().clone(),
             lock_seconds: histograms(self.locks.seconds()),
             blocked: self.locks.blocked().clone(),
+            hot_spots: self.hot_spots.clone(),
             series,
             active: self.waits.active().clone(),
             idle_in_transaction: self.waits.idle_in_transaction().clone(),

@@ -1,0 +1,150 @@
+//! Keys of findings: when they open and close, what each rule calls too much, what is muted.
+
+use super::{Key, Section, Shape, Times, key, milliseconds, required, seconds};
+
+pub(in crate::config) const FINDING: Section = Section {
+    name: "finding",
+    times: Times::Once,
+    help: "What is wrong, as rules say, see docs/findings.md. Each rule has a table of its own.",
+    keys: &[
+        key("interval", seconds(1, 3_600), "30s", "How often the rules look."),
+        key("window", seconds(60, 86_400), "1h", "What is measured is measured over so long."),
+        key("warm_up", seconds(1, 3_600), "1m", "Before so much was measured, no rule looks."),
+        key("open_after", seconds(1, 86_400), "1m", "A finding opens when a rule has said it for so long."),
+        key("close_after", seconds(1, 604_800), "10m", "A finding closes when its rule has not said it for so long."),
+        key(
+            "top",
+            Shape::Count { min: 1, max: 5_000 },
+            "200",
+            "Findings that are shown, the worst first; the rest is counted.",
+        ),
+    ],
+};
+
+pub(in crate::config) const MUTE: Section = Section {
+    name: "mute",
+    times: Times::Any,
+    help: "Findings that are known and not to be told until a day; repeat the whole table for each.",
+    keys: &[
+        required("rule", Shape::Text, "hot_rows", "Pattern of the rule's name."),
+        key("subject", Shape::Text, "*", "Pattern of the subject."),
+        key("server", Shape::Text, "*", "Pattern of the server's name."),
+        required("reason", Shape::Text, "known to the vendor", "Why; it is shown."),
+        required("until", Shape::Text, "2030-01-31", "The last day (UTC); after it the finding is told again."),
+    ],
+};
+
+const ENABLED: Key = key("enabled", Shape::Flag, "true", "Whether this rule looks.");
+const A_DAY: Shape = milliseconds(0, 86_400_000);
+
+const fn rule(name: &'static str, help: &'static str, keys: &'static [Key]) -> Section {
+    Section { name, times: Times::Once, help, keys }
+}
+
+/// One table for each rule, in the order of the rules.
+pub(in crate::config) const RULES: &[&Section] = &[
+    &rule(
+        "finding.large_scans",
+        "Statements that read much to return little.",
+        &[
+            ENABLED,
+            key("seconds_per_day", A_DAY, "60s", "Those of a table take at least so much of a day."),
+            key("blocks_per_call", Shape::Count { min: 1, max: 1 << 40 }, "100", "Blocks that a call reads at least."),
+            key("blocks_per_row", Shape::Count { min: 1, max: 1 << 40 }, "20", "Blocks that it reads at least for each row that it returns."),
+        ],
+    ),
+    &rule(
+        "finding.primary_reporting",
+        "Reports and batches that take much of the primary's time.",
+        &[
+            ENABLED,
+            key("share", Shape::Share, "0.1", "Of the time of all statements."),
+            key("seconds_per_day", A_DAY, "600s", "They take at least so much of a day."),
+            key("report_seconds", milliseconds(10, 86_400_000), "500ms", "A query whose calls take so long in the mean may be a report."),
+            key("report_blocks", Shape::Count { min: 1, max: 1 << 40 }, "1000", "And reads so many blocks a call."),
+        ],
+    ),
+    &rule(
+        "finding.direct_writes",
+        "Writes past the ERP: of integrations into what they do not own, and of roles that nobody declares.",
+        &[
+            ENABLED,
+            key("rows_per_day", Shape::Count { min: 1, max: 1 << 40 }, "10", "Rows that a role which is no integration's writes at least."),
+        ],
+    ),
+    &rule(
+        "finding.bulk_in_transactions",
+        "Rows changed in bulk while a user waits.",
+        &[
+            ENABLED,
+            key("rows_per_call", Shape::Count { min: 2, max: 1 << 40 }, "100", "Rows that a call changes at least."),
+            key("seconds_per_call", milliseconds(1, 86_400_000), "50ms", "What a call takes at least."),
+        ],
+    ),
+    &rule(
+        "finding.calls_in_transactions",
+        "Other systems called while a transaction is open.",
+        &[ENABLED, key("calls", Shape::Count { min: 1, max: 1 << 40 }, "2", "Such calls in the window at least.")],
+    ),
+    &rule(
+        "finding.idle_in_transaction",
+        "Applications that leave transactions open and do nothing.",
+        &[
+            ENABLED,
+            key("idle_for", milliseconds(100, 86_400_000), "2s", "A transaction is idle for so long at least, all together."),
+            key("share", Shape::Share, "0.5", "And for this share of its length."),
+            key("held_for", seconds(1, 86_400), "5m", "From this length on it is told whatever it holds."),
+        ],
+    ),
+    &rule(
+        "finding.long_transactions",
+        "Open transactions that keep vacuum from its work.",
+        &[
+            ENABLED,
+            key("longest", seconds(1, 604_800), "15m", "An open transaction of this length."),
+            key("xmin_age", Shape::Count { min: 1, max: 2_000_000_000 }, "1000000", "Or a snapshot that so many transactions ago was taken."),
+        ],
+    ),
+    &rule(
+        "finding.hot_rows",
+        "Rows for which many wait: gapless numbers, stock of the best sellers.",
+        &[
+            ENABLED,
+            key("waits", Shape::Count { min: 1, max: 1 << 40 }, "5", "Waits for rows of a table in the window at least."),
+            key("seconds_per_day", A_DAY, "300s", "They take at least so much of a day."),
+        ],
+    ),
+    &rule(
+        "finding.temp_spills",
+        "Sorts and hashes that do not fit into work_mem.",
+        &[
+            ENABLED,
+            key("bytes_per_call", Shape::Count { min: 8_192, max: 1 << 50 }, "1048576", "Bytes of temporary files that a call writes at least."),
+            key("bytes_per_day", Shape::Count { min: 1, max: 1 << 60 }, "1073741824", "And all of its calls in a day."),
+        ],
+    ),
+    &rule(
+        "finding.cache_misses",
+        "Modules whose data does not stay in memory.",
+        &[
+            ENABLED,
+            key("hit_share", Shape::Share, "0.9", "Less than this share of its blocks is found in the buffer cache."),
+            key("blocks_per_second", Shape::Count { min: 1, max: 1 << 40 }, "500", "Blocks that are read for it at least."),
+        ],
+    ),
+    &rule(
+        "finding.connections",
+        "Connections near their limit.",
+        &[ENABLED, key("share", Shape::Share, "0.8", "Of the connections that are allowed."),
+          key("idle_share", Shape::Share, "0.9", "Of the sessions are idle: a pool is larger than it need be.")],
+    ),
+    &rule(
+        "finding.integration_failures",
+        "Other systems whose calls fail.",
+        &[
+            ENABLED,
+            key("share", Shape::Share, "0.05", "Of the calls in the window fail."),
+            key("calls", Shape::Count { min: 1, max: 1 << 40 }, "5", "Calls that have failed at least."),
+        ],
+    ),
+];
