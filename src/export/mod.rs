@@ -5,3 +5,4 @@ pub mod json;
 pub mod locks;
 pub mod metrics;
 pub mod page;
+pub mod report;

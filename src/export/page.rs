@@ -9,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::integration::Direction;
 use crate::state::{Connection, ServerSnapshot, Snapshot};
 use crate::track::calls::OfView;
+use crate::track::findings::Finding;
 use crate::track::lock_tree::Blocker;
 use crate::track::reports::SlowTransaction;
 
@@ -16,6 +17,8 @@ use crate::track::reports::SlowTransaction;
 const ROWS: usize = 5;
 /// Calls on the page.
 const CALLS: usize = 10;
+/// Findings on the page.
+const FINDINGS: usize = 12;
 /// Statements on the page.
 const HEAVIEST: usize = 10;
 
@@ -24,11 +27,19 @@ const HEAVIEST: usize = 10;
 struct Page<'a> {
     version: &'a str,
     servers: Vec<ServerRow<'a>>,
+    findings: Vec<FindingRow<'a>>,
+    findings_notes: Vec<String>,
     roots: Vec<RootRow<'a>>,
     slow: Vec<SlowRow<'a>>,
     integrations: Vec<IntegrationRow<'a>>,
     calls: Vec<CallRow<'a>>,
     heaviest: Vec<StatementRow<'a>>,
+}
+
+struct FindingRow<'a> {
+    finding: &'a Finding,
+    severity: &'static str,
+    cost: String,
 }
 
 struct RootRow<'a> {
@@ -90,6 +101,8 @@ pub fn page(snapshot: &Snapshot) -> String {
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         servers: snapshot.servers.iter().map(server).collect(),
+        findings: findings(snapshot),
+        findings_notes: findings_notes(snapshot),
         roots: roots(snapshot),
         slow: slow(snapshot),
         integrations: snapshot.calls.integrations.iter().map(|of| row(snapshot, of)).collect(),
@@ -117,6 +130,32 @@ fn server(server: &ServerSnapshot) -> ServerRow<'_> {
             .unwrap_or_default(),
         statements: server.statements.counts.tracked,
     }
+}
+
+fn findings(snapshot: &Snapshot) -> Vec<FindingRow<'_>> {
+    let cost = |finding: &Finding| finding.candidate.cost_seconds_per_day;
+    snapshot
+        .findings
+        .told()
+        .take(FINDINGS)
+        .map(|finding| FindingRow {
+            finding,
+            severity: finding.candidate.severity.name(),
+            cost: cost(finding).map_or_else(String::new, |cost| format!("{cost:.0}")),
+        })
+        .collect()
+}
+
+/// What is not on the page, and rules that do not look although they should.
+fn findings_notes(snapshot: &Snapshot) -> Vec<String> {
+    let view = &snapshot.findings;
+    let more = view.told().count().saturating_sub(FINDINGS) + view.left_out;
+    let more = (more > 0).then(|| format!("and {more} more, at /api/v1/findings"));
+    let off = view.rules.iter().filter_map(|rule| {
+        Some(format!("the rule {} is off: {}", rule.id, rule.detail.as_deref()?))
+    });
+    let over = view.expired_mutes.iter().map(|mute| format!("a mute is over: {mute}"));
+    more.into_iter().chain(off).chain(over).collect()
 }
 
 fn roots(snapshot: &Snapshot) -> Vec<RootRow<'_>> {

@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Sources;
 use crate::export::json::{
@@ -20,6 +20,7 @@ use crate::export::json::{
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
+use crate::export::report::{Writing, report};
 use crate::state::Snapshot;
 
 pub(super) fn router(sources: Sources) -> Router {
@@ -34,6 +35,7 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/events", get(api_events))
         .route("/api/v1/findings", get(api_findings))
         .route("/api/v1/modules", get(api_modules))
+        .route("/api/v1/report", get(api_report))
         .route("/api/v1/integrations", get(api_integrations))
         .route("/api/v1/integrations/{name}", get(api_integration))
         .fallback(missing)
@@ -115,6 +117,33 @@ async fn api_modules(
     query: Result<Query<ServerQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| modules(snapshot, query).map(json))
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReportFormat {
+    #[default]
+    Markdown,
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReportQuery {
+    format: ReportFormat,
+}
+
+async fn api_report(
+    State(sources): State<Sources>,
+    query: Result<Query<ReportQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| match query.format {
+        ReportFormat::Html => report(snapshot, Writing::Html).map(|text| Html(text).into_response()),
+        ReportFormat::Markdown => report(snapshot, Writing::Markdown).map(|text| {
+            ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response()
+        }),
+    })
 }
 
 async fn api_integrations(State(sources): State<Sources>) -> Response {
