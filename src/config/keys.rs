@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
-pub(super) use history::{HISTORY, USAGE};
+pub(super) use history::{HISTORY, UPKEEP, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
 pub(super) use server::SERVER;
 
@@ -95,13 +95,14 @@ const fn required(
 }
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 16] = [
+pub(super) const SECTIONS: [&Section; 17] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
     &DATABASE,
     &ACTIVITY,
     &USAGE,
+    &UPKEEP,
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,

@@ -11,12 +11,12 @@ use crate::integration::Integrations;
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
     ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS, LOG,
-    OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, USAGE,
+    OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, UPKEEP, USAGE,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, Usage, application, history, integration, otlp, probe, profiles, proxy, server,
+    Transactions, application, history, integration, otlp, probe, profiles, proxy, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -121,7 +121,8 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
-        let usage = self.table(&USAGE, None, faults).duration("interval", faults);
+        let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
+        let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let profiles = profiles::read(&general, faults);
         let mut applications = self.repeated(&APPLICATION, faults);
@@ -157,7 +158,8 @@ impl Loading<'_> {
             statements: statements?,
             database: database?,
             activity: activity?,
-            usage: Usage { interval: usage? },
+            usage: usage?,
+            upkeep: upkeep?,
             history: history?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
