@@ -97,8 +97,7 @@ impl Agent {
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
-        let judging =
-            Judging::start(&config.finding, &board, &history, events.clone(), clock);
+        let judging = Judging::start(&config.finding, &board, &history, events.clone(), clock);
         let watched = BTreeMap::new();
         let mut agent =
             Self { config, clock, board, events, intake, watched, history, judging, fold, http };
@@ -149,8 +148,8 @@ impl Agent {
             self.config.history.clone_from(&before.history);
         }
         let general = |c: &Config| {
-            let sampled =
-                (c.statements.clone(), c.database.clone(), c.activity.clone(), c.usage.clone());
+            let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
+            let sampled = (sampled, c.usage.clone(), c.upkeep.clone());
             let words = (c.profiles.clone(), c.applications.clone());
             (c.budget, sampled, c.locks.clone(), c.transactions.clone(), words)
         };
@@ -204,6 +203,7 @@ impl Agent {
             database: self.config.database.clone(),
             activity: self.config.activity.clone(),
             usage: self.config.usage.clone(),
+            upkeep: self.config.upkeep.clone(),
             profiles: self.config.profiles.clone(),
             budget: Mutex::new(Budget::new(self.config.budget)),
             clock: self.clock,
@@ -238,6 +238,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         statements: config.statements.top,
         databases: config.database.top,
+        tables: config.usage.top,
         write_history_every: config.history.write_interval,
         activity: activity::Limits {
             series: config.activity.series,

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use finding::{FINDING, MUTE, RULES};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
-pub(super) use history::{HISTORY, USAGE};
+pub(super) use history::{HISTORY, UPKEEP, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
 pub(super) use server::SERVER;
 
@@ -108,13 +108,14 @@ pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
 }
 
 /// All tables of the top level, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 18] = [
+pub(super) const SECTIONS: [&Section; 19] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
     &DATABASE,
     &ACTIVITY,
     &USAGE,
+    &UPKEEP,
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,

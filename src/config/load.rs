@@ -12,12 +12,12 @@ use super::fault::{ConfigErrors, Fault};
 use super::keys::{
     ACTIVITY, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS,
     LOG, MUTE, OTLP, PROBE, PROXY, RULES, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
-    USAGE, sections,
+    UPKEEP, USAGE, sections,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, Usage, application, finding,
-    history, sampling, integration, otlp, probe, profiles, proxy, server,
+    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, application, finding,
+    history, integration, otlp, probe, profiles, proxy, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -122,7 +122,8 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
-        let usage = self.table(&USAGE, None, faults).duration("interval", faults);
+        let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
+        let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let profiles = profiles::read(&general, faults);
         let mut applications = self.repeated(&APPLICATION, faults);
@@ -159,7 +160,8 @@ impl Loading<'_> {
             statements: statements?,
             database: database?,
             activity: activity?,
-            usage: Usage { interval: usage? },
+            usage: usage?,
+            upkeep: upkeep?,
             history: history?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
@@ -328,9 +330,8 @@ impl Loading<'_> {
     }
 
     fn warn_of_unknown_variables(&self, warnings: &mut Faults) {
-        let known: Vec<String> = sections()
-            .flat_map(|s| s.keys.iter().filter_map(|k| s.variable(k.name)))
-            .collect();
+        let known: Vec<String> =
+            sections().flat_map(|s| s.keys.iter().filter_map(|k| s.variable(k.name))).collect();
         for name in self.sources.env.keys().filter(|name| name.starts_with("ERPSCOPE_")) {
             let declared = sections().any(|section| declares(section, name).is_some());
             if declared || OTHER_VARIABLES.contains(&name.as_str()) {

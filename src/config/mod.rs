@@ -57,8 +57,10 @@ pub struct Config {
     pub database: Database,
     /// Sampling of sessions (`[activity]`).
     pub activity: Activity,
-    /// Sampling of how tables and indexes are used (`[usage]`).
+    /// Sampling of how tables, indexes and functions are used (`[usage]`).
     pub usage: Usage,
+    /// Sampling of vacuum, replication, checkpoints, settings and catalogs (`[upkeep]`).
+    pub upkeep: Upkeep,
     /// What is remembered over restarts (`[history]`).
     pub history: History,
     /// What is told of waits for locks (`[locks]`).
@@ -265,6 +267,21 @@ pub struct Usage {
     /// `interval`: how often it is looked at how tables and indexes are used (default 5 min, 1 s to
     /// 1 h).
     pub interval: Duration,
+    /// `top`: tables, as many indexes and as many functions shown singly for each server; the
+    /// rest is in `other` (default 100, 0 to 5,000).
+    pub top: usize,
+}
+
+/// `[upkeep]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// `interval`: how often vacuum, replication, checkpoints and I/O are looked at (default 60 s,
+    /// 1 s to 1 h).
+    pub interval: Duration,
+    /// `settings_interval`: how often settings are read (default 15 min, 1 s to 1 day).
+    pub settings_interval: Duration,
+    /// `catalog_interval`: how often catalogs are looked into (default 1 h, 1 s to 1 day).
+    pub catalog_interval: Duration,
 }
 
 /// `[history]`.

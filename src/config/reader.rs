@@ -241,7 +241,8 @@ impl Table {
         let wrong_type = self.given.get(name).and_then(|given| given.bare).filter(|found| {
             !matches!(
                 (key.shape, *found),
-                (Shape::Count { .. } | Shape::Duration { .. }, "whole number") | (Shape::Share, _)
+                (Shape::Count { .. } | Shape::Duration { .. }, "whole number")
+                    | (Shape::Share, _)
                     | (Shape::Flag, "true or false")
             )
         });

@@ -14,11 +14,8 @@ pub fn table(page: &FindingsPage) -> String {
     if page.findings.is_empty() {
         out.push_str("nothing is wrong, as far as the rules see\n");
     } else {
-        let _infallible = writeln!(
-            out,
-            "{:<10} {:>9}  {:<13} {:<24} WHAT",
-            "SEVERITY", "S/DAY", "MODULE", "ID"
-        );
+        let _infallible =
+            writeln!(out, "{:<10} {:>9}  {:<13} {:<24} WHAT", "SEVERITY", "S/DAY", "MODULE", "ID");
     }
     for finding in &page.findings {
         let severity = if finding.muted.is_some() { "muted" } else { &finding.severity };
@@ -74,7 +71,8 @@ pub fn explain(finding: &FindingJson) -> String {
         let _infallible = writeln!(out, "muted: {reason}");
     }
     if let Some(cost) = finding.cost_seconds_per_day {
-        let _infallible = writeln!(out, "it takes {cost:.0} s a day, which mending gives back at most");
+        let _infallible =
+            writeln!(out, "it takes {cost:.0} s a day, which mending gives back at most");
     }
     out.push_str("\nEvidence\n");
     for fact in &finding.evidence {

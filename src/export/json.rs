@@ -9,9 +9,7 @@ mod modules;
 mod statements;
 
 pub use events::{EventsPage, EventsQuery, events};
-pub use findings::{
-    FactJson, FindingJson, FindingsPage, FindingsQuery, RuleJson, findings,
-};
+pub use findings::{FactJson, FindingJson, FindingsPage, FindingsQuery, RuleJson, findings};
 pub use health::{Health, ServerHealth, health};
 pub use integrations::{IntegrationPage, IntegrationsPage, integration, integrations};
 pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};

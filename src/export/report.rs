@@ -81,9 +81,9 @@ pub fn report(snapshot: &Snapshot, writing: Writing) -> Result<String, BadQuery>
     };
     Ok(match writing {
         Writing::Markdown => page.markdown(),
-        Writing::Html => page
-            .render()
-            .unwrap_or_else(|error| format!("the page cannot be rendered: {error}")),
+        Writing::Html => {
+            page.render().unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
+        }
     })
 }
 

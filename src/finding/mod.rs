@@ -58,10 +58,9 @@ impl Rule {
         };
         // A rule has nothing that it could leave broken: it only reads.
         catch_unwind(AssertUnwindSafe(|| match self.judge {
-            Judge::Server(judge) => scene
-                .servers(limits)
-                .map(|sight| look(&sight.server.name, judge(&sight)))
-                .collect(),
+            Judge::Server(judge) => {
+                scene.servers(limits).map(|sight| look(&sight.server.name, judge(&sight))).collect()
+            }
             Judge::Around(judge) => {
                 let around = scene.around(limits);
                 around.map(|around| look(&"".into(), judge(&around))).into_iter().collect()

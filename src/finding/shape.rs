@@ -19,8 +19,17 @@ const BATCH_ROWS: f64 = 100.0;
 
 /// Words that only a query has which sums up or ranks.
 const SUMS: [&str; 11] = [
-    "group by", "count(", "sum(", "avg(", "over (", "rollup", "date_trunc(", "extract(", "max(",
-    "min(", "array_agg(",
+    "group by",
+    "count(",
+    "sum(",
+    "avg(",
+    "over (",
+    "rollup",
+    "date_trunc(",
+    "extract(",
+    "max(",
+    "min(",
+    "array_agg(",
 ];
 
 impl Shape {

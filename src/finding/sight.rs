@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Hours, Limits, Past};
+use crate::erp::OTHER;
 use crate::history::{HourLoad, Place};
 use crate::sample::Moment;
 use crate::sample::statements::Counters;
@@ -14,6 +15,7 @@ use crate::track::cumulative::Cumulative;
 use crate::track::findings::Candidate;
 use crate::track::reports::{Report, SlowTransaction};
 use crate::track::statements::Shown;
+use crate::track::tables::Table;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -197,11 +199,23 @@ impl Sight<'_> {
         ended.chain(&self.server.activity.open)
     }
 
+    /// The business module of a table, by its name without schema; `other` if it is not known.
+    #[must_use]
+    pub fn module(&self, datname: &Arc<str>, table: &str) -> Arc<str> {
+        self.table(datname, table).map_or_else(|| OTHER.into(), |table| Arc::clone(&table.module))
+    }
+
+    /// A table by its name without schema, if it is among those that are looked at singly.
+    #[must_use]
+    pub fn table(&self, datname: &str, name: &str) -> Option<&Table> {
+        let database = self.server.tables.databases.get(datname)?;
+        database.tables.iter().find(|table| *table.table == *name)
+    }
+
     /// Load of a database by hour, as far as the history reaches.
     #[must_use]
     pub fn hours(&self, datname: &Arc<str>) -> &[HourLoad] {
-        let place =
-            Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) };
+        let place = Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) };
         self.hours.get(&place).map_or(&[], Vec::as_slice)
     }
 
@@ -247,7 +261,8 @@ fn has_begun(server: &ServerSnapshot) -> bool {
 /// What statements have grown by. Of one that was not shown singly when the window began, what it
 /// took since it is.
 fn grown(now: &ServerSnapshot, before: &ServerSnapshot) -> Vec<Grown> {
-    let key = |shown: &Shown| (Arc::clone(&shown.datname), shown.queryid, Arc::clone(&shown.usename));
+    let key =
+        |shown: &Shown| (Arc::clone(&shown.datname), shown.queryid, Arc::clone(&shown.usename));
     let then: HashMap<_, &Shown> =
         before.statements.shown.iter().map(|shown| (key(shown), shown)).collect();
     let work = |shown: &Shown| match then.get(&key(shown)) {

@@ -9,7 +9,9 @@ use super::error::HistoryError;
 use super::file;
 use super::row::{Episode, IndexUse, Kind, Place, Suggestion, TableUse, Work};
 use super::store::REST;
-use super::sum::{Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum};
+use super::sum::{
+    Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
+};
 
 /// Answers from the file, or from the agent's memory.
 pub struct Reader<'a> {

@@ -139,7 +139,9 @@ async fn api_report(
     query: Result<Query<ReportQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| match query.format {
-        ReportFormat::Html => report(snapshot, Writing::Html).map(|text| Html(text).into_response()),
+        ReportFormat::Html => {
+            report(snapshot, Writing::Html).map(|text| Html(text).into_response())
+        }
         ReportFormat::Markdown => report(snapshot, Writing::Markdown).map(|text| {
             ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response()
         }),

@@ -16,6 +16,7 @@ use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
 use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
+use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -29,6 +30,13 @@ pub(super) struct Server {
     databases_view: Arc<Databases>,
     statements_view: Arc<View>,
     activity_view: Arc<ActivityView>,
+    tables_view: Arc<tables::View>,
+    growth_view: Arc<growth::View>,
+    catalog_view: Arc<catalog::View>,
+    vacuum_view: Arc<vacuum::View>,
+    replication_view: Arc<replication::View>,
+    io_view: Arc<io::View>,
+    settings_view: Arc<settings::View>,
     samplers: Arc<Samplers>,
     spending: Option<Spending>,
 }
@@ -46,6 +54,13 @@ impl Server {
             databases_view: Arc::default(),
             statements_view: Arc::default(),
             activity_view: Arc::default(),
+            tables_view: Arc::default(),
+            growth_view: Arc::default(),
+            catalog_view: Arc::default(),
+            vacuum_view: Arc::default(),
+            replication_view: Arc::default(),
+            io_view: Arc::default(),
+            settings_view: Arc::default(),
             samplers: Arc::default(),
             spending: None,
         }
@@ -71,6 +86,7 @@ impl Server {
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
             What::Recognised(erps) => self.erps = erps,
+            What::Grown(view) => self.growth_view = Arc::new(view),
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
@@ -148,6 +164,14 @@ impl Server {
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
             Sampled::Usage(sample) => self.hours.usage(at, &sample, &self.names),
+            Sampled::Settings(sample) => {
+                self.settings_view = Arc::new(settings::View { at: Some(at), sample });
+            }
+            Sampled::Vacuum(_)
+            | Sampled::Replication(_)
+            | Sampled::Io(_)
+            | Sampled::Catalog(_)
+            | Sampled::Blockers => {}
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -155,7 +179,6 @@ impl Server {
                 }
                 return told.reports;
             }
-            Sampled::Blockers => {}
             Sampled::Log(batch) => {
                 return self.activity.read_log(&batch, words);
             }
@@ -180,6 +203,13 @@ impl Server {
             statements: Arc::clone(&self.statements_view),
             databases: Arc::clone(&self.databases_view),
             activity: Arc::clone(&self.activity_view),
+            tables: Arc::clone(&self.tables_view),
+            growth: Arc::clone(&self.growth_view),
+            catalog: Arc::clone(&self.catalog_view),
+            vacuum: Arc::clone(&self.vacuum_view),
+            replication: Arc::clone(&self.replication_view),
+            io: Arc::clone(&self.io_view),
+            settings: Arc::clone(&self.settings_view),
             samplers: Arc::clone(&self.samplers),
             spending: self.spending,
         }

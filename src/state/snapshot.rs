@@ -13,6 +13,7 @@ use crate::track::databases::Database;
 use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
+use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
 
 /// All servers, in the order of their names.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,23 @@ pub struct ServerSnapshot {
     pub databases: Arc<Databases>,
     /// Sessions, locks and transactions; renewed about once a second.
     pub activity: Arc<ActivityView>,
+    /// Tables, indexes and functions of the databases that were looked into: their sizes, use and
+    /// upkeep. Renewed every `usage.interval`.
+    pub tables: Arc<tables::View>,
+    /// How those have grown, by what is remembered. Renewed about once an hour.
+    pub growth: Arc<growth::View>,
+    /// What their catalogs say: foreign keys without an index, constraints, triggers, numbers that
+    /// run out, sizes on disk. Renewed every `upkeep.catalog_interval`.
+    pub catalog: Arc<catalog::View>,
+    /// Ages in transactions of all databases, and vacuums that run. Renewed every
+    /// `upkeep.interval`, as the next two.
+    pub vacuum: Arc<vacuum::View>,
+    /// Standbys, slots, and how far this server is behind.
+    pub replication: Arc<replication::View>,
+    /// Checkpoints, WAL and I/O.
+    pub io: Arc<io::View>,
+    /// Settings, and limits of roles. Renewed every `upkeep.settings_interval`.
+    pub settings: Arc<settings::View>,
     /// The samplers' own record.
     pub samplers: Arc<Samplers>,
     /// The budget, after the first run.

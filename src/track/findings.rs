@@ -112,13 +112,7 @@ impl Findings {
         (told, view)
     }
 
-    fn say(
-        &mut self,
-        at: Moment,
-        about: &'static About,
-        server: &Arc<str>,
-        candidate: Candidate,
-    ) {
+    fn say(&mut self, at: Moment, about: &'static About, server: &Arc<str>, candidate: Candidate) {
         let id = id(about.id, server, &candidate.datname, &candidate.subject);
         let candidate = Arc::new(candidate);
         let begun = Episode {

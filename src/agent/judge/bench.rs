@@ -69,12 +69,7 @@ impl Bench {
             .collect()
     }
 
-    async fn ask(
-        &mut self,
-        rule: &'static Rule,
-        scene: &Arc<Scene>,
-        limits: &Limits,
-    ) -> Vec<Look> {
+    async fn ask(&mut self, rule: &'static Rule, scene: &Arc<Scene>, limits: &Limits) -> Vec<Look> {
         let (reply, answer) = oneshot::channel();
         let job = Job { rule, scene: Arc::clone(scene), limits: limits.clone(), reply };
         if let Err(error) = self.give(job) {

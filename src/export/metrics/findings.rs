@@ -52,7 +52,10 @@ const METRICS: &[Metric<Snapshot>] = &[
         labels: &[],
         rows: |snapshot, out| {
             let view = &snapshot.findings;
-            out.row(&[], view.findings.iter().filter(|finding| finding.muted.is_some()).count() as u64);
+            out.row(
+                &[],
+                view.findings.iter().filter(|finding| finding.muted.is_some()).count() as u64,
+            );
         },
     },
     Metric {

@@ -61,13 +61,8 @@ const SIGNALS: [&Signal; 9] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 5] = [
-    &calls::SIGNAL,
-    &intake::SIGNAL,
-    &probes::SIGNAL,
-    &findings::SIGNAL,
-    &history::SIGNAL,
-];
+const AROUND: [&Signal<Snapshot>; 5] =
+    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &findings::SIGNAL, &history::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {

@@ -48,7 +48,9 @@ fn breaches(sight: &Sight<'_>) -> Vec<Candidate> {
     let mut cases = Vec::new();
     for (key, count) in grown.into_iter().filter(|(_, count)| *count > 0) {
         let told = sight.reports().filter_map(|(_, report)| match report {
-            Report::BoundaryBreach(b) if b.integration == key.integration && b.module == key.module => {
+            Report::BoundaryBreach(b)
+                if b.integration == key.integration && b.module == key.module =>
+            {
                 Some(b)
             }
             _ => None,
@@ -80,7 +82,11 @@ fn breach_case(sight: &Sight<'_>, breach: &BoundaryBreach, table: &str, count: u
             Fact::text("query", breach.party.query.as_deref().unwrap_or_default()),
             Fact::number("writes_into_module_per_day", sight.per_day(count as f64)),
         ],
-        sql: vec![format!("revoke insert, update, delete on {} from {};", quote(table), quote(role))],
+        sql: vec![format!(
+            "revoke insert, update, delete on {} from {};",
+            quote(table),
+            quote(role)
+        )],
         cost_seconds_per_day: None,
     }
 }
@@ -122,8 +128,7 @@ fn strangers(sight: &Sight<'_>) -> Vec<Candidate> {
 
 fn stranger_case(datname: &Arc<str>, usename: &Arc<str>, written: Written) -> Candidate {
     let Written { rows, tables, module } = written;
-    let mut evidence =
-        vec![Fact::text("usename", Arc::clone(usename)), Fact::count("rows", rows)];
+    let mut evidence = vec![Fact::text("usename", Arc::clone(usename)), Fact::count("rows", rows)];
     evidence.extend(tables.iter().take(TOLD).map(|table| Fact::text("table", table.as_str())));
     Candidate {
         datname: Arc::clone(datname),

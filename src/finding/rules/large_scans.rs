@@ -35,12 +35,27 @@ const TOLD: usize = 3;
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let mut tables: BTreeMap<(Arc<str>, String), Vec<&Grown>> = BTreeMap::new();
     for grown in sight.statements.iter().filter(|grown| reads_much(sight, grown)) {
-        let Some(table) = tables_of(grown.text()).into_iter().next() else { continue };
+        let Some(table) = scanned(sight, grown) else { continue };
         tables.entry((Arc::clone(&grown.datname), table)).or_default().push(grown);
     }
     let all = tables.into_iter();
     let all = all.filter_map(|((datname, table), found)| case(sight, datname, &table, found));
     dearest(all.collect())
+}
+
+/// Of the tables of a statement the one of which most rows are read from end to end, else the first. A
+/// table that is known to be small is none.
+fn scanned(sight: &Sight<'_>, grown: &Grown) -> Option<String> {
+    let read = |name: &String| {
+        sight.table(&grown.datname, name).map_or(0, |table| table.growth.seq_tup_read)
+    };
+    let is_large = |name: &String| {
+        let rows = sight.table(&grown.datname, name).map(|table| table.n_live_tup as f64);
+        rows.is_none_or(|rows| rows >= sight.limit("rows"))
+    };
+    let mut names = tables_of(grown.text());
+    names.retain(is_large);
+    names.into_iter().rev().max_by_key(read)
 }
 
 fn reads_much(sight: &Sight<'_>, grown: &Grown) -> bool {
@@ -72,6 +87,10 @@ fn case(
         Fact::number("blocks_per_call", blocks / (calls.max(1) as f64)),
         Fact::count("statements", found.len() as u64),
     ];
+    if let Some(known) = sight.table(&datname, table) {
+        evidence.push(Fact::count("rows_of_the_table", known.n_live_tup));
+        evidence.push(Fact::bytes("bytes_of_the_table", known.bytes));
+    }
     for grown in found.iter().take(TOLD) {
         evidence.push(Fact::text("queryid", grown.queryid.to_string()));
         evidence.push(Fact::text("query", grown.text()));

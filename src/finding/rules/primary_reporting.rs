@@ -42,7 +42,9 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
             databases.entry(&grown.datname).or_default().push((grown, shape));
         }
     }
-    dearest(databases.into_iter().filter_map(|(datname, found)| case(sight, datname, found)).collect())
+    dearest(
+        databases.into_iter().filter_map(|(datname, found)| case(sight, datname, found)).collect(),
+    )
 }
 
 fn case(

@@ -57,9 +57,7 @@ fn case(sight: &Sight<'_>, grown: &Grown) -> Candidate {
             Fact::text("usename", Arc::clone(&grown.usename)),
             Fact::text("query", grown.text()),
         ],
-        sql: vec![
-            format!("set local work_mem = '{memory}MB'; -- in the transaction that runs it"),
-        ],
+        sql: vec![format!("set local work_mem = '{memory}MB'; -- in the transaction that runs it")],
         cost_seconds_per_day: None,
     }
 }

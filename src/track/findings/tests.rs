@@ -41,7 +41,12 @@ fn candidate(subject: &str, severity: Severity, cost: f64) -> Candidate {
     }
 }
 
-fn judged(seconds: u64, found: Option<Vec<Candidate>>, state: RuleState, terms: Terms) -> Judgement {
+fn judged(
+    seconds: u64,
+    found: Option<Vec<Candidate>>,
+    state: RuleState,
+    terms: Terms,
+) -> Judgement {
     let server: Arc<str> = "db".into();
     let looks = found.map(|found| Look { about: &RULE, server: Arc::clone(&server), found });
     Judgement {
@@ -138,7 +143,8 @@ fn what_is_muted_is_kept_and_not_told_until_the_mute_is_over_which_is_said() {
         end: at(100).wall,
     });
     let say = |seconds| {
-        let found = vec![candidate("t", Severity::Warning, 1.0), candidate("u", Severity::Warning, 1.0)];
+        let found =
+            vec![candidate("t", Severity::Warning, 1.0), candidate("u", Severity::Warning, 1.0)];
         judged(seconds, Some(found), RuleState::On, terms.clone())
     };
     let mut findings = Findings::default();
