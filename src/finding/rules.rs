@@ -56,3 +56,6 @@ pub static RULES: &[&Rule] = &[
     &settings::RULE,
     &integration_failures::RULE,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ mod demo;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod house;

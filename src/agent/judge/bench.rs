@@ -155,6 +155,8 @@ mod tests {
     static UNWANTED: Rule = Rule { about: about("unwanted"), judge: Judge::Around(says) };
     static SAYS: Rule = Rule { about: about("says"), judge: Judge::Around(says) };
 
+    static RULES: [&Rule; 4] = [&PANICS, &HANGS, &UNWANTED, &SAYS];
+
     fn scene() -> Arc<Scene> {
         let at = |seconds| Moment {
             wall: SystemTime::UNIX_EPOCH,
@@ -170,8 +172,8 @@ mod tests {
         let wanted: Wanted = ["panics", "hangs", "says"]
             .map(|id| (id, RuleTerms { enabled: true, limits: Limits::default() }))
             .into();
-        let mut bench = Bench::new(&[&PANICS, &HANGS, &UNWANTED, &SAYS]);
-        bench.patience = Duration::from_millis(200);
+        let mut bench = Bench::new(&RULES);
+        bench.patience = Duration::from_secs(3);
         for _ in 0..2 {
             let looks = bench.look(&scene(), &wanted).await;
             let ids: Vec<&str> = looks.iter().map(|look| look.about.id).collect();

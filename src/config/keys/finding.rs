@@ -78,8 +78,14 @@ pub(in crate::config) const RULES: &[&Section] = &[
             key(
                 "blocks_per_row",
                 Shape::Count { min: 1, max: 1 << 40 },
-                "20",
+                "10",
                 "Blocks that it reads at least for each row that it returns.",
+            ),
+            key(
+                "rows",
+                Shape::Count { min: 0, max: 1 << 40 },
+                "1000",
+                "A table with fewer rows is never one.",
             ),
         ],
     ),

@@ -1,5 +1,5 @@
-//! Settings that hurt: those that risk data, those that switch off what keeps a server healthy, planner
-//! switches that were left off, and those without which one cannot see what is wrong. What depends on
+//! Settings that hurt: those that risk data, those that switch off what keeps a server healthy,
+//! and those without which one cannot see what is wrong. What depends on
 //! the machine (memory, disks) is told as information only.
 
 use crate::erp::OTHER;
@@ -66,22 +66,6 @@ const CASES: &[Case] = &[
         "on",
     ),
     case("track_counts", is_off, Severity::Critical, "autovacuum cannot know where to go", "on"),
-    case(
-        "enable_indexscan",
-        is_off,
-        Severity::Warning,
-        "no query may use an index as it should",
-        "on",
-    ),
-    case(
-        "enable_seqscan",
-        is_off,
-        Severity::Warning,
-        "queries take indexes also where reading all is better",
-        "on",
-    ),
-    case("enable_hashjoin", is_off, Severity::Warning, "large joins take a slower way", "on"),
-    case("enable_nestloop", is_off, Severity::Warning, "small joins take a slower way", "on"),
     case(
         "random_page_cost",
         |v| v >= 4.0,
