@@ -25,6 +25,11 @@ pub(super) struct Server {
     statements: Statements,
     activity: Activity,
     hours: Hours,
+    tables: tables::Tables,
+    catalogs: catalog::Catalogs,
+    vacuums: vacuum::Vacuums,
+    replication: replication::Replication,
+    io: io::Activity,
     erps: Arc<Erps>,
     connection_view: Arc<Connection>,
     databases_view: Arc<Databases>,
@@ -49,6 +54,11 @@ impl Server {
             databases: databases::Databases::default(),
             statements: Statements::new(limits.statements),
             activity: Activity::new(limits.activity),
+            tables: tables::Tables::new(limits.tables),
+            catalogs: catalog::Catalogs::default(),
+            vacuums: vacuum::Vacuums::default(),
+            replication: replication::Replication::default(),
+            io: io::Activity::default(),
             erps: Arc::default(),
             connection_view: Arc::default(),
             databases_view: Arc::default(),
@@ -69,6 +79,7 @@ impl Server {
     pub(super) fn limit(&mut self, limits: Limits) {
         self.names.limit(limits.databases);
         self.statements.limit(limits.statements);
+        self.tables.limit(limits.tables);
         self.activity.limit(limits.activity);
     }
 
@@ -142,6 +153,9 @@ impl Server {
                 if self.databases.apply(&sample, &self.names) {
                     self.statements.rebase();
                     self.hours.rebase();
+                    self.tables.rebase();
+                    self.replication.rebase();
+                    self.io.rebase();
                 }
                 let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
                 self.databases_view = Arc::new(Databases {
@@ -163,15 +177,28 @@ impl Server {
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
-            Sampled::Usage(sample) => self.hours.usage(at, &sample, &self.names),
+            Sampled::Usage(sample) => {
+                self.hours.usage(at, &sample, &self.names);
+                let (names, settings) = (&self.names, &self.settings_view);
+                let view = self.tables.apply(at, &sample, names, &self.erps, settings);
+                self.tables_view = Arc::new(view);
+            }
             Sampled::Settings(sample) => {
                 self.settings_view = Arc::new(settings::View { at: Some(at), sample });
             }
-            Sampled::Vacuum(_)
-            | Sampled::Replication(_)
-            | Sampled::Io(_)
-            | Sampled::Catalog(_)
-            | Sampled::Blockers => {}
+            Sampled::Vacuum(sample) => {
+                let (names, tables) = (&self.names, &self.tables_view);
+                let view = self.vacuums.apply(at, sample, names, &self.erps, tables);
+                self.vacuum_view = Arc::new(view);
+            }
+            Sampled::Replication(sample) => {
+                self.replication_view = Arc::new(self.replication.apply(at, sample));
+            }
+            Sampled::Io(sample) => self.io_view = Arc::new(self.io.apply(at, *sample)),
+            Sampled::Catalog(sample) => {
+                self.catalog_view = Arc::new(self.catalogs.apply(at, sample, &self.names));
+            }
+            Sampled::Blockers => {}
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {

@@ -27,6 +27,7 @@ pub mod log;
 pub mod names;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod ranked;
 pub mod relations;
 pub mod replication;
 pub mod reports;

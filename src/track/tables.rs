@@ -4,12 +4,16 @@
 //! Growth is charged to one series at the moment it is seen: that of its table if this is shown
 //! singly, else `other` of its database. So a sum over all series is the truth, and none jumps.
 
+mod fold;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::sample::Moment;
 use crate::sample::{function_usage, index_usage, table_usage};
+
+pub use fold::Tables;
 
 /// By label `datname`, of those that were looked into.
 #[derive(Clone, Debug, Default, PartialEq)]
