@@ -53,7 +53,8 @@ async fn erp() -> (Cluster, Client) {
 async fn until_found(rig: &Rig, rule: &str, subject: &str, mut work: impl AsyncFnMut()) -> Finding {
     for _ in 0..600 {
         let view = rig.snapshot().findings;
-        let is_it = |f: &&std::sync::Arc<Finding>| f.about.id == rule && *f.candidate.subject == *subject;
+        let is_it =
+            |f: &&std::sync::Arc<Finding>| f.about.id == rule && *f.candidate.subject == *subject;
         if let Some(found) = view.findings.iter().find(is_it) {
             return (**found).clone();
         }
@@ -76,7 +77,10 @@ async fn a_scan_that_reads_much_is_found_with_its_module_and_one_of_a_small_tabl
     rig.until_up().await;
     let client = named(&cluster, "postgres", "erp").await;
     let found = until_found(&rig, "large_scans", "sale_order_line", async || {
-        client.query("select filler from sale_order_line where order_id = $1", &[&7]).await.unwrap();
+        client
+            .query("select filler from sale_order_line where order_id = $1", &[&7])
+            .await
+            .unwrap();
         client.query("select filler from stock_small where id = $1", &[&7]).await.unwrap();
     })
     .await;
@@ -94,7 +98,10 @@ async fn a_scan_that_reads_much_is_found_with_its_module_and_one_of_a_small_tabl
     let (_, events) = rig.get("/api/v1/events?kind=finding").await;
     assert!(events.contains("\"phase\":\"opened\""), "{events}");
     let (_, modules) = rig.get("/api/v1/modules").await;
-    assert!(modules.contains("\"module\":\"sales\"") && modules.contains("\"warning\":1"), "{modules}");
+    assert!(
+        modules.contains("\"module\":\"sales\"") && modules.contains("\"warning\":1"),
+        "{modules}"
+    );
     for format in ["markdown", "html"] {
         let (status, page) = rig.get(&format!("/api/v1/report?format={format}")).await;
         assert!(status == 200 && page.contains("sale_order_line"), "{page}");
@@ -112,7 +119,10 @@ async fn the_command_tells_what_the_agent_found_by_its_exit_status_and_explains_
     rig.until_up().await;
     let client = named(&cluster, "postgres", "erp").await;
     let found = until_found(&rig, "large_scans", "sale_order_line", async || {
-        client.query("select filler from sale_order_line where order_id = $1", &[&7]).await.unwrap();
+        client
+            .query("select filler from sale_order_line where order_id = $1", &[&7])
+            .await
+            .unwrap();
     })
     .await;
     let agent = format!("http://{}", rig.agent.address());
@@ -127,11 +137,17 @@ async fn the_command_tells_what_the_agent_found_by_its_exit_status_and_explains_
     let (status, table) = run(&["findings", "--rule", "wraparound"]).await;
     assert!(status == Some(0) && table.contains("nothing is wrong"), "{table}");
     let (status, text) = run(&["findings", "--explain", &found.id]).await;
-    assert!(status == Some(0) && text.contains("order_id = ") && text.contains("phone book"), "{text}");
+    assert!(
+        status == Some(0) && text.contains("order_id = ") && text.contains("phone book"),
+        "{text}"
+    );
     let (status, text) = run(&["findings", "--explain", "nothing-1"]).await;
     assert!(status == Some(1) && text.contains("no open finding"), "{text}");
     let (status, json) = run(&["findings", "--format", "json"]).await;
-    assert!(status == Some(2) && serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+    assert!(
+        status == Some(2) && serde_json::from_str::<serde_json::Value>(&json).is_ok(),
+        "{json}"
+    );
     let (status, report) = run(&["report"]).await;
     assert!(status == Some(0) && report.starts_with("# The ERP's database"), "{report}");
     rig.agent.stop().await;
@@ -143,7 +159,8 @@ async fn the_command_tells_what_the_agent_found_by_its_exit_status_and_explains_
 async fn a_row_that_many_wait_for_is_found_opens_and_closes() {
     let (cluster, admin) = erp().await;
     admin.batch_execute("create table base_sequence (code text, n int); insert into base_sequence values ('a', 1), ('b', 1)").await.unwrap();
-    let mut config = limited(watching(&cluster), "hot_rows", &[("waits", 2.0), ("seconds_per_day", 1.0)]);
+    let mut config =
+        limited(watching(&cluster), "hot_rows", &[("waits", 2.0), ("seconds_per_day", 1.0)]);
     config.finding.window = Duration::from_secs(6);
     let rig = Rig::start(config);
     rig.until_up().await;
@@ -195,14 +212,17 @@ async fn what_catalogs_and_settings_say_is_found_and_what_is_sound_is_not() {
         .await
         .unwrap();
     // It fails, and leaves an invalid index behind.
-    assert!(admin.batch_execute("create unique index concurrently pair_a on pair (a)").await.is_err());
+    assert!(
+        admin.batch_execute("create unique index concurrently pair_a on pair (a)").await.is_err()
+    );
     admin.batch_execute("create unique index concurrently pair_b on pair (b)").await.unwrap();
     admin.batch_execute("vacuum analyze").await.unwrap();
     let rig = Rig::start(watching(&cluster));
     rig.until_up().await;
     let idle = async || {};
     until_found(&rig, "unsound_objects", "index pair_a", idle).await;
-    let check = until_found(&rig, "unsound_objects", "constraint positive of account_move", idle).await;
+    let check =
+        until_found(&rig, "unsound_objects", "constraint positive of account_move", idle).await;
     assert_eq!(check.candidate.severity.name(), "info");
     let number = until_found(&rig, "numbers_run_out", "account_move.id", idle).await;
     assert_eq!(number.candidate.severity.name(), "critical");
