@@ -17,6 +17,7 @@ use super::lock_waits::{BlockedKey, Finished, LengthKey, LockWaits, Scene, WaitK
 use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{BoundaryBreach, LockWait, Report, SlowTransaction};
+use super::runners::Runners;
 use super::sessions::{Seen, Sessions, Words};
 use super::statements;
 use super::timeline::{Now, Timeline, span};
@@ -92,6 +93,8 @@ pub struct View {
     pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
+    /// Who runs which statement.
+    pub runners: Runners,
     /// Where waits for rows gather.
     pub hot_spots: HotSpots,
     /// At most so many series of one metric are kept apart.
@@ -141,6 +144,7 @@ pub struct Activity {
     waits: Waits,
     locks: LockWaits,
     hot_spots: HotSpots,
+    runners: Runners,
     transactions: Transactions,
     incidents: Incidents,
     footprints: Footprints,
@@ -185,6 +189,7 @@ impl Activity {
             waits: Waits::new(limits.series),
             locks: LockWaits::new(limits.series),
             hot_spots: HotSpots::new(limits.series),
+            runners: Runners::default(),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
             footprints: Footprints::new(limits.series),
@@ -213,6 +218,7 @@ impl Activity {
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
         self.waits.apply(&seen, now, self.last);
+        self.runners.apply(&seen);
         if sample.all {
             self.count(&seen);
         }

@@ -31,6 +31,7 @@ mod ranked;
 pub mod relations;
 pub mod replication;
 pub mod reports;
+pub mod runners;
 pub mod samplers;
 pub mod sessions;
 pub mod settings;

@@ -1,11 +1,10 @@
-//! Statements that change many rows a call, in slow transactions of interactive applications. Jobs,
-//! reports and maintenance, as the profile's `kinds` say, may take their time; a statement that was
-//! seen in none of the slow transactions is not told of.
+//! Statements that change many rows a call, run by an interactive application. Jobs, reports and
+//! maintenance, as the profile's `kinds` say, may take their time; a statement that no sample has seen
+//! running is too short to be told of.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::erp::tables_changed;
+use crate::erp::{Kind, tables_changed};
 use crate::finding::sight::dearest;
 use crate::finding::{Grown, Judge, Rule, Sight};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
@@ -29,18 +28,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
-    // Statement -> application of an interactive transaction in which it was seen.
-    let mut seen: BTreeMap<(Arc<str>, String), Arc<str>> = BTreeMap::new();
-    for slow in sight.transactions().filter(|slow| slow.session_kind == "interactive") {
-        let Some(datname) = &slow.party.datname else { continue };
-        for queryid in slow.statements.iter().filter_map(|part| part.queryid.clone()) {
-            seen.insert((Arc::clone(datname), queryid), Arc::clone(&slow.party.application));
-        }
-    }
     let bulk = sight.statements.iter().filter(|grown| is_bulk(sight, grown));
     let cases = bulk.filter_map(|grown| {
-        let application = seen.get(&(Arc::clone(&grown.datname), grown.queryid.to_string()))?;
-        Some(case(sight, grown, application))
+        let runner = sight.server.activity.runners.of(&grown.datname, grown.queryid)?;
+        (runner.kind == Kind::Interactive).then(|| case(sight, grown, &runner.application))
     });
     dearest(cases.collect())
 }

@@ -74,6 +74,9 @@ fn case(
     for (grown, _) in found.iter().take(TOLD) {
         evidence.push(Fact::text("queryid", grown.queryid.to_string()));
         evidence.push(Fact::text("query", grown.text()));
+        if let Some(runner) = sight.server.activity.runners.of(datname, grown.queryid) {
+            evidence.push(Fact::text("application", Arc::clone(&runner.application)));
+        }
         evidence.push(Fact::seconds("seconds_per_call", grown.per_call(seconds(grown))));
         evidence.push(Fact::seconds("seconds_per_day", sight.per_day(seconds(grown))));
     }

@@ -241,19 +241,20 @@ fn a_role_that_nobody_declares_is_told_when_it_writes_and_the_erps_own_and_decla
 }
 
 #[test]
-fn bulk_work_is_told_where_a_user_waits_and_not_in_a_job() {
-    let stage = || {
-        Stage::new().statement(
-            "sales",
-            "update price set a = $1 where category = $2",
-            work(10, 5_000, 2.0, 9_000),
-        )
+fn bulk_work_is_told_where_a_user_waits_and_not_in_a_job_nor_when_it_is_short() {
+    let with = |kind, calls, rows| {
+        let update = "update price set a = $1 where category = $2";
+        let mut stage = Stage::new().statement("sales", update, work(calls, rows, 2.0, 9_000));
+        if let Some(kind) = kind {
+            activity(&mut stage).runners.saw("erp", 1, "clerk", kind);
+        }
+        stage.subjects("bulk_in_transactions")
     };
-    let waiting = Report::SlowTransaction(slow("clerk", 2.0, 0.0));
-    assert_eq!(stage().told(waiting).subjects("bulk_in_transactions"), ["clerk changes price"]);
-    let job = SlowTransaction { session_kind: "job", ..slow("worker", 2.0, 0.0) };
-    assert!(stage().told(Report::SlowTransaction(job)).subjects("bulk_in_transactions").is_empty());
-    assert!(stage().subjects("bulk_in_transactions").is_empty());
+    use crate::erp::Kind::{Interactive, Job};
+    assert_eq!(with(Some(Interactive), 10, 5_000), ["clerk changes price"]);
+    assert!(with(Some(Job), 10, 5_000).is_empty() && with(None, 10, 5_000).is_empty());
+    assert!(with(Some(Interactive), 10, 50).is_empty());
+    assert!(with(Some(Interactive), 1_000, 500_000).is_empty());
 }
 
 fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
