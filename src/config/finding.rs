@@ -36,7 +36,7 @@ pub(super) fn rule(
     table: &Table,
     faults: &mut Faults,
 ) -> Option<(&'static str, RuleTerms)> {
-    let enabled = table.flag("enabled", faults);
+    let enabled = table.switch("enabled", faults);
     let limits: Option<BTreeMap<_, _>> = section
         .keys
         .iter()

@@ -3,6 +3,7 @@
 
 mod activity;
 mod finding;
+mod advisor;
 mod general;
 mod history;
 mod integration;
@@ -11,6 +12,7 @@ mod server;
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
+pub(super) use advisor::ADVISOR;
 pub(super) use finding::{FINDING, MUTE, RULES};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, UPKEEP, USAGE};
@@ -32,8 +34,8 @@ pub(super) enum Shape {
     Count { min: u64, max: u64 },
     /// Above 0, at most 1.
     Share,
-    /// True or false.
-    Flag,
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any number of texts.
@@ -108,7 +110,7 @@ pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
 }
 
 /// All tables of the top level, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 19] = [
+pub(super) const SECTIONS: [&Section; 20] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -119,6 +121,7 @@ pub(super) const SECTIONS: [&Section; 19] = [
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,
+    &ADVISOR,
     &APPLICATION,
     &INTEGRATION,
     &OTLP,

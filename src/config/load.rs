@@ -10,14 +10,14 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS,
-    LOG, MUTE, OTLP, PROBE, PROXY, RULES, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS,
-    UPKEEP, USAGE, sections,
+    ACTIVITY, ADVISOR, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY,
+    INTEGRATION, LOCKS, LOG, MUTE, OTLP, PROBE, PROXY, RULES, SECTIONS, SERVER, STATEMENTS,
+    Section, TRANSACTIONS, UPKEEP, USAGE, sections,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, application, finding,
-    history, integration, otlp, probe, profiles, proxy, sampling, server,
+    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
+    finding, history, integration, otlp, probe, profiles, proxy, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -125,6 +125,7 @@ impl Loading<'_> {
         let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
         let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
+        let advisor = advisor::read(&self.table(&ADVISOR, None, faults), faults);
         let profiles = profiles::read(&general, faults);
         let mut applications = self.repeated(&APPLICATION, faults);
         if let Some(profiles) = &profiles {
@@ -163,6 +164,7 @@ impl Loading<'_> {
             usage: usage?,
             upkeep: upkeep?,
             history: history?,
+            advisor: advisor?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
             profiles: profiles?,

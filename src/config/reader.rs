@@ -184,8 +184,8 @@ impl Table {
         })
     }
 
-    /// Whether a flag is set.
-    pub(super) fn flag(&self, name: &'static str, faults: &mut Faults) -> Option<bool> {
+    /// The value of a switch.
+    pub(super) fn switch(&self, name: &'static str, faults: &mut Faults) -> Option<bool> {
         self.read(name, faults, |text, shape| {
             text.parse().map_err(|_| format!("{text:?} is not {}", expected(shape)))
         })
@@ -243,7 +243,7 @@ impl Table {
                 (key.shape, *found),
                 (Shape::Count { .. } | Shape::Duration { .. }, "whole number")
                     | (Shape::Share, _)
-                    | (Shape::Flag, "true or false")
+                    | (Shape::Switch, "true or false")
             )
         });
         let parsed = match wrong_type {
@@ -311,8 +311,8 @@ pub(super) fn expected(shape: Shape) -> String {
             )
         }
         Shape::Count { min, max } => format!("a whole number from {min} to {max}"),
+        Shape::Switch => "true or false".to_owned(),
         Shape::Share => "a number above 0 and at most 1".to_owned(),
-        Shape::Flag => "true or false".to_owned(),
         Shape::Choice(words) => format!("one of {}", words.join(", ")),
         Shape::List => "a list of texts in quotes such as [\"...\", \"...\"]; a variable has `:` or `,` between them".to_owned(),
     }

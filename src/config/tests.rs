@@ -470,3 +470,22 @@ fn rules_have_tables_of_their_own_and_what_is_muted_has_a_reason_and_a_last_day(
         assert!(faults.contains(part), "{part}\nnot in\n{faults}");
     }
 }
+
+#[test]
+fn the_advisor_has_its_hours_and_tells_what_is_wrong_with_them() {
+    let good = "[advisor]\nenabled = false\nhours = '12:00-13:00'\nstate_columns = ['state']\n[[server]]\n";
+    let advisor = load_text(good, &[]).unwrap().config.advisor;
+    assert!(!advisor.enabled && advisor.hours.contains(12 * 60) && !advisor.hours.contains(0));
+    assert_eq!(advisor.state_columns, ["state"]);
+    let bad = "[advisor]\nenabled = 'perhaps'\nhours = 'nights'\ninterval = '1s'\n[[server]]\n";
+    let text = load_text(bad, &[]).unwrap_err().to_string();
+    for part in [
+        ":2: advisor.enabled: \"perhaps\" is not true or false",
+        ":3: advisor.hours: \"nights\" is no part of a day",
+        ":4: advisor.interval: \"1s\" is not a duration",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let off = [("ERPSCOPE_ADVISOR_ENABLED", "false")];
+    assert!(!load_text("[[server]]\n", &off).unwrap().config.advisor.enabled);
+}

@@ -7,6 +7,7 @@ mod integrations;
 mod locks;
 mod modules;
 mod statements;
+mod suggestions;
 
 pub use events::{EventsPage, EventsQuery, events};
 pub use findings::{FactJson, FindingJson, FindingsPage, FindingsQuery, RuleJson, findings};
@@ -15,6 +16,7 @@ pub use integrations::{IntegrationPage, IntegrationsPage, integration, integrati
 pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};
 pub use modules::{ModuleJson, ModulesPage, modules};
 pub use statements::{OtherJson, StatementJson, StatementsPage, StatementsQuery, statements};
+pub use suggestions::{DatabaseJson, SuggestionsPage, SuggestionsQuery, suggestions};
 
 use crate::state::{ServerSnapshot, Snapshot};
 
@@ -33,6 +35,9 @@ pub enum BadQuery {
     /// No such severity.
     #[error("there is no severity `{0}`; there are info, warning and critical")]
     Severity(String),
+    /// No such state.
+    #[error("no suggestion is `{0}`; the states are: {1}")]
+    State(String, String),
     /// Limit out of range.
     #[error("limit is {0}, but must be from 1 to {MAX_LIMIT}")]
     Limit(usize),

@@ -35,6 +35,7 @@ struct Page {
     integrations: Vec<Integration>,
     worst: Vec<FindingJson>,
     more: usize,
+    suggestions: Vec<String>,
     changes: Vec<String>,
 }
 
@@ -77,6 +78,7 @@ pub fn report(snapshot: &Snapshot, writing: Writing) -> Result<String, BadQuery>
         integrations: integrations(snapshot),
         worst: snapshot.findings.told().take(WORST).map(FindingJson::of).collect(),
         more: snapshot.findings.told().count().saturating_sub(WORST),
+        suggestions: suggestions(snapshot),
         changes: changes(snapshot),
     };
     Ok(match writing {
@@ -190,6 +192,20 @@ fn integrations(snapshot: &Snapshot) -> Vec<Integration> {
     snapshot.calls.integrations.iter().map(of).collect()
 }
 
+/// Indexes that the advisor suggests, and what has become of those that somebody made.
+fn suggestions(snapshot: &Snapshot) -> Vec<String> {
+    let all = snapshot.servers.iter().flat_map(|server| server.suggestions.singly());
+    all.take(WORST)
+        .map(|line| {
+            let saves = match line.saved_seconds_per_day {
+                saved if saved >= 1.0 => format!(", saves {} a day", duration(saved)),
+                _ => String::new(),
+            };
+            format!("{} ({}{saves}): {}", line.table, line.state.name(), line.ddl.join(" "))
+        })
+        .collect()
+}
+
 fn changes(snapshot: &Snapshot) -> Vec<String> {
     let week = &snapshot.findings.week;
     let mut lines = vec![format!(
@@ -265,6 +281,10 @@ impl Page {
         }
         if self.more > 0 {
             let _infallible = write!(out, "\nAnd {} more: `erpscope findings`.\n", self.more);
+        }
+        if !self.suggestions.is_empty() {
+            out.push_str("\n## Indexes that the advisor suggests, and what became of them\n\n");
+            self.suggestions.iter().for_each(|one| line(&mut out, &format!("- {one}")));
         }
         out.push_str("\n## What has changed\n\n");
         self.changes.iter().for_each(|change| line(&mut out, &format!("- {change}")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Hours, Limits, Past};
+use crate::advise::ledger::{Line, Stage};
 use crate::erp::OTHER;
 use crate::history::{HourLoad, Place};
 use crate::sample::Moment;
@@ -210,6 +211,14 @@ impl Sight<'_> {
     pub fn table(&self, datname: &str, name: &str) -> Option<&Table> {
         let database = self.server.tables.databases.get(datname)?;
         database.tables.iter().find(|table| *table.table == *name)
+    }
+
+    /// What the index advisor suggests for a database and nobody has done yet: `create` or `drop`.
+    pub fn suggestions(&self, datname: &str, action: &str) -> impl Iterator<Item = &Line> {
+        let lines = self.server.suggestions.lines.iter().map(AsRef::as_ref);
+        lines.filter(move |line| {
+            line.state == Stage::Suggested && *line.datname == *datname && line.action == action
+        })
     }
 
     /// Load of a database by hour, as far as the history reaches.

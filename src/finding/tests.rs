@@ -56,6 +56,7 @@ impl Stage {
             replication: Arc::default(),
             io: Arc::default(),
             settings: Arc::default(),
+            suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,
         };

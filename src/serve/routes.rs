@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Sources;
 use crate::export::json::{
-    BadQuery, EventsQuery, FindingsQuery, ServerQuery, StatementsQuery, events, findings, health,
-    integration, integrations, locks, modules, statements, transactions,
+    BadQuery, EventsQuery, FindingsQuery, ServerQuery, StatementsQuery, SuggestionsQuery, events,
+    findings, health, integration, integrations, locks, modules, statements, suggestions,
+    transactions,
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
@@ -32,6 +33,7 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/statements", get(api_statements))
         .route("/api/v1/locks", get(api_locks))
         .route("/api/v1/transactions", get(api_transactions))
+        .route("/api/v1/suggestions", get(api_suggestions))
         .route("/api/v1/events", get(api_events))
         .route("/api/v1/findings", get(api_findings))
         .route("/api/v1/modules", get(api_modules))
@@ -96,6 +98,13 @@ async fn api_transactions(
     query: Result<Query<ServerQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| transactions(snapshot, query).map(json))
+}
+
+async fn api_suggestions(
+    State(sources): State<Sources>,
+    query: Result<Query<SuggestionsQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| suggestions(snapshot, query).map(json))
 }
 
 async fn api_events(

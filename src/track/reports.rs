@@ -3,6 +3,7 @@
 
 mod breach;
 mod call;
+mod suggestion;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::breach::BoundaryBreach;
 pub use self::call::{CallReport, Evidence, HeldOpen, Made, Sent};
+pub use self::suggestion::SuggestionReport;
 use super::findings::FindingReport;
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
@@ -37,6 +39,8 @@ pub enum Report {
     IntegrationCall(CallReport),
     /// A rule's finding has opened or closed.
     Finding(FindingReport),
+    /// Something has become of a suggestion of the index advisor.
+    Suggestion(SuggestionReport),
 }
 
 impl Report {
@@ -51,6 +55,7 @@ impl Report {
             Self::BoundaryBreach(_) => "boundary_breach",
             Self::IntegrationCall(_) => "integration_call",
             Self::Finding(_) => "finding",
+            Self::Suggestion(_) => "suggestion",
         }
     }
 }
@@ -66,7 +71,7 @@ impl Report {
             Self::SlowTransaction(transaction) => (transaction.started, transaction.seconds),
             Self::IntegrationCall(call) => (call.started, call.seconds),
             Self::Finding(finding) => (finding.started, finding.seconds),
-            Self::Deadlock(_) | Self::BoundaryBreach(_) => (told, 0.0),
+            Self::Deadlock(_) | Self::BoundaryBreach(_) | Self::Suggestion(_) => (told, 0.0),
         };
         let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Some((started, started.checked_add(took).unwrap_or(started)))

@@ -28,9 +28,9 @@ pub struct Runners {
 impl Runners {
     /// Folds one sample in.
     pub(super) fn apply(&mut self, sessions: &[Seen<'_>]) {
-        let active = sessions.iter().filter(|seen| {
-            seen.row.state == State::Active && seen.who.backend == Backend::Client
-        });
+        let active = sessions
+            .iter()
+            .filter(|seen| seen.row.state == State::Active && seen.who.backend == Backend::Client);
         for seen in active {
             let Some(queryid) = seen.statement.queryid else { continue };
             let key = (Arc::clone(&seen.who.datname), queryid);

@@ -13,9 +13,12 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("serverlog", &["sample"]),
     ("history", &[]),
     ("track", &["erp", "history", "integration", "sample", "serverlog"]),
-    ("state", &["erp", "history", "integration", "sample", "serverlog", "track"]),
-    ("finding", &["erp", "history", "integration", "sample", "track", "state"]),
-    ("export", &["erp", "history", "integration", "sample", "serverlog", "track", "state"]),
+    ("state", &["advise", "erp", "history", "integration", "sample", "serverlog", "track"]),
+    ("finding", &["advise", "erp", "history", "integration", "sample", "track", "state"]),
+    (
+        "export",
+        &["advise", "erp", "history", "integration", "sample", "serverlog", "track", "state"],
+    ),
     ("serve", &["export", "listen", "state"]),
     ("listen", &[]),
     ("trust", &[]),
@@ -25,6 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "agent",
         &[
+            "advise",
             "config",
             "erp",
             "finding",

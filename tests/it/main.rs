@@ -33,6 +33,8 @@ mod house;
 #[cfg(test)]
 mod integrations;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
 mod lock_waits;

@@ -164,6 +164,8 @@ pub struct Index {
     pub scans: f64,
     /// Its whole definition.
     pub definition: String,
+    /// The file it is in; another one after it was built anew.
+    pub filenode: u32,
 }
 
 /// One key of an index.

@@ -155,6 +155,7 @@ fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
         pages: row.try_get(14)?,
         scans: row.try_get(15)?,
         definition: row.try_get(16)?,
+        filenode: row.try_get(17)?,
     })
 }
 

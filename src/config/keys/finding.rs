@@ -49,7 +49,7 @@ pub(in crate::config) const MUTE: Section = Section {
     ],
 };
 
-const ENABLED: Key = key("enabled", Shape::Flag, "true", "Whether this rule looks.");
+const ENABLED: Key = key("enabled", Shape::Switch, "true", "Whether this rule looks.");
 const A_DAY: Shape = milliseconds(0, 86_400_000);
 
 const fn rule(name: &'static str, help: &'static str, keys: &'static [Key]) -> Section {

@@ -16,6 +16,7 @@ mod reference;
 mod samplers;
 mod sessions;
 mod statements;
+mod suggestions;
 mod text;
 mod transactions;
 
@@ -48,7 +49,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 9] = [
+const SIGNALS: [&Signal; 10] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -57,6 +58,7 @@ const SIGNALS: [&Signal; 9] = [
     &footprints::SIGNAL,
     &log::SIGNAL,
     &statements::SIGNAL,
+    &suggestions::SIGNAL,
     &samplers::SIGNAL,
 ];
 

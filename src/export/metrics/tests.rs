@@ -34,6 +34,7 @@ fn server(name: &str) -> ServerSnapshot {
             ..View::default()
         }),
         databases: Arc::default(),
+        suggestions: Arc::default(),
         samplers: Arc::default(),
         activity: Arc::default(),
         tables: Arc::default(),
@@ -97,7 +98,7 @@ fn what_has_not_changed_is_not_rendered_again() {
         .zip(blocks(&next, 0).iter())
         .map(|(a, b)| Arc::ptr_eq(a, b))
         .collect();
-    assert_eq!(same, [false, true, true, true, true, true, true, true, true]);
+    assert_eq!(same, [false, true, true, true, true, true, true, true, true, true]);
     assert!(
         blocks(&rendered, 1).iter().zip(blocks(&next, 1).iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     );

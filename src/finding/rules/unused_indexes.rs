@@ -1,11 +1,12 @@
 //! Indexes that nobody has scanned since the statistics began, that enforce nothing, and whose table is
-//! written. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
+//! written; and those that the index advisor would drop, as another does the same. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
 //! look there before you drop one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::autovacuum_behind::{named, quoted};
+use crate::advise::ledger::Line;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
@@ -49,7 +50,37 @@ fn of_database(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Ve
         (is_unused && is_large && written as f64 >= sight.limit("writes"))
             .then(|| case(datname, index, written))
     });
-    unused.collect()
+    let mut found: Vec<Candidate> = unused.collect();
+    for line in sight.suggestions(datname, "drop") {
+        let candidate = suggested(datname, line);
+        if !found.iter().any(|found| found.subject == candidate.subject) {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+/// The advisor would drop it: it does what another does, or nothing.
+fn suggested(datname: &Arc<str>, line: &Line) -> Candidate {
+    let name = line.ddl.first().and_then(|ddl| ddl.split_whitespace().last());
+    let name = name.unwrap_or_default().trim_end_matches(';');
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size in bytes")]
+    let bytes = line.size_bytes.max(0.0) as u64;
+    Candidate {
+        datname: Arc::clone(datname),
+        subject: format!("index {}", name.strip_prefix("public.").unwrap_or(name)).into(),
+        module: line.module.as_str().into(),
+        severity: Severity::Info,
+        summary: line.explanation.clone(),
+        evidence: vec![
+            Fact::text("table", line.table.as_str()),
+            Fact::bytes("bytes", bytes),
+            Fact::text("suggestion", line.id.as_str()),
+            Fact::text("undo", line.undo.as_str()),
+        ],
+        sql: line.ddl.clone(),
+        cost_seconds_per_day: Some(line.saved_seconds_per_day).filter(|saved| *saved > 0.0),
+    }
 }
 
 fn case(datname: &Arc<str>, index: &Index, written: u64) -> Candidate {
