@@ -6,7 +6,53 @@ use std::time::{Duration, SystemTime};
 
 use super::keys::Section;
 use super::reader::{Faults, Table};
-use super::{Finding, Mute, RuleTerms};
+
+/// `[finding]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// `interval`: how often the rules look (default 30 s, 1 s to 1 h).
+    pub interval: Duration,
+    /// `window`: what is measured is measured over so long (default 1 h).
+    pub window: Duration,
+    /// `warm_up`: before so much was measured, no rule looks (default 1 min).
+    pub warm_up: Duration,
+    /// `open_after`: said for so long, a finding opens (default 1 min).
+    pub open_after: Duration,
+    /// `close_after`: not said for so long, it closes (default 10 min).
+    pub close_after: Duration,
+    /// `top`: findings that are shown (default 200).
+    pub most: usize,
+    /// `[finding.RULE]`, by rule.
+    pub rules: BTreeMap<&'static str, RuleTerms>,
+    /// `[[mute]]`.
+    pub mutes: Vec<Mute>,
+}
+
+/// `[finding.RULE]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleTerms {
+    /// `enabled`: whether it looks (default true).
+    pub enabled: bool,
+    /// What it calls too much, by key; durations in seconds.
+    pub limits: BTreeMap<&'static str, f64>,
+}
+
+/// `[[mute]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mute {
+    /// `rule`: pattern of its name.
+    pub rule: String,
+    /// `subject`: pattern (default `*`).
+    pub subject: String,
+    /// `server`: pattern of its name (default `*`).
+    pub server: String,
+    /// `reason`.
+    pub reason: Arc<str>,
+    /// `until`: the last day.
+    pub until: String,
+    /// When that is over, in UTC.
+    pub end: SystemTime,
+}
 
 const DAY: Duration = Duration::from_secs(86_400);
 

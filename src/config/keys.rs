@@ -7,16 +7,18 @@ mod advisor;
 mod general;
 mod history;
 mod integration;
+mod rules;
 mod server;
 
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use advisor::ADVISOR;
-pub(super) use finding::{FINDING, MUTE, RULES};
+pub(super) use finding::{FINDING, MUTE};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, UPKEEP, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
+pub(super) use rules::RULES;
 pub(super) use server::SERVER;
 
 /// What a key holds.

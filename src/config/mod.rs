@@ -25,11 +25,10 @@ mod server;
 mod service;
 mod url;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::Uri;
 
@@ -38,6 +37,7 @@ use crate::integration::{Direction, Integrations};
 
 pub use advisor::Hours;
 pub use fault::{ConfigErrors, Fault};
+pub use finding::{Finding, Mute, RuleTerms};
 pub use load::{Flags, Loaded, Sources, load};
 pub use password::{PasswordError, password};
 pub use reference::{example, reference};
@@ -89,53 +89,6 @@ pub struct Config {
     pub finding: Finding,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
-}
-
-/// `[finding]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// `interval`: how often the rules look (default 30 s, 1 s to 1 h).
-    pub interval: Duration,
-    /// `window`: what is measured is measured over so long (default 1 h).
-    pub window: Duration,
-    /// `warm_up`: before so much was measured, no rule looks (default 1 min).
-    pub warm_up: Duration,
-    /// `open_after`: said for so long, a finding opens (default 1 min).
-    pub open_after: Duration,
-    /// `close_after`: not said for so long, it closes (default 10 min).
-    pub close_after: Duration,
-    /// `top`: findings that are shown (default 200).
-    pub most: usize,
-    /// `[finding.RULE]`, by rule.
-    pub rules: BTreeMap<&'static str, RuleTerms>,
-    /// `[[mute]]`.
-    pub mutes: Vec<Mute>,
-}
-
-/// `[finding.RULE]`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RuleTerms {
-    /// `enabled`: whether it looks (default true).
-    pub enabled: bool,
-    /// What it calls too much, by key; durations in seconds.
-    pub limits: BTreeMap<&'static str, f64>,
-}
-
-/// `[[mute]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mute {
-    /// `rule`: pattern of its name.
-    pub rule: String,
-    /// `subject`: pattern (default `*`).
-    pub subject: String,
-    /// `server`: pattern of its name (default `*`).
-    pub server: String,
-    /// `reason`.
-    pub reason: Arc<str>,
-    /// `until`: the last day.
-    pub until: String,
-    /// When that is over, in UTC.
-    pub end: SystemTime,
 }
 
 /// `[otlp]`.

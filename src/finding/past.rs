@@ -4,10 +4,22 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::sample::Moment;
-use crate::state::Snapshot;
+use crate::state::{ServerSnapshot, Snapshot};
 
 /// So many are kept: a window is right to a twelfth of it.
 const KEPT: u32 = 12;
+
+/// With those of servers that come and go not more than so many.
+const MOST: usize = 36;
+
+/// A server of which everything was sampled once.
+pub(super) fn has_begun(server: &ServerSnapshot) -> bool {
+    server.is_up() && server.databases.server.is_some()
+}
+
+fn begun(snapshot: &Snapshot) -> usize {
+    snapshot.servers.iter().filter(|server| has_begun(server)).count()
+}
 
 /// Snapshots of the last window.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +35,9 @@ impl Past {
             self.snapshots.pop_front();
         }
         let due = window / KEPT;
-        if self.snapshots.back().is_none_or(|(then, _)| age(then) >= due) {
+        // A server that has just been met is measured from then on, not from the next one kept.
+        let meets = |then: &Snapshot| begun(snapshot) > begun(then) && self.snapshots.len() < MOST;
+        if self.snapshots.back().is_none_or(|(then, kept)| age(then) >= due || meets(kept)) {
             self.snapshots.push_back((at, snapshot.clone()));
         }
     }

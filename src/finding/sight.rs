@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::past::has_begun;
 use super::{Hours, Limits, Past};
 use crate::advise::ledger::{Line, Stage};
 use crate::erp::OTHER;
@@ -260,11 +261,6 @@ pub(super) fn growth<'a, K: Coarse + Clone, V: Default + Copy>(
 ) -> Vec<(&'a K, V)> {
     let then: std::collections::BTreeMap<&K, V> = before.iter().map(|(k, v)| (k, *v)).collect();
     now.iter().map(|(k, v)| (k, minus(*v, then.get(k).copied().unwrap_or_default()))).collect()
-}
-
-/// A server of which everything was sampled once.
-fn has_begun(server: &ServerSnapshot) -> bool {
-    server.is_up() && server.databases.server.is_some()
 }
 
 /// What statements have grown by. Of one that was not shown singly when the window began, what it

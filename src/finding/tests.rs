@@ -178,6 +178,18 @@ fn no_rule_says_anything_of_an_idle_server_nor_of_one_that_was_just_met() {
     assert!(RULES[0].look(&scene, &Limits::new()).unwrap().is_empty());
 }
 
+#[test]
+fn a_server_is_measured_from_when_it_was_met() {
+    let stage = Stage::new().statement("sales", "select a from line where b = $1", heavy());
+    let mut past = Past::default();
+    past.remember(at(0), &Snapshot::default(), Duration::from_secs(SPAN));
+    past.remember(at(10), &stage.before, Duration::from_secs(SPAN));
+    let scene = Scene::new(at(110), &stage.now, &past, Duration::from_secs(60));
+    let limits = &Config::of(vec![]).unwrap().finding.rules["large_scans"].limits;
+    let looks = RULES[0].look(&scene, limits).unwrap();
+    assert!((looks[0].found[0].cost_seconds_per_day.unwrap() - 86_400.0).abs() < 1.0);
+}
+
 /// An hour of somebody who reads 40,000 blocks for each of 1,000 rows.
 pub(super) fn heavy() -> Counters {
     Counters {
