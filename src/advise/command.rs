@@ -35,6 +35,20 @@ pub struct Options {
     pub states: Vec<String>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            server: None,
+            datname: None,
+            days: 7,
+            budget_bytes: 10 << 30,
+            max: 20,
+            module: None,
+            states: Vec::new(),
+        }
+    }
+}
+
 /// Of one database: what is advised, or why nothing can be.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]

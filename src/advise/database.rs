@@ -120,7 +120,7 @@ pub async fn look(
     datname: &str,
     relations: &BTreeSet<(String, String)>,
 ) -> Result<Catalog, RunError> {
-    let read = catalog::read(session.client(), relations).await;
+    let read = catalog::read_indexes(session.client(), relations).await;
     Ok(read.map_err(|source| AdviceError::Catalog { datname: datname.to_owned(), source })?)
 }
 

@@ -51,7 +51,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("advise", &["config", "erp", "history", "pg", "recognise", "sample"]),
     ("check", &["config", "erp", "pg", "recognise"]),
     ("locks", &["config", "erp", "integration", "pg", "recognise", "sample", "track", "export"]),
-    ("demo", &["config", "sample", "track", "state", "agent"]),
+    ("demo", &["advise", "config", "sample", "track", "state", "agent"]),
 ];
 
 /// Says which part may call what: clocks, tasks and sockets belong to few.

@@ -364,9 +364,9 @@ async fn the_agent_suggests_sees_what_was_made_and_remembers_it() {
     assert_eq!(suggestions(&rig, "?state=suggested").await.len(), 0);
     let (_, events) = rig.get("/api/v1/events?kind=suggestion").await;
     let events: Value = serde_json::from_str(&events).unwrap();
-    let states: Vec<&str> =
+    let told_states: Vec<&str> =
         events["events"].as_array().unwrap().iter().map(|e| e["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["suggested", "applied"]);
+    assert_eq!(told_states, ["suggested", "applied"]);
     rig.server().unwrap();
     let own = r#"erpscope_own_database_seconds_total{server="erp",sampler="advisor"}"#;
     rig.until("the run's cost", |server| {

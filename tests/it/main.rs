@@ -21,6 +21,8 @@ mod command;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod faults;
@@ -58,6 +60,8 @@ mod proxy_abuse;
 mod proxy_tunnels;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

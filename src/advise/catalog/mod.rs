@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-pub use read::read;
+pub use read::{read, read_indexes};
 
 /// The database, as far as the workload touches it.
 #[derive(Clone, Debug, Default)]

@@ -359,9 +359,13 @@ fn undoing(line: &Line, now: i64) -> Option<Line> {
     })
 }
 
-/// The index that a `drop index` or `reindex index` names: its schema, if that is named, and name.
+/// The index that a `drop index`, a `reindex index` or the drop of its constraint names: its schema, if
+/// that is named, and name. A constraint's index is called as it is.
 fn target(line: &Line) -> Option<(Option<String>, String)> {
     let ddl = line.ddl.first()?;
+    if let Some((_, constraint)) = ddl.rsplit_once(" drop constraint ") {
+        return Some((None, identifiers(constraint)?.pop()?));
+    }
     let rest = ddl.strip_prefix("drop index ").or_else(|| ddl.strip_prefix("reindex index "))?;
     let rest = rest.strip_prefix("concurrently ").unwrap_or(rest);
     let mut names = identifiers(rest)?;

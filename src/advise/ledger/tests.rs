@@ -331,6 +331,18 @@ fn a_drop_is_applied_when_the_index_is_not_there_and_a_reindex_when_it_is_anothe
 }
 
 #[test]
+fn the_drop_of_a_constraint_is_seen_by_its_index() {
+    let ddl = "alter table public.sale_line drop constraint \"Sale key\"";
+    let there = || index("Sale key", vec![column("a")]);
+    let mut book = Book::new();
+    let drop = suggestion("drop-1", "drop", ddl);
+    book.fold(NOON, &catalog(vec![there()]), Some(&[drop]), None);
+    assert_eq!(book.line("drop-1").state, Stage::Suggested);
+    book.fold(NOON + 1, &catalog(vec![]), None, None);
+    assert_eq!(book.line("drop-1").state, Stage::Applied);
+}
+
+#[test]
 fn what_it_brought_is_measured_from_whole_hours_of_both_sides() {
     let mut book = Book::applied();
     // Of the hours 0 and 1 it is not known on which side they are.

@@ -5,6 +5,7 @@
 mod of_server;
 mod told;
 mod turns;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +20,7 @@ use super::clock::Clock;
 use crate::advise::ledger::Line;
 use crate::config::{self, Config};
 use crate::erp::Profiles;
-use crate::history::History;
+use crate::history::{History, Reader};
 use crate::serve::Board;
 use crate::state::Event;
 use crate::track::budget::Budget;
@@ -113,17 +114,21 @@ fn remember(servers: &[config::Server], around: &Surroundings, known: &mut Known
     if new.is_empty() {
         return;
     }
-    let rows = around.history.ask(|reader| reader.suggestions()).and_then(|rows| rows);
-    let rows = rows.unwrap_or_else(|error| {
+    let read = |reader: &Reader<'_>| {
+        let rows = reader.suggestions()?;
+        let lines = rows.into_iter().map(|row| (Line::from_row(&row), row.id));
+        Ok(lines.collect::<Vec<_>>())
+    };
+    let rows = around.history.ask(read).and_then(|rows| rows).unwrap_or_else(|error| {
         tracing::error!("the ledger of suggestions begins anew: {error}");
         Vec::new()
     });
     let mut lines: BTreeMap<Arc<str>, Vec<Line>> = BTreeMap::new();
-    for row in &rows {
-        match Line::from_row(row) {
+    for (line, id) in rows {
+        match line {
             Ok(line) => lines.entry(Arc::clone(&line.server)).or_default().push(line),
             Err(error) => {
-                tracing::warn!(id = row.id, "a line of the ledger cannot be read: {error}")
+                tracing::warn!(id, "a line of the ledger cannot be read: {error}");
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Surroundings;
 use super::told::{databases, failure, report};
 use super::turns::Turns;
+use super::waiting::waited;
 use crate::advise::database::{self, Advised, Bounds, RunError};
 use crate::advise::ledger::{Change, Ledger, Line, Look, OfDatabase, Past, Picture, Today};
 use crate::advise::source;
@@ -125,19 +126,24 @@ impl OfServer {
     async fn run(&mut self, server: &config::Server, around: &Surroundings) -> ControlFlow<()> {
         let began = around.clock.now();
         self.turns.ran = Some(unix(began.wall));
-        let result = self.advise_on_all(server, around).await?;
+        let mut cost = Duration::ZERO;
+        let result = self.advise_on_all(server, around, &mut cost).await?;
         self.turns.failed = result.is_err();
         self.turns.looked = Some(around.clock.now().elapsed);
         let interval = around.config.interval;
-        self.ran(Sampler::Advisor, began.elapsed, interval, result, around).await
+        let took = around.clock.now().elapsed.saturating_sub(began.elapsed);
+        self.ran(Sampler::Advisor, (took, cost), interval, result, around).await
     }
 
     async fn advise_on_all(
         &mut self,
         server: &config::Server,
         around: &Surroundings,
+        cost: &mut Duration,
     ) -> ControlFlow<(), Ran> {
-        let (erps, datnames) = match databases(server, around).await {
+        let (found, waiting) = waited(databases(server, around)).await;
+        *cost += waiting;
+        let (erps, datnames) = match found {
             Ok(found) => found,
             Err(error) => return ControlFlow::Continue(Err(failure(&error))),
         };
@@ -147,7 +153,9 @@ impl OfServer {
         for datname in datnames {
             let datname: Arc<str> = datname.into();
             let began = around.clock.now().elapsed;
-            let answer = self.advise_on(server, &erps, &datname, rest, around).await;
+            let advising = self.advise_on(server, &erps, &datname, rest, around);
+            let (answer, waiting) = waited(Box::pin(advising)).await;
+            *cost += waiting;
             let took = around.clock.now().elapsed.saturating_sub(began);
             match &answer {
                 Ok((advised, _)) => {
@@ -157,7 +165,7 @@ impl OfServer {
                 Err((_, failure)) => last = Some(failure.clone()),
             }
             advised += usize::from(answer.is_ok());
-            let changes = self.take(&datname, took, answer, around).await;
+            let changes = self.take(&datname, took, answer, around);
             self.tell(around, changes).await?;
         }
         ControlFlow::Continue(match last {
@@ -215,7 +223,7 @@ impl OfServer {
     }
 
     /// Takes up what came of one database.
-    async fn take(
+    fn take(
         &mut self,
         datname: &Arc<str>,
         took: Duration,
@@ -288,7 +296,9 @@ impl OfServer {
                 }
             }
         }
-        self.ran(Sampler::Ledger, began, around.config.look_interval, result, around).await
+        let took = around.clock.now().elapsed.saturating_sub(began);
+        let interval = around.config.look_interval;
+        self.ran(Sampler::Ledger, (took, took), interval, result, around).await
     }
 
     /// What the history says of applied suggestions, once for each hour that is whole.
@@ -351,17 +361,16 @@ impl OfServer {
     async fn ran(
         &self,
         sampler: Sampler,
-        began: Duration,
+        (took, cost): (Duration, Duration),
         interval: Duration,
         result: Ran,
         around: &Surroundings,
     ) -> ControlFlow<()> {
-        let took = around.clock.now().elapsed.saturating_sub(began);
         let Some(budget) = around.budget(&self.name) else { return ControlFlow::Continue(()) };
-        budget.lock().unwrap_or_else(PoisonError::into_inner).spent(sampler, interval, took);
+        budget.lock().unwrap_or_else(PoisonError::into_inner).spent(sampler, interval, cost);
         let Some(spending) = self.spending(around) else { return ControlFlow::Continue(()) };
         let interval = Some(interval.mul_f64(spending.stretch));
-        let what = What::Ran { sampler, took, cost: took, interval, result, spending };
+        let what = What::Ran { sampler, took, cost, interval, result, spending };
         self.send(around, what).await
     }
 
