@@ -19,6 +19,19 @@ pub use profiles::{Profiles, built_in};
 /// The label of what no pattern matches.
 pub const OTHER: &str = "other";
 
+/// The tables that a statement names, without schema: those it writes, then those it reads.
+#[must_use]
+pub fn tables_of(text: &str) -> Vec<String> {
+    let statement::Tables { written, read } = statement::tables(text);
+    written.into_iter().chain(read).collect()
+}
+
+/// The tables whose rows or definition a statement changes, without schema.
+#[must_use]
+pub fn tables_changed(text: &str) -> Vec<String> {
+    if statement::changes(text) { statement::tables(text).written } else { Vec::new() }
+}
+
 /// What a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meaning {

@@ -33,6 +33,8 @@ mod demo;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod house;

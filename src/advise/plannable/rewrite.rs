@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{
     CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
     Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
-    visit_expressions,
-    visit_expressions_mut,
+    visit_expressions, visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -95,7 +94,12 @@ fn returned(body: &SetExpr) -> Option<Box<SetExpr>> {
                 None => Vec::new(),
             };
             let returning = update.returning.unwrap_or_default();
-            rows_of(update.table, further, update.selection.as_ref(), &Selected::Returned(&returning))
+            rows_of(
+                update.table,
+                further,
+                update.selection.as_ref(),
+                &Selected::Returned(&returning),
+            )
         }
         SetExpr::Delete(Statement::Delete(delete)) => {
             let delete = delete.clone();
