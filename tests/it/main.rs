@@ -66,3 +66,5 @@ mod statements;
 mod transaction_scenes;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod upkeep;

@@ -2,21 +2,29 @@
 //! a snapshot. Exposition, documentation and tests all come from that declaration.
 
 mod calls;
+mod catalog;
 mod connection;
 mod databases;
 mod footprints;
+mod growth;
 mod history;
+mod indexes;
 mod intake;
+mod io;
 mod locks;
 mod log;
 mod probes;
 mod process;
 mod reference;
+mod replication;
 mod samplers;
 mod sessions;
+mod settings;
 mod statements;
+mod tables;
 mod text;
 mod transactions;
+mod vacuum;
 
 use std::sync::Arc;
 
@@ -47,7 +55,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 9] = [
+const SIGNALS: [&Signal; 17] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -56,6 +64,14 @@ const SIGNALS: [&Signal; 9] = [
     &footprints::SIGNAL,
     &log::SIGNAL,
     &statements::SIGNAL,
+    &tables::SIGNAL,
+    &indexes::SIGNAL,
+    &growth::SIGNAL,
+    &catalog::SIGNAL,
+    &vacuum::SIGNAL,
+    &replication::SIGNAL,
+    &io::SIGNAL,
+    &settings::SIGNAL,
     &samplers::SIGNAL,
 ];
 
