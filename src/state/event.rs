@@ -12,7 +12,6 @@ use crate::sample::{
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
-use crate::track::growth;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -60,8 +59,6 @@ pub enum What {
     },
     /// The ERPs in its databases were recognised.
     Recognised(Arc<Erps>),
-    /// How its databases have grown, by what is remembered.
-    Grown(growth::View),
     /// There is no connection.
     Lost {
         /// Bounded reason, such as `password`.

@@ -1,4 +1,4 @@
-//! How modules grow, by what the history remembers.
+//! How modules grow.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ pub(super) const SIGNAL: Signal =
 const METRICS: &[Metric] = &[
     Metric {
         name: "erpscope_module_growth_bytes_per_day",
-        help: "Bytes that a module's tables and indexes have grown by in a day, over the last week at most, by what the history remembers.",
+        help: "Bytes that a module's tables and indexes grow by in a day, since the agent's start, over the last week at most; absent in its first hour.",
         kind: Kind::Gauge,
         labels: &["datname", "module"],
         rows: |server, out| each(server, out, |growth| growth.bytes_per_day),
     },
     Metric {
         name: "erpscope_module_growth_rows_per_day",
-        help: "Rows that a module's tables have grown by in a day, over the last week at most.",
+        help: "Rows that a module's tables grow by in a day, over the same time.",
         kind: Kind::Gauge,
         labels: &["datname", "module"],
         rows: |server, out| each(server, out, |growth| growth.rows_per_day),
