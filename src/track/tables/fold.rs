@@ -110,9 +110,13 @@ impl Tracked {
         self.indexes.fold(read.indexes.iter().map(|i| (i.oid, i.counters)), true, |grown| {
             [weight(grown.idx_scan), 0.0]
         });
-        self.functions.fold(read.functions.iter().map(|f| (f.oid, f.counters)), false, |grown| {
-            [grown.self_seconds, weight(grown.calls)]
-        });
+        // One that comes up among the heaviest may have been called long before.
+        let complete = read.functions.len() < function_usage::MOST;
+        self.functions.fold(
+            read.functions.iter().map(|f| (f.oid, f.counters)),
+            complete,
+            |grown| [grown.self_seconds, weight(grown.calls)],
+        );
         let mut words: HashMap<&str, Arc<str>> = HashMap::new();
         let mut of_index: HashMap<(&str, &str), (u64, u64)> = HashMap::new();
         for index in &read.indexes {
