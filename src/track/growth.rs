@@ -25,6 +25,19 @@ pub struct Database {
     pub over: Duration,
     /// Of each module.
     pub modules: BTreeMap<Arc<str>, Growth>,
+    /// Of the tables in the picture that were in it for an hour, since they first were.
+    pub tables: Vec<(Table, Growth)>,
+}
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its schema.
+    pub schema: Arc<str>,
+    /// Its name.
+    pub table: Arc<str>,
+    /// Its module.
+    pub module: Arc<str>,
 }
 
 /// How much.
@@ -44,12 +57,15 @@ type Size = (Duration, BTreeMap<Arc<str>, (u64, u64)>);
 #[derive(Debug, Default)]
 pub struct Growths {
     sizes: HashMap<Arc<str>, VecDeque<Size>>,
+    /// Of each database the tables in the picture by oid, when they first were, and how large.
+    first: HashMap<Arc<str>, HashMap<u32, (Duration, u64, u64)>>,
 }
 
 impl Growths {
     /// Takes up the tables as they are now.
     pub fn apply(&mut self, tables: &tables::View) -> View {
         self.sizes.retain(|datname, _| tables.databases.contains_key(datname));
+        self.first.retain(|datname, _| tables.databases.contains_key(datname));
         let mut view = View::default();
         for (datname, database) in &tables.databases {
             let at = database.at.elapsed;
@@ -72,8 +88,17 @@ impl Growths {
                     (Arc::clone(word), growth)
                 };
                 let modules = now.iter().map(grown).collect();
-                view.databases.insert(Arc::clone(datname), Database { over, modules });
+                let tables = self.first.get(datname).map(|first| grown_tables(first, database));
+                let tables = tables.unwrap_or_default();
+                view.databases.insert(Arc::clone(datname), Database { over, modules, tables });
             }
+            let mut before = self.first.remove(datname).unwrap_or_default();
+            let seen = database.tables.iter().map(|table| {
+                let now = (at, whole(table), table.n_live_tup);
+                (table.oid, before.remove(&table.oid).unwrap_or(now))
+            });
+            let seen = seen.collect();
+            self.first.insert(Arc::clone(datname), seen);
             if sizes.back().is_none_or(|(last, _)| at.saturating_sub(*last) >= EVERY) {
                 sizes.push_back((at, now));
                 if sizes.len() > MOST {
@@ -83,6 +108,32 @@ impl Growths {
         }
         view
     }
+}
+
+fn whole(table: &tables::Table) -> u64 {
+    table.bytes + table.upkeep.toast_bytes + table.index_bytes
+}
+
+fn grown_tables(
+    first: &HashMap<u32, (Duration, u64, u64)>,
+    database: &tables::Database,
+) -> Vec<(Table, Growth)> {
+    let grown = |table: &tables::Table| {
+        let (then, bytes, rows) = first.get(&table.oid)?;
+        let over = database.at.elapsed.saturating_sub(*then);
+        let growth = Growth {
+            bytes_per_day: per_day(*bytes, whole(table), over),
+            rows_per_day: per_day(*rows, table.n_live_tup, over),
+        };
+        let tables::Table { schema, table, module, .. } = table;
+        let named = Table {
+            schema: Arc::clone(schema),
+            table: Arc::clone(table),
+            module: Arc::clone(module),
+        };
+        (over >= EVERY).then_some((named, growth))
+    };
+    database.tables.iter().filter_map(grown).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
