@@ -50,6 +50,9 @@ pub struct Growth {
     pub rows_per_day: f64,
 }
 
+/// When a table was first in the picture, its bytes and its rows then.
+type First = (Duration, u64, u64);
+
 /// Bytes and rows of each module, at a time.
 type Size = (Duration, BTreeMap<Arc<str>, (u64, u64)>);
 
@@ -58,7 +61,7 @@ type Size = (Duration, BTreeMap<Arc<str>, (u64, u64)>);
 pub struct Growths {
     sizes: HashMap<Arc<str>, VecDeque<Size>>,
     /// Of each database the tables in the picture by oid, when they first were, and how large.
-    first: HashMap<Arc<str>, HashMap<u32, (Duration, u64, u64)>>,
+    first: HashMap<Arc<str>, HashMap<u32, First>>,
 }
 
 impl Growths {
@@ -114,10 +117,7 @@ fn whole(table: &tables::Table) -> u64 {
     table.bytes + table.upkeep.toast_bytes + table.index_bytes
 }
 
-fn grown_tables(
-    first: &HashMap<u32, (Duration, u64, u64)>,
-    database: &tables::Database,
-) -> Vec<(Table, Growth)> {
+fn grown_tables(first: &HashMap<u32, First>, database: &tables::Database) -> Vec<(Table, Growth)> {
     let grown = |table: &tables::Table| {
         let (then, bytes, rows) = first.get(&table.oid)?;
         let over = database.at.elapsed.saturating_sub(*then);

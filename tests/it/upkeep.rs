@@ -130,8 +130,8 @@ async fn tables_indexes_functions_and_numbers_are_what_the_server_has() {
     let seen = rig.until("sequences", |s| used(s, "public.sale_order_id_seq").is_some()).await;
     let orders = used(&seen, "public.sale_order_id_seq").unwrap();
     assert!((orders - 0.9).abs() < 0.001, "of the column's type, not of the sequence: {orders}");
-    let moves = used(&seen, "public.stock_move_id_seq").unwrap();
-    assert!((moves - 400.0 / 32_767.0).abs() < 1e-6, "an identity: {moves}");
+    let identity = used(&seen, "public.stock_move_id_seq").unwrap();
+    assert!((identity - 400.0 / 32_767.0).abs() < 1e-6, "{identity}");
 
     let metrics = rig.metrics().await;
     let of = |name: &str, rest: &str| {
@@ -147,7 +147,8 @@ async fn tables_indexes_functions_and_numbers_are_what_the_server_has() {
         of("erpscope_index_valid", &format!("{labels},indexrelname=\"sale_order_twice\"")),
         Some(0.0)
     );
-    assert_eq!(sum(&metrics, "erpscope_function_calls_total", "funcname=\"remember\""), 4_000.0);
+    let calls = sum(&metrics, "erpscope_function_calls_total", "funcname=\"remember\"");
+    assert!((calls - 4_000.0).abs() < 0.5, "{calls}");
     assert_eq!(
         of("erpscope_sequence_used_ratio", r#"schemaname="public",sequence="sale_order_id_seq""#),
         Some(orders)
@@ -294,7 +295,7 @@ async fn checkpoints_wal_ages_slots_and_resets_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vacuum_that_waits_for_a_lock_is_seen_with_its_table_and_who_is_in_its_way() {
+async fn a_vacuum_that_runs_is_seen_with_its_table() {
     let cluster = cluster(&Options::default()).await;
     let client = admin(&cluster).await;
     client.batch_execute(SCHEMA).await.unwrap();
@@ -320,5 +321,42 @@ async fn a_vacuum_that_waits_for_a_lock_is_seen_with_its_table_and_who_is_in_its
     reader.batch_execute("rollback").await.unwrap();
     vacuuming.await.unwrap().unwrap();
     rig.until("its end", |s| s.vacuum.running.is_empty()).await;
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_against_wraparound_that_waits_for_a_lock_is_seen_with_how_many_are_in_its_way() {
+    let cluster = cluster(&Options::default().set("autovacuum_naptime", "1s")).await;
+    let client = admin(&cluster).await;
+    client.batch_execute(SCHEMA).await.unwrap();
+    client
+        .batch_execute("alter table sale_order set (autovacuum_freeze_max_age = 100000)")
+        .await
+        .unwrap();
+    let holder = admin(&cluster).await;
+    holder
+        .batch_execute("begin; lock table sale_order in share update exclusive mode")
+        .await
+        .unwrap();
+    let rig = Rig::start(looking(&cluster));
+    // Until it is so old that autovacuum does not give way.
+    client
+        .batch_execute(
+            "set synchronous_commit = off;
+             do 'begin for i in 1..110000 loop perform txid_current(); commit; end loop; end'",
+        )
+        .await
+        .unwrap();
+    let seen = rig.until("it waits", |s| s.vacuum.running.iter().any(|r| r.read.is_blocked)).await;
+    let running = seen.vacuum.running.iter().find(|r| r.read.is_blocked).unwrap();
+    let (schema, name) = running.relation.as_ref().unwrap();
+    assert_eq!((&**schema, &**name, &*running.module), ("public", "sale_order", "sales"));
+    assert_eq!((running.read.kind.name(), running.read.blockers), ("autovacuum", 1));
+    assert!(running.read.is_for_wraparound && running.read.phase == "starting", "{running:?}");
+    let metrics = rig.metrics().await;
+    let blocked = sum(&metrics, "erpscope_vacuums_blocked", "");
+    assert!((blocked - 1.0).abs() < 0.5, "{blocked}");
+    holder.batch_execute("rollback").await.unwrap();
+    rig.until("its end", |s| s.vacuum.running.iter().all(|r| !r.read.is_blocked)).await;
     rig.agent.stop().await;
 }

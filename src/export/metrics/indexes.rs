@@ -54,7 +54,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["datname", "schemaname", "funcname"],
         rows: |server, out| {
-            each_function(server, |labels, counters| out.row(&labels, counters.calls))
+            each_function(server, |labels, counters| out.row(&labels, counters.calls));
         },
     },
     Metric {
@@ -63,7 +63,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["datname", "schemaname", "funcname"],
         rows: |server, out| {
-            each_function(server, |labels, counters| out.row(&labels, counters.total_seconds))
+            each_function(server, |labels, counters| out.row(&labels, counters.total_seconds));
         },
     },
     Metric {
@@ -72,7 +72,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["datname", "schemaname", "funcname"],
         rows: |server, out| {
-            each_function(server, |labels, counters| out.row(&labels, counters.self_seconds))
+            each_function(server, |labels, counters| out.row(&labels, counters.self_seconds));
         },
     },
 ];

@@ -131,10 +131,8 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &[],
         rows: |server, out| {
-            if let Some(here) = &server.replication.here {
-                if let Some(seconds) = here.lag_seconds {
-                    out.row(&[], seconds);
-                }
+            if let Some(seconds) = server.replication.here.as_ref().and_then(|h| h.lag_seconds) {
+                out.row(&[], seconds);
             }
         },
     },

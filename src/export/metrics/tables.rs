@@ -119,7 +119,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "module", "schemaname", "relname"],
         rows: |server, out| {
-            each_table(server, out, |table, _| Some(table.bytes + table.upkeep.toast_bytes))
+            each_table(server, out, |table, _| Some(table.bytes + table.upkeep.toast_bytes));
         },
     },
     Metric {
@@ -156,7 +156,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "module", "schemaname", "relname"],
         rows: |server, out| {
-            each_table(server, out, |table, _| Some(table.upkeep.n_mod_since_analyze))
+            each_table(server, out, |table, _| Some(table.upkeep.n_mod_since_analyze));
         },
     },
     Metric {
@@ -165,7 +165,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "module", "schemaname", "relname"],
         rows: |server, out| {
-            each_table(server, out, |table, database| age(table.upkeep.vacuumed(), database))
+            each_table(server, out, |table, database| age(table.upkeep.vacuumed(), database));
         },
     },
     Metric {
@@ -174,7 +174,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "module", "schemaname", "relname"],
         rows: |server, out| {
-            each_table(server, out, |table, database| age(table.upkeep.analyzed(), database))
+            each_table(server, out, |table, database| age(table.upkeep.analyzed(), database));
         },
     },
     Metric {
@@ -214,7 +214,7 @@ const METRICS: &[Metric] = &[
             each_table(server, out, |table, _| {
                 let own = table.upkeep.options.as_ref();
                 Some(own.and_then(|own| own.autovacuum_enabled).unwrap_or(true))
-            })
+            });
         },
     },
     Metric {

@@ -315,8 +315,8 @@ fn due(table: &table_usage::Table, settings: &settings::View) -> Due {
         .into_iter()
         .chain(settings.number("autovacuum_freeze_max_age"))
         .reduce(f64::min);
-    let of_xids = most.zip(upkeep.xid_age).map(|(most, age)| f64::from(age) / most.max(1.0));
-    let of_mxids = settings
+    let transactions = most.zip(upkeep.xid_age).map(|(most, age)| f64::from(age) / most.max(1.0));
+    let multixacts = settings
         .number("autovacuum_multixact_freeze_max_age")
         .zip(upkeep.mxid_age)
         .map(|(most, age)| f64::from(age) / most.max(1.0));
@@ -326,7 +326,7 @@ fn due(table: &table_usage::Table, settings: &settings::View) -> Due {
             .and_then(|t| t.insert)
             .map(|insert| share(upkeep.n_ins_since_vacuum, insert)),
         analyze: thresholds.map(|t| share(upkeep.n_mod_since_analyze, t.analyze)),
-        freeze: of_xids.into_iter().chain(of_mxids).reduce(f64::max),
+        freeze: transactions.into_iter().chain(multixacts).reduce(f64::max),
     }
 }
 
