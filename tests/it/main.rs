@@ -68,3 +68,5 @@ mod transaction_scenes;
 mod transactions;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod upkeep_faults;

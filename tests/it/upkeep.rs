@@ -11,7 +11,7 @@ use erpscope::track::tables::{Database, Index, Table};
 use crate::rig::{Rig, admin, cluster, config, server, session, sum, value};
 
 /// Everything is looked at every second.
-fn looking(cluster: &Cluster) -> Config {
+pub fn looking(cluster: &Cluster) -> Config {
     let mut config = config(vec![server(cluster)]);
     let second = Duration::from_secs(1);
     config.usage.interval = second;
@@ -38,7 +38,7 @@ fn used(server: &ServerSnapshot, name: &str) -> Option<f64> {
     numbers.iter().find(|number| number.name() == name).map(|number| number.used_ratio)
 }
 
-fn ran(server: &ServerSnapshot, sampler: Sampler, outcome: Outcome) -> u64 {
+pub fn ran(server: &ServerSnapshot, sampler: Sampler, outcome: Outcome) -> u64 {
     let record = server.samplers.records.get(&sampler);
     record.and_then(|record| record.runs.get(&outcome)).copied().unwrap_or(0)
 }

@@ -24,28 +24,32 @@ const METRICS: &[Metric] = &[
         help: "1 while all standbys of a name stream; 0 while one catches up or is backed up to.",
         kind: Kind::Gauge,
         labels: &["standby"],
-        rows: |server, out| each(server, out, |standing| Some(standing.worst.state == "streaming")),
+        rows: |server, out| {
+            each(server, out, |Standing { worst, .. }| {
+                (worst.state != "hidden").then_some(worst.state == "streaming")
+            });
+        },
     },
     Metric {
         name: "erpscope_replication_unsent_bytes",
         help: "WAL that was not sent to a standby yet.",
         kind: Kind::Gauge,
         labels: &["standby"],
-        rows: |server, out| each(server, out, |standing| Some(standing.worst.unsent_bytes)),
+        rows: |server, out| each(server, out, |standing| standing.worst.unsent_bytes),
     },
     Metric {
         name: "erpscope_replication_unflushed_bytes",
         help: "WAL that a standby has not made durable yet.",
         kind: Kind::Gauge,
         labels: &["standby"],
-        rows: |server, out| each(server, out, |standing| Some(standing.worst.unflushed_bytes)),
+        rows: |server, out| each(server, out, |standing| standing.worst.unflushed_bytes),
     },
     Metric {
         name: "erpscope_replication_unreplayed_bytes",
         help: "WAL that a standby has not replayed yet.",
         kind: Kind::Gauge,
         labels: &["standby"],
-        rows: |server, out| each(server, out, |standing| Some(standing.worst.unreplayed_bytes)),
+        rows: |server, out| each(server, out, |standing| standing.worst.unreplayed_bytes),
     },
     Metric {
         name: "erpscope_replication_flush_lag_seconds",
@@ -120,8 +124,8 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &[],
         rows: |server, out| {
-            if let Some(here) = &server.replication.here {
-                out.row(&[], here.unreplayed_bytes);
+            if let Some(bytes) = server.replication.here.as_ref().and_then(|h| h.unreplayed_bytes) {
+                out.row(&[], bytes);
             }
         },
     },
