@@ -11,7 +11,7 @@ use crate::pg::{self, ConnectError, Lossy, Session};
 
 /// Databases that are looked into: one more connection each, one at a time, once an hour. What
 /// many cost is bounded by the time for all.
-const MOST_DATABASES: usize = 200;
+const MOST_DATABASES: usize = 60;
 /// For all databases together.
 const PATIENCE: Duration = Duration::from_secs(10);
 
