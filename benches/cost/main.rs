@@ -1,5 +1,6 @@
 //! What watching costs: the database, the agent, a scrape; postgres_exporter beside it; sessions
-//! ten times a second with few and with many connections, and in an incident; the trackers alone.
+//! ten times a second with few and with many connections, and in an incident; the trackers alone;
+//! the samplers of tables, catalogs and upkeep.
 //!
 //! For statements, the server has what a middling ERP has: 6,000 statements, half of them with 2 kB of text, 1,200
 //! tables with 3 indexes each, 100 connections. Processor time is the kernel's count of each
@@ -13,12 +14,13 @@ mod fleet;
 mod rig;
 mod sessions;
 mod trackers;
+mod upkeep;
 
 use std::time::{Duration, Instant};
 
 use rig::{Bench, Child, Cpu, median, quantile};
 
-/// All parts, or those that are named: `statements`, `sessions`, `trackers`, `fleet`.
+/// All parts, or those that are named: `statements`, `sessions`, `trackers`, `upkeep`, `fleet`.
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
@@ -32,6 +34,9 @@ fn main() {
         }
         if wanted("fleet") {
             fleet::run().await;
+        }
+        if wanted("upkeep") {
+            upkeep::run().await;
         }
         if wanted("statements") {
             let bench = Bench::start().await;

@@ -72,25 +72,30 @@ impl Bench {
     }
 
     pub fn server(&self) -> Server {
-        Server {
-            name: "bench".into(),
-            host: "127.0.0.1".into(),
-            port: self.cluster.port(),
-            user: "erpscope".into(),
-            dbname: "postgres".into(),
-            erp: None,
-            password: Password::None,
-            tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
-            connect_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_millis(100),
-            log: None,
-        }
+        server_of(self.cluster.port())
     }
 
     /// Process ids of the server's processes for a client.
     pub async fn backends(&self, application_name: &str) -> Vec<i32> {
         backends(&self.admin, application_name).await
+    }
+}
+
+/// How to reach the server on a port as the agent does.
+pub fn server_of(port: u16) -> Server {
+    Server {
+        name: "bench".into(),
+        host: "127.0.0.1".into(),
+        port,
+        user: "erpscope".into(),
+        dbname: "postgres".into(),
+        erp: None,
+        password: Password::None,
+        tls: Tls { mode: TlsMode::Disable, root_cert: None, client: None },
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(30),
+        lock_timeout: Duration::from_millis(100),
+        log: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod assess;
 mod erp;
 mod mend;
 mod report;
+mod sequences;
 mod serverlog;
 mod setup;
 
@@ -45,6 +46,7 @@ async fn ask(server: &Server, profiles: &Profiles) -> Vec<Finding> {
     }
     let recognised = recognise::look(server, &session, profiles).await;
     findings.extend(erp::assess_erps(&recognised, profiles));
+    findings.extend(sequences::look(server, &session, &recognised).await);
     findings
 }
 

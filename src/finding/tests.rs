@@ -1,6 +1,7 @@
 //! What is true of every rule, and a stage on which each is tried.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -229,7 +230,8 @@ fn manual() -> String {
         let doc: Vec<&str> =
             source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
         let needs: Vec<&str> = about.needs.iter().map(|need| need.name()).collect();
-        out.push_str(&format!(
+        let _infallible = write!(
+            out,
             "\n## {}: {}\n\n{}\n\nHow it looks: {}\n\nAt worst {}; needs {}; limits in \
              `[finding.{}]`. [Runbook](runbooks/{}.md).\n\n",
             about.id,
@@ -240,9 +242,9 @@ fn manual() -> String {
             needs.join(", "),
             about.id,
             about.id
-        ));
+        );
         for (index, step) in about.remedy.iter().enumerate() {
-            out.push_str(&format!("{}. {step}\n", index + 1));
+            let _infallible = writeln!(out, "{}. {step}", index + 1);
         }
     }
     out

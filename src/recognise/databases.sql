@@ -5,4 +5,4 @@ from pg_database d
 where d.datallowconn and not d.datistemplate
 -- the busiest first: only so many are looked into
 order by pg_stat_get_db_tuples_fetched(d.oid) + pg_stat_get_db_tuples_inserted(d.oid) desc, d.oid
-limit 50
+limit 100

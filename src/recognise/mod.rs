@@ -9,8 +9,9 @@ use crate::config::Server;
 use crate::erp::{Erp, Erps, Profile, Profiles};
 use crate::pg::{self, ConnectError, Lossy, Session};
 
-/// Databases that are looked into: one more connection each, one at a time.
-const MOST_DATABASES: usize = 20;
+/// Databases that are looked into: one more connection each, one at a time, once an hour. What
+/// many cost is bounded by the time for all.
+const MOST_DATABASES: usize = 60;
 /// For all databases together.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -25,7 +25,7 @@ with served as materialized (
     and not exists (select from served v where v.relid = i.indrelid and v.attnum = a.attnum)
   order by c.relpages desc
   limit 300
-), highest as (
+), highest as materialized (
   select
     k.nspname, k.relname, k.attname, k.atttypid::regtype::text as type,
     case k.atttypid when 'int2'::regtype then 32767 else 2147483647 end as type_end,

@@ -7,7 +7,7 @@ use super::activity::text;
 use super::decode::unsigned;
 
 /// Functions of one database that are read, the heaviest first.
-const MOST: i64 = 1_000;
+pub const MOST: usize = 1_000;
 
 /// Cumulative counters of one function, or a difference of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,7 +38,8 @@ pub struct Function {
 /// # Errors
 /// When they cannot be read.
 pub async fn read(client: &Client) -> Result<Vec<Function>, SampleError> {
-    let rows = client.query(include_str!("function_usage.sql"), &[&MOST]).await?;
+    let limit = i64::try_from(MOST).unwrap_or(i64::MAX);
+    let rows = client.query(include_str!("function_usage.sql"), &[&limit]).await?;
     rows.iter()
         .map(|row| {
             let seconds = |column| row.try_get::<_, f64>(column).map(|ms| ms * 1e-3);

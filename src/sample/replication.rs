@@ -14,16 +14,17 @@ use crate::pg::Lossy;
 pub struct Standby {
     /// Its application_name: the name in `synchronous_standby_names`, a subscription, ...
     pub name: String,
-    /// Such as `streaming` or `catchup`.
+    /// Such as `streaming` or `catchup`; `hidden` where our role may not see it.
     pub state: String,
     /// Such as `async` or `sync`.
     pub sync_state: String,
-    /// WAL that was not sent to it yet.
-    pub unsent_bytes: u64,
+    /// WAL that was not sent to it yet. This and the next are `None` where our role may not see
+    /// them, and where there is none, as of a backup.
+    pub unsent_bytes: Option<u64>,
     /// WAL that it has not written durably yet.
-    pub unflushed_bytes: u64,
+    pub unflushed_bytes: Option<u64>,
     /// WAL that it has not replayed yet.
-    pub unreplayed_bytes: u64,
+    pub unreplayed_bytes: Option<u64>,
     /// How long commits wait for it, if it is synchronous; `None` while it is idle and up to date.
     pub flush_lag_seconds: Option<f64>,
     /// How old is what its readers see; `None` while it is idle and up to date.
@@ -75,8 +76,8 @@ pub struct Conflicts {
 pub struct Here {
     /// `streaming` and others; `None` if nothing is received, as from an archive.
     pub receiver: Option<String>,
-    /// WAL received and not replayed.
-    pub unreplayed_bytes: u64,
+    /// WAL received and not replayed; `None` if none is received, as from an archive.
+    pub unreplayed_bytes: Option<u64>,
     /// How old its data are; 0 if all that came is replayed, `None` before the first commit.
     pub lag_seconds: Option<f64>,
     /// Somebody has paused replay.
@@ -150,8 +151,7 @@ impl Reader {
 }
 
 fn standby(row: &Row) -> Result<Standby, SampleError> {
-    // Where the role may not see, there is null.
-    let bytes = |column| row.try_get::<_, Option<i64>>(column).map(|n| unsigned(n.unwrap_or(0)));
+    let bytes = |column| row.try_get::<_, Option<i64>>(column).map(|n| n.map(unsigned));
     Ok(Standby {
         name: text(row, 0)?,
         state: text(row, 1)?,
@@ -189,7 +189,7 @@ fn here(row: &Row) -> Result<Here, SampleError> {
     let count = |column| row.try_get::<_, i64>(column).map(unsigned);
     Ok(Here {
         receiver: row.try_get::<_, Option<Lossy>>(1)?.map(|Lossy(text)| text),
-        unreplayed_bytes: row.try_get::<_, Option<i64>>(2)?.map_or(0, unsigned),
+        unreplayed_bytes: row.try_get::<_, Option<i64>>(2)?.map(unsigned),
         lag_seconds: row.try_get(3)?,
         is_paused: row.try_get(4)?,
         conflicts: Conflicts {

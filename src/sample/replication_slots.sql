@@ -2,7 +2,7 @@
 -- cost: shared memory only; locks: none
 select
   s.slot_name, s.slot_type, s.database, s.active,
-  greatest(pg_wal_lsn_diff(w.lsn, s.restart_lsn), 0)::bigint,
+  pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint,
   s.wal_status, s.safe_wal_size,
   greatest(age(s.xmin), age(s.catalog_xmin)), {inactive_seconds}, {invalid}
 from pg_replication_slots s

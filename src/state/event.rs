@@ -14,7 +14,6 @@ use crate::sample::{
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
 use crate::track::findings::Judgement;
-use crate::track::growth;
 use crate::track::reports::Report;
 
 /// Something that happened.
@@ -65,8 +64,6 @@ pub enum What {
     },
     /// The ERPs in its databases were recognised.
     Recognised(Arc<Erps>),
-    /// How its databases have grown, by what is remembered.
-    Grown(growth::View),
     /// There is no connection.
     Lost {
         /// Bounded reason, such as `password`.

@@ -27,6 +27,7 @@ pub(super) struct Server {
     activity: Activity,
     hours: Hours,
     tables: tables::Tables,
+    growths: growth::Growths,
     catalogs: catalog::Catalogs,
     vacuums: vacuum::Vacuums,
     replication: replication::Replication,
@@ -57,6 +58,7 @@ impl Server {
             statements: Statements::new(limits.statements),
             activity: Activity::new(limits.activity),
             tables: tables::Tables::new(limits.tables),
+            growths: growth::Growths::default(),
             catalogs: catalog::Catalogs::default(),
             vacuums: vacuum::Vacuums::default(),
             replication: replication::Replication::default(),
@@ -100,7 +102,6 @@ impl Server {
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
             What::Recognised(erps) => self.erps = erps,
-            What::Grown(view) => self.growth_view = Arc::new(view),
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
@@ -188,6 +189,7 @@ impl Server {
                 self.hours.usage(at, &sample, &self.names);
                 let (names, settings) = (&self.names, &self.settings_view);
                 let view = self.tables.apply(at, &sample, names, &self.erps, settings);
+                self.growth_view = Arc::new(self.growths.apply(&view));
                 self.tables_view = Arc::new(view);
             }
             Sampled::Settings(sample) => {

@@ -49,7 +49,7 @@ pub struct ServerSnapshot {
     /// Tables, indexes and functions of the databases that were looked into: their sizes, use and
     /// upkeep. Renewed every `usage.interval`.
     pub tables: Arc<tables::View>,
-    /// How those have grown, by what is remembered. Renewed about once an hour.
+    /// How their modules grow, over the last week at most. Renewed with the tables.
     pub growth: Arc<growth::View>,
     /// What their catalogs say: foreign keys without an index, constraints, triggers, numbers that
     /// run out, sizes on disk. Renewed every `upkeep.catalog_interval`.

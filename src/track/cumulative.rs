@@ -10,6 +10,7 @@ pub trait Cumulative: Copy + Default {
     fn at_most(&self, later: &Self) -> bool;
 
     /// The growth since `earlier`.
+    #[must_use]
     fn since(&self, earlier: &Self) -> Self;
 
     /// Adds a growth.

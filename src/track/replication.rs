@@ -115,14 +115,14 @@ mod tests {
 
     use super::*;
 
-    fn standby(name: &str, unreplayed_bytes: u64) -> Standby {
+    fn standby(name: &str, unreplayed: u64) -> Standby {
         Standby {
             name: name.into(),
             state: "streaming".into(),
             sync_state: "async".into(),
-            unsent_bytes: 0,
-            unflushed_bytes: 0,
-            unreplayed_bytes,
+            unsent_bytes: Some(0),
+            unflushed_bytes: None,
+            unreplayed_bytes: Some(unreplayed),
             flush_lag_seconds: None,
             replay_lag_seconds: None,
         }
@@ -131,7 +131,7 @@ mod tests {
     fn here(lock: u64) -> Here {
         Here {
             receiver: None,
-            unreplayed_bytes: 0,
+            unreplayed_bytes: None,
             lag_seconds: None,
             is_paused: false,
             conflicts: Conflicts { lock, ..Conflicts::default() },
@@ -153,7 +153,7 @@ mod tests {
             let view = replication.apply(at, Sample { standbys, ..Sample::default() });
             seen.extend(view.standbys.keys().cloned());
             let both = &view.standbys["walreceiver"];
-            assert_eq!((both.connections, both.worst.unreplayed_bytes), (2, 9));
+            assert_eq!((both.connections, both.worst.unreplayed_bytes), (2, Some(9)));
         }
         assert_eq!(seen.len(), MOST + 1);
         assert!(seen.contains("table sync") && seen.contains("other"));

@@ -5,7 +5,7 @@ use erpscope::config::Server;
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::Profiles;
 
-use crate::rig::{admin, server, session};
+use crate::rig::{admin, cluster, server, session};
 
 async fn check(server: &Server) -> Report {
     check::check(server, &Profiles::default()).await
@@ -345,4 +345,33 @@ fn psql(cluster: &Cluster, script: &str) {
     let output = child.wait_with_output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}\n{script}");
+}
+
+#[tokio::test]
+async fn sequences_that_the_role_may_not_read_are_counted_and_the_mend_opens_them() {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client.batch_execute("create database shop").await.unwrap();
+    let shop = session(&cluster.url("shop")).await;
+    // As Odoo's.
+    shop.batch_execute(
+        "create table ir_module_module (id serial); create table ir_model (id int);
+         create table res_partner (id int); create schema \"Own\"; create sequence \"Own\".invoice",
+    )
+    .await
+    .unwrap();
+    let watched = server(&cluster);
+    let report = check(&watched).await;
+    let found: Vec<_> = report.findings.iter().filter(|f| f.capability == "sequences").collect();
+    assert_eq!(found.len(), 1, "there is none in `postgres`: {report:#?}");
+    assert_eq!(found[0].seen, "2 of 2 in database \"shop\" are hidden");
+    assert_eq!((found[0].status, found[0].needed), (Status::Degraded, false));
+    assert_eq!(found[0].mend[0], "\\connect \"shop\"");
+    for sql in statements(&found[0].mend) {
+        shop.batch_execute(&sql).await.unwrap();
+    }
+    shop.batch_execute("create sequence later").await.unwrap();
+    let report = check(&watched).await;
+    let found = report.findings.iter().find(|f| f.capability == "sequences").unwrap();
+    assert_eq!((&*found.seen, found.status), ("3 in database \"shop\"", Status::Ok));
 }

@@ -76,7 +76,8 @@ async fn no_such_host_and_a_closed_port_are_told_apart_and_leave_other_servers_a
         Server { name: "no-host".into(), host: "no-such-host.invalid".into(), ..server(&cluster) };
     let closed = Server { name: "shut".into(), port: 1, ..server(&cluster) };
     let rig = Rig::start(config(vec![server(&cluster), nowhere, closed]));
-    rig.until("the good one", ServerSnapshot::is_up).await;
+    let is_ready = |s: &ServerSnapshot| s.is_up() && !s.samplers.records.is_empty();
+    rig.until("the good one", is_ready).await;
     for _ in 0..200 {
         let snapshot = rig.snapshot();
         let is = |name, kind| snapshot.server(name).is_some_and(|s| down(s, kind));

@@ -80,3 +80,7 @@ mod statements;
 mod transaction_scenes;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod upkeep;
+#[cfg(test)]
+mod upkeep_faults;

@@ -30,7 +30,7 @@ fn copy(from: &Path, to: &Path, owner: &Metadata) {
 }
 
 /// A hot standby: another cluster, whose data are replaced by a copy of the primary's.
-async fn standby(primary: &mut Cluster) -> Cluster {
+pub async fn standby(primary: &mut Cluster) -> Cluster {
     let mut standby = Cluster::start(&Options::default()).await.unwrap();
     standby.stop().await.unwrap();
     primary.stop().await.unwrap();

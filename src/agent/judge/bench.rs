@@ -181,8 +181,10 @@ mod tests {
         }
         let standing = bench.standing(&wanted);
         let states: Vec<RuleState> = standing.iter().map(|rule| rule.state).collect();
-        use RuleState::{Disabled, Failed, On, Slow};
-        assert_eq!(states, [Failed, Slow, Disabled, On]);
+        assert_eq!(
+            states,
+            [RuleState::Failed, RuleState::Slow, RuleState::Disabled, RuleState::On]
+        );
         assert!(standing[0].detail.as_deref().unwrap().contains("as the test wants it"));
     }
 }

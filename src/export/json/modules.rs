@@ -158,7 +158,9 @@ mod tests {
     fn a_quantile_is_the_bound_of_its_bucket_over_all_histograms() {
         let of = |seconds: &[u64]| {
             let mut histogram = Histogram::new(&[1.0, 5.0, 10.0]);
-            seconds.iter().for_each(|s| histogram.observe(Duration::from_secs(*s)));
+            for seconds in seconds {
+                histogram.observe(Duration::from_secs(*seconds));
+            }
             histogram
         };
         let (a, b) = (of(&[1, 1, 4]), of(&[9, 99]));

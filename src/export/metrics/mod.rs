@@ -2,23 +2,31 @@
 //! a snapshot. Exposition, documentation and tests all come from that declaration.
 
 mod calls;
+mod catalog;
 mod connection;
 mod databases;
 mod findings;
 mod footprints;
+mod growth;
 mod history;
+mod indexes;
 mod intake;
+mod io;
 mod locks;
 mod log;
 mod probes;
 mod process;
 mod reference;
+mod replication;
 mod samplers;
 mod sessions;
+mod settings;
 mod statements;
 mod suggestions;
+mod tables;
 mod text;
 mod transactions;
+mod vacuum;
 
 use std::sync::Arc;
 
@@ -49,7 +57,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 10] = [
+const SIGNALS: [&Signal; 18] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -59,6 +67,14 @@ const SIGNALS: [&Signal; 10] = [
     &log::SIGNAL,
     &statements::SIGNAL,
     &suggestions::SIGNAL,
+    &tables::SIGNAL,
+    &indexes::SIGNAL,
+    &growth::SIGNAL,
+    &catalog::SIGNAL,
+    &vacuum::SIGNAL,
+    &replication::SIGNAL,
+    &io::SIGNAL,
+    &settings::SIGNAL,
     &samplers::SIGNAL,
 ];
 

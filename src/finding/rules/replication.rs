@@ -78,7 +78,7 @@ fn slot_case(sight: &Sight<'_>, name: &Arc<str>, slot: &Slot) -> Option<Candidat
 fn standby_case(sight: &Sight<'_>, name: &Arc<str>, of: &Standing) -> Option<Candidate> {
     let worst = &of.worst;
     let lag = worst.replay_lag_seconds.or(worst.flush_lag_seconds).unwrap_or(0.0);
-    let behind = worst.unreplayed_bytes;
+    let behind = worst.unreplayed_bytes.unwrap_or(0);
     if lag < sight.limit("lag") && (behind as f64) < sight.limit("kept_bytes") {
         return None;
     }

@@ -250,11 +250,11 @@ fn bulk_work_is_told_where_a_user_waits_and_not_in_a_job_nor_when_it_is_short() 
         }
         stage.subjects("bulk_in_transactions")
     };
-    use crate::erp::Kind::{Interactive, Job};
-    assert_eq!(with(Some(Interactive), 10, 5_000), ["clerk changes price"]);
-    assert!(with(Some(Job), 10, 5_000).is_empty() && with(None, 10, 5_000).is_empty());
-    assert!(with(Some(Interactive), 10, 50).is_empty());
-    assert!(with(Some(Interactive), 1_000, 500_000).is_empty());
+    let (interactive, job) = (Some(crate::erp::Kind::Interactive), Some(crate::erp::Kind::Job));
+    assert_eq!(with(interactive, 10, 5_000), ["clerk changes price"]);
+    assert!(with(job, 10, 5_000).is_empty() && with(None, 10, 5_000).is_empty());
+    assert!(with(interactive, 10, 50).is_empty());
+    assert!(with(interactive, 1_000, 500_000).is_empty());
 }
 
 fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
@@ -595,9 +595,9 @@ fn slots_that_nobody_reads_and_standbys_that_lag_are_told() {
             name: "replica".into(),
             state: "streaming".into(),
             sync_state: "async".into(),
-            unsent_bytes: 0,
-            unflushed_bytes: 0,
-            unreplayed_bytes: 0,
+            unsent_bytes: Some(0),
+            unflushed_bytes: Some(0),
+            unreplayed_bytes: Some(0),
             flush_lag_seconds: None,
             replay_lag_seconds: Some(lag),
         };
@@ -660,7 +660,9 @@ fn load_outside_the_standard_is_told_where_the_standard_is_known() {
 fn hours_that_stand_out_day_after_day_are_told_and_a_single_one_not() {
     let with = |days: i64, busy: &dyn Fn(i64, i64) -> bool| {
         let mut stage = Stage::new();
-        Arc::make_mut(&mut stage.server().databases).shown.insert("erp".into(), Default::default());
+        Arc::make_mut(&mut stage.server().databases)
+            .shown
+            .insert("erp".into(), crate::track::databases::Database::default());
         let place = Place { server: "db".into(), datname: "erp".into() };
         let hour = |day, hour| HourLoad {
             hour: day * 86_400 + hour * 3_600,

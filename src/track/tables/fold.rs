@@ -110,9 +110,13 @@ impl Tracked {
         self.indexes.fold(read.indexes.iter().map(|i| (i.oid, i.counters)), true, |grown| {
             [weight(grown.idx_scan), 0.0]
         });
-        self.functions.fold(read.functions.iter().map(|f| (f.oid, f.counters)), false, |grown| {
-            [grown.self_seconds, weight(grown.calls)]
-        });
+        // One that comes up among the heaviest may have been called long before.
+        let complete = read.functions.len() < function_usage::MOST;
+        self.functions.fold(
+            read.functions.iter().map(|f| (f.oid, f.counters)),
+            complete,
+            |grown| [grown.self_seconds, weight(grown.calls)],
+        );
         let mut words: HashMap<&str, Arc<str>> = HashMap::new();
         let mut of_index: HashMap<(&str, &str), (u64, u64)> = HashMap::new();
         for index in &read.indexes {
@@ -311,8 +315,8 @@ fn due(table: &table_usage::Table, settings: &settings::View) -> Due {
         .into_iter()
         .chain(settings.number("autovacuum_freeze_max_age"))
         .reduce(f64::min);
-    let of_xids = most.zip(upkeep.xid_age).map(|(most, age)| f64::from(age) / most.max(1.0));
-    let of_mxids = settings
+    let transactions = most.zip(upkeep.xid_age).map(|(most, age)| f64::from(age) / most.max(1.0));
+    let multixacts = settings
         .number("autovacuum_multixact_freeze_max_age")
         .zip(upkeep.mxid_age)
         .map(|(most, age)| f64::from(age) / most.max(1.0));
@@ -322,7 +326,7 @@ fn due(table: &table_usage::Table, settings: &settings::View) -> Due {
             .and_then(|t| t.insert)
             .map(|insert| share(upkeep.n_ins_since_vacuum, insert)),
         analyze: thresholds.map(|t| share(upkeep.n_mod_since_analyze, t.analyze)),
-        freeze: of_xids.into_iter().chain(of_mxids).reduce(f64::max),
+        freeze: transactions.into_iter().chain(multixacts).reduce(f64::max),
     }
 }
 
