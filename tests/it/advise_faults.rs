@@ -11,7 +11,7 @@ use erpscope::advise::select::Limits;
 use erpscope::advise::workload::{Statement, Workload};
 use erpscope::config::Config;
 use erpscope::demo::cluster::{Cluster, Options};
-use erpscope::demo::{Load, Stage, StageOptions};
+use erpscope::demo::{Faults, Load, Stage, StageOptions};
 use erpscope::erp::Erp;
 use erpscope::pg;
 use tokio_postgres::Client;
@@ -68,6 +68,8 @@ async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
         },
         allowed: Allowed { values_of: vec!["state".to_owned()] },
         writes: None,
+        remembered: None,
+        unused_days: 31.0,
     };
     let erp = Erp::new(Vec::new());
     let advice = advise(&asking, planning, &workload, &erp, &request).await.unwrap();
@@ -76,7 +78,9 @@ async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
         for ddl in &suggestion.ddl {
             load(&client, ddl).await;
         }
-        load(&client, &suggestion.undo).await;
+        for undo in &suggestion.undo {
+            load(&client, undo).await;
+        }
     }
     advice
 }
@@ -349,16 +353,7 @@ fn told(answers: &[Answer], datname: &str) -> String {
 }
 
 fn asked(datname: Option<&str>) -> command::Options {
-    command::Options {
-        server: None,
-        datname: datname.map(str::to_owned),
-        days: 7,
-        budget_bytes: 1 << 40,
-        max: 20,
-        module: None,
-        states: Vec::new(),
-        erp_states: false,
-    }
+    command::Options { datname: datname.map(str::to_owned), ..command::Options::default() }
 }
 
 #[tokio::test]
@@ -406,7 +401,7 @@ async fn a_connection_that_is_lost_or_a_history_that_is_broken_costs_no_more_tha
 
 #[tokio::test]
 async fn nearly_all_of_the_demos_time_is_understood() {
-    let options = StageOptions { pg_bin: None, seed: 1, scale: 0.02 };
+    let options = StageOptions { pg_bin: None, seed: 1, scale: 0.02, faults: Faults::default() };
     let stage = Stage::set(&options, |_| {}).await.unwrap();
     let client = session(&stage.cluster.url("distro")).await;
     let load = Load::start(&stage, 1).await.unwrap();

@@ -174,8 +174,8 @@ async fn a_row_that_many_wait_for_is_found_opens_and_closes() {
             tokio::time::sleep(Duration::from_millis(400)).await;
             transaction.commit().await.unwrap();
         };
-        let (waited, ()) = tokio::join!(waiter.execute(take, &[]), free);
-        waited.unwrap();
+        let (result, ()) = tokio::join!(waiter.execute(take, &[]), free);
+        result.unwrap();
     })
     .await;
     assert!(found.candidate.cost_seconds_per_day.unwrap() > 1.0);
@@ -255,8 +255,8 @@ async fn an_idle_transaction_that_others_wait_for_is_found_and_one_that_holds_no
             reading.commit().await.unwrap();
         };
         let wait = waiter.execute("update sale_order set name = name where id = 1", &[]);
-        let (waited, ()) = tokio::join!(wait, free);
-        waited.unwrap();
+        let (result, ()) = tokio::join!(wait, free);
+        result.unwrap();
     })
     .await;
     rig.agent.stop().await;

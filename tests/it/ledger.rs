@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use erpscope::advise::candidate::Allowed;
 use erpscope::advise::database::{self, Bounds, advise_on};
 use erpscope::advise::definition::{Definition, Key, Method};
 use erpscope::advise::ledger::{Change, Ledger, Line, Look, Past, Stage, Today};
@@ -146,7 +147,7 @@ async fn an_applied_suggestion_is_measured_with_its_true_speed_up() {
         budget_bytes: 1 << 30,
         max: 20,
         planning: Duration::from_secs(30),
-        states: vec![],
+        allowed: Allowed::default(),
         unused_days: 31,
     };
     let server = server(&cluster);
