@@ -122,8 +122,8 @@ fn function_case(sight: &Sight<'_>, datname: &Arc<str>, function: &Function) -> 
         module: OTHER.into(),
         severity: Severity::Info,
         summary: format!(
-            "the function {name}, which runs in the database, takes {} at each of {:.0} calls a day",
-            Value::Seconds(seconds / (calls as f64)),
+            "the function {name}, which runs in the database, takes {} a day in {:.0} calls",
+            Value::Seconds(cost),
             sight.per_day(calls as f64),
         ),
         evidence: vec![

@@ -169,6 +169,9 @@ fn a_large_scan_is_of_the_table_of_which_most_is_read_from_end_to_end() {
     line.series.seq_tup_read = 1_000_000;
     let stage = with_tables(stage, vec![table("head", 100_000), line], vec![]);
     assert_eq!(stage.subjects("large_scans"), ["line"]);
+    let delete = Stage::new().statement("sales", "delete from head where id = $1", heavy());
+    let by_index = with_tables(delete, vec![table("head", 100_000)], vec![]);
+    assert!(by_index.subjects("large_scans").is_empty());
 }
 
 #[test]
@@ -547,6 +550,10 @@ fn indexes_that_are_invalid_or_unused_are_told_and_unique_and_used_ones_not() {
     let with = |index| with_tables(Stage::new(), vec![written.clone()], vec![index]);
     assert_eq!(with(index(0)).subjects("unused_indexes"), ["index t_a"]);
     assert!(with(index(1)).subjects("unused_indexes").is_empty());
+    let mut young = with(index(0));
+    young.facts().start_time = at(0).wall;
+    assert!(young.subjects("unused_indexes").is_empty());
+    assert_eq!(young.limit("days", 0.0).subjects("unused_indexes"), ["index t_a"]);
     assert!(with(Index { enforces: true, ..index(0) }).subjects("unused_indexes").is_empty());
     assert!(with(Index { bytes: 8_192, ..index(0) }).subjects("unused_indexes").is_empty());
     let invalid = with(Index { is_valid: false, ..index(0) });
