@@ -1,4 +1,4 @@
-//! Hours of the day and days of the month whose load stands out, from the history: an hour that takes many
+//! Hours of the day (in UTC) whose load stands out, from the history: an hour that takes many
 //! times what the median hour takes, on most of the days that were looked at. A single busy hour is
 //! none, nor is anything in a history of less than three days.
 
@@ -17,8 +17,8 @@ pub(super) static RULE: Rule = Rule {
         title: "The load comes all at once",
         severity: Severity::Info,
         needs: &[Need::History],
-        explanation: "At certain hours, or at the end of a month, the database has many times more to do \
-            than at others. The machine has to be bought for these hours, and whoever works then \
+        explanation: "At certain hours the database has many times more to do than at \
+            others. The machine has to be bought for these hours, and whoever works then \
             waits most.",
         remedy: &[
             "See what runs then: the statements of that hour, and the ERP's own schedule of jobs.",
