@@ -112,6 +112,8 @@ impl Run<'_> {
             let counts = self.all || !APART.contains(&(number + 1));
             planned.push(Planned {
                 variants: vec![variant],
+                weights: vec![1.0],
+                places: Vec::new(),
                 seconds: if counts { answer.plan.cost } else { 0.0 },
                 cost: answer.plan.cost,
                 readings: vec![reading],

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::catalog::Writes;
+use super::existing::Remembered;
 use super::workload::{self, Statement, Workload, WorkloadError};
 use crate::config::Server;
 use crate::history::{History, HistoryError, Period, Place, Reader};
@@ -13,12 +14,17 @@ use crate::pg::{self, Capabilities, ConnectError, Session};
 /// A history of less is no better than the server's own counters.
 const LEAST_COVERED: Duration = Duration::from_secs(3_600);
 
+/// Seconds over which the use of indexes is added up: a quarter's end is within.
+const USAGE_SECONDS: i64 = 100 * 86_400;
+
 /// What is known of one database.
 pub struct Source {
     /// Its statements.
     pub workload: Workload,
     /// Rows written in a day, if they were counted: schema, table.
     pub writes: Option<Vec<(String, String, Writes)>>,
+    /// How indexes and tables were used, over a longer time, if there is a history.
+    pub remembered: Option<Remembered>,
     /// Where that comes from, for people.
     pub from: String,
 }
@@ -37,22 +43,16 @@ pub enum SourceError {
     Connect(#[from] ConnectError),
 }
 
-/// The workload of one database over the last `days`.
+/// The workload of one database: as remembered, else as the server has counted it.
 pub async fn find(
     server: &Server,
     session: &Session,
     can: &Capabilities,
     datname: &str,
-    history: Option<(&Path, u32)>,
+    remembered: Option<Source>,
 ) -> Result<Source, SourceError> {
-    if let Some((path, days)) = history.filter(|(path, _)| path.exists()) {
-        let place = Place { server: server.name.as_str().into(), datname: datname.into() };
-        let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
-        let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
-        let period = Period::last_days(place, days, now);
-        if let Some(source) = remembered(&History::read_only(path)?, &period)? {
-            return Ok(source);
-        }
+    if let Some(source) = remembered {
+        return Ok(source);
     }
     let workload = match &can.statements {
         Ok(found) if found.datname != server.dbname => {
@@ -62,14 +62,32 @@ pub async fn find(
         _ => workload::read(session, can, datname).await?,
     };
     let from = format!("the server's counters of {}", span(workload.days));
-    Ok(Source { workload, writes: None, from })
+    Ok(Source { workload, writes: None, remembered: None, from })
+}
+
+/// The last `days` as the history's file has them, by the server's clock; `None` if there is no
+/// file yet, or too little in it.
+pub async fn in_file(
+    session: &Session,
+    place: Place,
+    path: &Path,
+    days: u32,
+) -> Result<Option<Source>, SourceError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
+    let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
+    let period = Period::last_days(place, days, now);
+    Ok(remembered(&History::read_only(path)?, &period)?)
 }
 
 fn span(days: f64) -> String {
     if days < 2.0 { format!("{:.0} h", days * 24.0) } else { format!("{days:.0} days") }
 }
 
-fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
+/// A period as the history has it; `None` if there is too little in it.
+pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
     let sums = reader.statements(period)?;
     if sums.coverage.seconds < LEAST_COVERED.as_secs_f64() {
         return Ok(None);
@@ -102,5 +120,8 @@ fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, Hi
         rows.collect()
     });
     let from = format!("{} of the history", span(days));
-    Ok(Some(Source { workload, writes, from }))
+    let long = Period { from: period.from.min(period.until - USAGE_SECONDS), ..period.clone() };
+    let remembered =
+        Some(Remembered { indexes: reader.indexes(&long)?, tables: reader.tables(&long)? });
+    Ok(Some(Source { workload, writes, remembered, from }))
 }

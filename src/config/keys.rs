@@ -2,17 +2,23 @@
 //! checking, the example file and the reference all come from here.
 
 mod activity;
+mod finding;
+mod advisor;
 mod general;
 mod history;
 mod integration;
+mod rules;
 mod server;
 
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
+pub(super) use advisor::ADVISOR;
+pub(super) use finding::{FINDING, MUTE};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, UPKEEP, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
+pub(super) use rules::RULES;
 pub(super) use server::SERVER;
 
 /// What a key holds.
@@ -30,6 +36,8 @@ pub(super) enum Shape {
     Count { min: u64, max: u64 },
     /// Above 0, at most 1.
     Share,
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any number of texts.
@@ -94,8 +102,17 @@ const fn required(
     Key { name, shape, default: None, example: Some(example), help }
 }
 
-/// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 17] = [
+/// All tables and those of the rules, in the order of the example file.
+pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
+    let rules_after = |section: &&Section| section.name == "finding";
+    SECTIONS.into_iter().flat_map(move |section| {
+        let rules = RULES.iter().copied().filter(move |_| rules_after(&section));
+        std::iter::once(section).chain(rules)
+    })
+}
+
+/// All tables of the top level, in the order of the example file.
+pub(super) const SECTIONS: [&Section; 20] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -106,12 +123,15 @@ pub(super) const SECTIONS: [&Section; 17] = [
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,
+    &ADVISOR,
     &APPLICATION,
     &INTEGRATION,
     &OTLP,
     &PROXY,
     &FORWARD_PROXY,
     &PROBE,
+    &FINDING,
+    &MUTE,
     &SERVER,
 ];
 
@@ -120,7 +140,8 @@ impl Section {
     pub(super) fn variable(&self, key: &str) -> Option<String> {
         let path =
             if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
-        (self.times != Times::Any).then(|| format!("ERPSCOPE_{}", path.to_uppercase()))
+        (self.times != Times::Any)
+            .then(|| format!("ERPSCOPE_{}", path.replace('.', "_").to_uppercase()))
     }
 
     /// How the table begins in the file.

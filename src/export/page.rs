@@ -6,9 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::advise::ledger::Line;
 use crate::integration::Direction;
 use crate::state::{Connection, ServerSnapshot, Snapshot};
 use crate::track::calls::OfView;
+use crate::track::findings::Finding;
 use crate::track::lock_tree::Blocker;
 use crate::track::reports::SlowTransaction;
 
@@ -16,19 +18,42 @@ use crate::track::reports::SlowTransaction;
 const ROWS: usize = 5;
 /// Calls on the page.
 const CALLS: usize = 10;
+/// Findings on the page.
+const FINDINGS: usize = 12;
 /// Statements on the page.
 const HEAVIEST: usize = 10;
+/// Suggestions on the page.
+const SUGGESTIONS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
     version: &'a str,
     servers: Vec<ServerRow<'a>>,
+    findings: Vec<FindingRow<'a>>,
+    findings_notes: Vec<String>,
     roots: Vec<RootRow<'a>>,
     slow: Vec<SlowRow<'a>>,
     integrations: Vec<IntegrationRow<'a>>,
     calls: Vec<CallRow<'a>>,
+    suggestions: Vec<SuggestionRow<'a>>,
     heaviest: Vec<StatementRow<'a>>,
+}
+
+struct FindingRow<'a> {
+    finding: &'a Finding,
+    severity: &'static str,
+    cost: String,
+}
+
+struct SuggestionRow<'a> {
+    server: &'a str,
+    line: &'a Line,
+    state: &'a str,
+    saves: String,
+    size: String,
+    brought: String,
+    ddl: &'a str,
 }
 
 struct RootRow<'a> {
@@ -90,10 +115,13 @@ pub fn page(snapshot: &Snapshot) -> String {
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         servers: snapshot.servers.iter().map(server).collect(),
+        findings: findings(snapshot),
+        findings_notes: findings_notes(snapshot),
         roots: roots(snapshot),
         slow: slow(snapshot),
         integrations: snapshot.calls.integrations.iter().map(|of| row(snapshot, of)).collect(),
         calls: calls(snapshot),
+        suggestions: suggestions(snapshot),
         heaviest: heaviest(snapshot),
     };
     page.render().unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
@@ -117,6 +145,32 @@ fn server(server: &ServerSnapshot) -> ServerRow<'_> {
             .unwrap_or_default(),
         statements: server.statements.counts.tracked,
     }
+}
+
+fn findings(snapshot: &Snapshot) -> Vec<FindingRow<'_>> {
+    let cost = |finding: &Finding| finding.candidate.cost_seconds_per_day;
+    snapshot
+        .findings
+        .told()
+        .take(FINDINGS)
+        .map(|finding| FindingRow {
+            finding,
+            severity: finding.candidate.severity.name(),
+            cost: cost(finding).map_or_else(String::new, |cost| format!("{cost:.0}")),
+        })
+        .collect()
+}
+
+/// What is not on the page, and rules that do not look although they should.
+fn findings_notes(snapshot: &Snapshot) -> Vec<String> {
+    let view = &snapshot.findings;
+    let more = view.told().count().saturating_sub(FINDINGS) + view.left_out;
+    let more = (more > 0).then(|| format!("and {more} more, at /api/v1/findings"));
+    let off = view.rules.iter().filter_map(|rule| {
+        Some(format!("the rule {} is off: {}", rule.id, rule.detail.as_deref()?))
+    });
+    let over = view.expired_mutes.iter().map(|mute| format!("a mute is over: {mute}"));
+    more.into_iter().chain(off).chain(over).collect()
 }
 
 fn roots(snapshot: &Snapshot) -> Vec<RootRow<'_>> {
@@ -195,6 +249,28 @@ fn calls(snapshot: &Snapshot) -> Vec<CallRow<'_>> {
             summary: &call.summary,
         })
         .collect()
+}
+
+/// Those that are not over: what is to be done first.
+fn suggestions(snapshot: &Snapshot) -> Vec<SuggestionRow<'_>> {
+    let all = snapshot.servers.iter().flat_map(|server| {
+        server.suggestions.singly().take(SUGGESTIONS).map(move |line| (&*server.name, &**line))
+    });
+    all.map(|(server, line)| {
+        let measured = line.measured.as_ref().map(|measured| &measured.helped);
+        SuggestionRow {
+            server,
+            line,
+            state: line.state.name(),
+            saves: format!("{:.1}", line.saved_seconds_per_day),
+            size: format!("{:.1}", line.size_bytes / 1e6),
+            brought: measured.map_or_else(String::new, |measured| {
+                format!("{:.2} times as fast (p = {:.4})", measured.speedup, measured.p_value)
+            }),
+            ddl: line.ddl.first().map_or("", String::as_str),
+        }
+    })
+    .collect()
 }
 
 fn heaviest(snapshot: &Snapshot) -> Vec<StatementRow<'_>> {

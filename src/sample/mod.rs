@@ -57,11 +57,15 @@ pub enum Sampler {
     Blockers,
     /// The server's own log.
     Log,
+    /// The index advisor: the planner is asked which indexes are worth having.
+    Advisor,
+    /// Whether what was suggested is in the catalog by now.
+    Ledger,
 }
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
@@ -75,6 +79,8 @@ impl Sampler {
         Self::Activity,
         Self::Blockers,
         Self::Log,
+        Self::Advisor,
+        Self::Ledger,
     ];
 
     /// The value of the label `sampler`.
@@ -94,6 +100,8 @@ impl Sampler {
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",
+            Self::Advisor => "advisor",
+            Self::Ledger => "ledger",
         }
     }
 }

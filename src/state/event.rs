@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::advise::ledger::Picture;
 use crate::erp::Erps;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
@@ -12,6 +13,8 @@ use crate::sample::{
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
+use crate::track::findings::Judgement;
+use crate::track::reports::Report;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub enum Event {
         /// Which, and what was sent to databases for them.
         told: Told,
     },
+    /// Rules have looked.
+    Judged(Box<Judgement>),
     /// Time goes on.
     Tick {
         /// It is now.
@@ -65,6 +70,13 @@ pub enum What {
         kind: &'static str,
         /// For people: what, where, what to do.
         message: String,
+    },
+    /// The advisor has suggested something, or something has become of a suggestion.
+    Suggested {
+        /// All suggestions now.
+        picture: Arc<Picture>,
+        /// What is news.
+        reports: Vec<Report>,
     },
     /// A sampler has run.
     Ran {
@@ -132,6 +144,8 @@ pub enum Sampled {
     Blockers,
     /// Of `log`.
     Log(serverlog::Batch),
+    /// Of `advisor` and `ledger`: what they bring comes as [`What::Suggested`].
+    Advice,
 }
 
 /// Why a run brought nothing.

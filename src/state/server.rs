@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
+use crate::advise::ledger::Picture;
 use crate::erp::Erps;
 use crate::history::Batch;
 use crate::integration::Integrations;
@@ -43,6 +44,7 @@ pub(super) struct Server {
     replication_view: Arc<replication::View>,
     io_view: Arc<io::View>,
     settings_view: Arc<settings::View>,
+    suggestions: Arc<Picture>,
     samplers: Arc<Samplers>,
     spending: Option<Spending>,
 }
@@ -73,6 +75,7 @@ impl Server {
             replication_view: Arc::default(),
             io_view: Arc::default(),
             settings_view: Arc::default(),
+            suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,
         }
@@ -102,6 +105,10 @@ impl Server {
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
+            }
+            What::Suggested { picture, reports: news } => {
+                self.suggestions = picture;
+                reports = news;
             }
             What::Ran { sampler, took, cost, interval, result, spending } => {
                 let (outcome, failure) = match result {
@@ -200,7 +207,7 @@ impl Server {
             Sampled::Catalog(sample) => {
                 self.catalog_view = Arc::new(self.catalogs.apply(at, sample, &self.names));
             }
-            Sampled::Blockers => {}
+
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -208,6 +215,7 @@ impl Server {
                 }
                 return told.reports;
             }
+            Sampled::Blockers | Sampled::Advice => {}
             Sampled::Log(batch) => {
                 return self.activity.read_log(&batch, words);
             }
@@ -239,6 +247,7 @@ impl Server {
             replication: Arc::clone(&self.replication_view),
             io: Arc::clone(&self.io_view),
             settings: Arc::clone(&self.settings_view),
+            suggestions: Arc::clone(&self.suggestions),
             samplers: Arc::clone(&self.samplers),
             spending: self.spending,
         }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Journal, Spending};
+use crate::advise::ledger::Picture;
 use crate::history::Standing;
 use crate::integration::meter::Tallies;
 use crate::sample::database;
 use crate::track::activity::View as ActivityView;
 use crate::track::calls::View as CallsView;
 use crate::track::databases::Database;
+use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
 use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
@@ -27,6 +29,8 @@ pub struct Snapshot {
     pub journal: Arc<Journal>,
     /// How the history is doing.
     pub history: Arc<Standing>,
+    /// What is wrong, as the rules say.
+    pub findings: Arc<findings::View>,
 }
 
 /// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.
@@ -59,6 +63,8 @@ pub struct ServerSnapshot {
     pub io: Arc<io::View>,
     /// Settings, and limits of roles. Renewed every `upkeep.settings_interval`.
     pub settings: Arc<settings::View>,
+    /// What the index advisor suggests, and what has become of that.
+    pub suggestions: Arc<Picture>,
     /// The samplers' own record.
     pub samplers: Arc<Samplers>,
     /// The budget, after the first run.

@@ -10,12 +10,14 @@ use std::time::{Duration, SystemTime};
 use super::capped::{Capped, Coarse};
 use super::footprints::{self, Footprints, Stretch, Ties};
 use super::histogram::Histogram;
+use super::hot_spots::HotSpots;
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
 use super::lock_waits::{BlockedKey, Finished, LengthKey, LockWaits, Scene, WaitKey};
 use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{BoundaryBreach, LockWait, Report, SlowTransaction};
+use super::runners::Runners;
 use super::sessions::{Seen, Sessions, Words};
 use super::statements;
 use super::timeline::{Now, Timeline, span};
@@ -64,13 +66,34 @@ impl Coarse for StateKey {
     }
 }
 
-/// Waiters of one database now.
+/// Those who wait for locks now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Waiters {
     /// How many.
     pub count: u64,
     /// How long the first of them has waited.
     pub oldest: Duration,
+}
+
+/// Waits that go on, by what is waited for and the root blocker.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockedNowKey {
+    /// The waiter's database.
+    pub datname: Arc<str>,
+    /// Of the object waited for.
+    pub module: Arc<str>,
+    /// The root blocker's.
+    pub root_application: Arc<str>,
+    /// The root blocker's.
+    pub root_state: &'static str,
+}
+
+impl Coarse for BlockedNowKey {
+    fn coarse(&self) -> Self {
+        let datname = Arc::clone(&self.datname);
+        let (module, root_application) = (OTHER.into(), OTHER.into());
+        Self { datname, module, root_application, root_state: self.root_state }
+    }
 }
 
 /// What is true now of one server's sessions.
@@ -83,14 +106,22 @@ pub struct View {
     pub tree: LockTree,
     /// By database; one without waiters has no entry.
     pub waiters: BTreeMap<Arc<str>, Waiters>,
+    /// The same by module and root blocker.
+    pub blocked_now: Capped<BlockedNowKey, Waiters>,
     /// The most victims of one root blocker, by its application and state.
     pub root_victims: Capped<StateKey, u64>,
+    /// How long a root blocker has been in its state: the longest of any, by application and state.
+    pub root_since: Capped<StateKey, Duration>,
     /// Waits that have ended.
     pub lock_waits: Capped<WaitKey, u64>,
     /// How long they were, by database and module.
     pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
+    /// Who runs which statement.
+    pub runners: Runners,
+    /// Where waits for rows gather.
+    pub hot_spots: HotSpots,
     /// At most so many series of one metric are kept apart.
     pub series: usize,
     /// Executing time.
@@ -103,6 +134,8 @@ pub struct View {
     pub slow: Vec<(SlowKey, Histogram)>,
     /// The longest open transaction.
     pub oldest_transaction: Capped<StateKey, Duration>,
+    /// The longest pause of a session that is idle in its transaction.
+    pub oldest_idle: Capped<IdleKey, Duration>,
     /// The longest statement that runs.
     pub oldest_statement: Capped<StateKey, Duration>,
     /// All sessions, idle ones too.
@@ -137,6 +170,8 @@ pub struct Activity {
     relations: Relations,
     waits: Waits,
     locks: LockWaits,
+    hot_spots: HotSpots,
+    runners: Runners,
     transactions: Transactions,
     incidents: Incidents,
     footprints: Footprints,
@@ -180,6 +215,8 @@ impl Activity {
             relations: Relations::default(),
             waits: Waits::new(limits.series),
             locks: LockWaits::new(limits.series),
+            hot_spots: HotSpots::new(limits.series),
+            runners: Runners::default(),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
             footprints: Footprints::new(limits.series),
@@ -195,6 +232,7 @@ impl Activity {
     pub fn limit(&mut self, limits: Limits) {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
+        self.hot_spots.limit(limits.series);
         self.log.limit(limits.series);
         self.footprints.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
@@ -207,6 +245,7 @@ impl Activity {
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
         self.waits.apply(&seen, now, self.last);
+        self.runners.apply(&seen);
         if sample.all {
             self.count(&seen);
         }
@@ -240,6 +279,7 @@ impl Activity {
     /// Keeps and tells what ended waits were; samples are `interval` apart.
     fn end_waits(&mut self, ended: &[Finished], interval: Duration, reports: &mut Vec<Report>) {
         for finished in ended {
+            self.hot_spots.count(finished, &self.relations);
             let is_told = span(finished.wait.start, finished.end) >= self.limits.report_after;
             let ties = Ties::of(finished.wait.origin.as_deref());
             if !is_told && ties.is_none() {
@@ -304,8 +344,11 @@ impl Activity {
             is_current: false,
             tree: LockTree::default(),
             waiters: BTreeMap::new(),
+            blocked_now: Capped::default(),
             root_victims: Capped::default(),
+            root_since: Capped::default(),
             oldest_transaction: Capped::default(),
+            oldest_idle: Capped::default(),
             oldest_statement: Capped::default(),
             sessions: Capped::default(),
             open: Vec::new(),

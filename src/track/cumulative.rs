@@ -5,11 +5,12 @@ use crate::sample::{
 };
 
 /// A set of counters which the server only lets grow, unless they are reset.
-pub(super) trait Cumulative: Copy + Default {
+pub trait Cumulative: Copy + Default {
     /// Whether no counter is above its value in `later`. If one is, there was a reset between.
     fn at_most(&self, later: &Self) -> bool;
 
     /// The growth since `earlier`.
+    #[must_use]
     fn since(&self, earlier: &Self) -> Self;
 
     /// Adds a growth.

@@ -11,6 +11,12 @@ mod advise_cases;
 #[cfg(test)]
 mod advise_command;
 #[cfg(test)]
+mod advise_existing;
+#[cfg(test)]
+mod advise_faults;
+#[cfg(test)]
+mod advise_secrets;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
@@ -21,15 +27,21 @@ mod command;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod findings;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
 mod integrations;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
@@ -54,6 +66,8 @@ mod proxy_abuse;
 mod proxy_tunnels;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

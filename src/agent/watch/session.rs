@@ -282,7 +282,11 @@ impl Sampling {
                 }
             }
             // The other lanes'.
-            Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
+            Sampler::Activity
+            | Sampler::Blockers
+            | Sampler::Log
+            | Sampler::Advisor
+            | Sampler::Ledger => None,
         })
     }
 

@@ -14,6 +14,9 @@ pub struct Health {
     pub ready: bool,
     /// By name.
     pub servers: BTreeMap<Arc<str>, ServerHealth>,
+    /// Rules that are off although they are wanted, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules_off: BTreeMap<&'static str, String>,
 }
 
 /// The state of one server.
@@ -29,6 +32,9 @@ pub struct ServerHealth {
     pub lacking: Vec<String>,
     /// By sampler: `ok`, or why its last run failed.
     pub samplers: BTreeMap<&'static str, String>,
+    /// By database: why the index advisor brought nothing there, or what it lacks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub advisor: BTreeMap<Arc<str>, Vec<String>>,
 }
 
 /// The state of every part.
@@ -37,6 +43,12 @@ pub fn health(snapshot: &Snapshot) -> Health {
     Health {
         ready: snapshot.servers.iter().any(|s| s.is_up() && !s.samplers.records.is_empty()),
         servers: snapshot.servers.iter().map(|s| (Arc::clone(&s.name), server(s))).collect(),
+        rules_off: snapshot
+            .findings
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rule.id, rule.detail.clone()?)))
+            .collect(),
     }
 }
 
@@ -54,5 +66,15 @@ fn server(server: &ServerSnapshot) -> ServerHealth {
             (sampler.name(), record.failure.clone().unwrap_or_else(|| "ok".to_owned()))
         })
         .collect();
-    ServerHealth { connection, message, lacking, samplers }
+    let advisor = server
+        .suggestions
+        .databases
+        .iter()
+        .map(|(datname, of)| {
+            let lines = of.failure.iter().chain(&of.notes).cloned().collect::<Vec<String>>();
+            (Arc::clone(datname), lines)
+        })
+        .filter(|(_, lines)| !lines.is_empty())
+        .collect();
+    ServerHealth { connection, message, lacking, samplers, advisor }
 }

@@ -5,6 +5,7 @@ mod calls;
 mod catalog;
 mod connection;
 mod databases;
+mod findings;
 mod footprints;
 mod growth;
 mod history;
@@ -21,6 +22,7 @@ mod samplers;
 mod sessions;
 mod settings;
 mod statements;
+mod suggestions;
 mod tables;
 mod text;
 mod transactions;
@@ -55,7 +57,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 17] = [
+const SIGNALS: [&Signal; 18] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -64,6 +66,7 @@ const SIGNALS: [&Signal; 17] = [
     &footprints::SIGNAL,
     &log::SIGNAL,
     &statements::SIGNAL,
+    &suggestions::SIGNAL,
     &tables::SIGNAL,
     &indexes::SIGNAL,
     &growth::SIGNAL,
@@ -76,8 +79,8 @@ const SIGNALS: [&Signal; 17] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 4] =
-    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &history::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 5] =
+    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &findings::SIGNAL, &history::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {
