@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::advice::{Advice, AdviceError, Request, advise};
-use super::advisor::Effort;
+use super::advisor::{Effort, Judge};
 use super::candidate::Allowed;
 use super::select::Limits;
 use super::source::{self, SourceError};
@@ -140,6 +140,7 @@ async fn of_database(
             limits: Limits { bytes: options.budget_bytes as f64, number: options.max },
             lean: true,
             sizes_of_hypopg: false,
+            judge: Judge::Visits,
             calls: CALLS,
             planning_ms: PLANNING_MS,
         },

@@ -17,5 +17,6 @@ pub mod source;
 pub mod suggestion;
 pub mod understood;
 pub mod upkeep;
+pub mod visits;
 pub mod what_if;
 pub mod workload;
