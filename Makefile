@@ -1,12 +1,15 @@
 # Each target does all of its own set-up on a machine that has git, cargo and make.
 
-.PHONY: help demo test lint bench test-matrix deny
+.PHONY: help demo test e2e pictures lint lint-deploy bench test-matrix deny
 
 help:
 	@echo "make demo         a throw-away PostgreSQL, a made-up ERP under load, and the agent"
 	@echo "                  (ARGS=\"--seconds 60\" ends by itself; see erpscope demo --help)"
 	@echo "make test         all tests, on a real PostgreSQL"
+	@echo "make e2e          the demo with a real Prometheus and Alertmanager: pages, alerts, panels"
+	@echo "make pictures     the dashboards with the demo's data, drawn, in docs/dashboards/"
 	@echo "make lint         format, clippy, documentation, shell scripts"
+	@echo "make lint-deploy  what is in deploy/, by its own tools"
 	@echo "make bench        what the agent costs, with figures"
 	@echo "make test-matrix  the integration tests on PostgreSQL 13 to 18 (VERSIONS=\"15 18\" for some)"
 	@echo "make deny         licences and advisories of the dependencies (needs cargo-deny)"
@@ -22,6 +25,18 @@ test:
 	@# By themselves: they load the machine, and others' tests tell of moments.
 	cargo test --locked --test it -- advise_
 
+e2e:
+	@deploy/install-deps.sh test
+	cargo build --release --locked --quiet
+	for part in alerts panels scale; do python3 tests/e2e/$$part.py || exit 1; done
+
+# Ten minutes of the demo, then its dashboards as pictures in docs/dashboards/.
+pictures:
+	@deploy/install-deps.sh pictures
+	cargo build --release --locked --quiet
+	cd tests/render && npx vite build --logLevel error && node types.mjs
+	python3 tests/render/pictures.py
+
 lint:
 	@deploy/install-deps.sh run
 	@cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt"; exit 1; }
@@ -30,6 +45,11 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	for script in deploy/*.sh .ci/run; do bash -n $$script || exit 1; done
+
+lint-deploy:
+	@deploy/install-deps.sh deploy
+	cargo build --locked --quiet
+	target/deploy/bin/python tests/deploy/check.py
 
 bench:
 	@deploy/install-deps.sh bench

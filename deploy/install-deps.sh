@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing on this machine, and nothing else.
 #   install-deps.sh run     for `make demo`: a PostgreSQL server with contrib, HypoPG, a C linker
-#   install-deps.sh test    for `make test`: that, Prometheus for its promtool, curl, and Python with
-#                           clients of the real world in target/python
+#   install-deps.sh test    for `make test` and `make e2e`: that, Prometheus and its promtool,
+#                           Alertmanager and its amtool, curl, and Python with clients of the real
+#                           world in target/python
 #   install-deps.sh matrix  for `make test-matrix`: that, and npm, which carries other PostgreSQLs
+#   install-deps.sh deploy  for `make lint-deploy`: as for run, promtool, systemd-analyze, and linters in target/deploy
+#   install-deps.sh pictures  for `make pictures`: as for test, npm, Chromium, and Grafana's libraries
 #   install-deps.sh bench   for `make bench`: as for run, and postgres_exporter and HAProxy to compare
 #                           with
 set -euo pipefail
@@ -28,10 +31,22 @@ case $purpose in
   run) ;;
   test | matrix)
     have promtool || missing+=(promtool)
+    have amtool || missing+=(amtool)
     have curl || missing+=(curl)
     # Debian has venv without the part of it that makes an environment.
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ "$purpose" = test ] || have npm || missing+=(npm)
+    ;;
+  deploy)
+    have promtool || missing+=(promtool)
+    have systemd-analyze || missing+=(systemd)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    ;;
+  pictures)
+    have promtool || missing+=(promtool)
+    have npm || missing+=(npm)
+    have chromium || missing+=(chromium)
+    have pngquant || missing+=(pngquant)
     ;;
   bench)
     have prometheus-postgres-exporter || missing+=(postgres_exporter)
@@ -39,7 +54,7 @@ case $purpose in
     have haproxy || missing+=(haproxy)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     ;;
-  *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, bench" >&2; exit 2 ;;
+  *) echo "install-deps.sh: '$purpose' is not one of run, test, matrix, deploy, pictures, bench" >&2; exit 2 ;;
 esac
 
 # HypoPG is optional: wanted where there is a package of it for this server.
@@ -51,11 +66,16 @@ hypopg_package() {
   return 0
 }
 
-# Clients written by others, in an environment of their own.
+# Python programs written by others, clients or linters, in an environment of their own.
 install_clients() {
-  local wanted=tests/python/requirements.txt there=target/python
-  case $purpose in test | matrix) ;; *) return 0 ;; esac
+  local wanted there
   cd "$(dirname "$(realpath "$0")")/.."
+  case $purpose in
+    test | matrix) wanted=tests/python/requirements.txt there=target/python ;;
+    deploy) wanted=tests/deploy/requirements.txt there=target/deploy ;;
+    pictures) (cd tests/render && [ -d node_modules ] || npm ci --silent --legacy-peer-deps); return ;;
+    *) return 0 ;;
+  esac
   cmp -s $wanted $there/requirements.txt && return 0
   rm -rf $there
   python3 -m venv $there
@@ -67,10 +87,10 @@ if ! have apt-get; then
   [ ${#missing[@]} -eq 0 ] && { install_clients; exit 0; }
   echo "install-deps.sh: missing here: ${missing[*]}" >&2
   echo "This script installs on Debian and Ubuntu only. Elsewhere install:" >&2
-  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus curl python3 nodejs-npm wrk haproxy" >&2
-  echo "  Arch:   pacman -S gcc postgresql prometheus curl python npm wrk haproxy" >&2
-  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus curl python3 npm wrk haproxy" >&2
-  echo "  macOS:  brew install postgresql prometheus python node wrk haproxy" >&2
+  echo "  Fedora: dnf install gcc postgresql-server postgresql-contrib golang-github-prometheus golang-github-prometheus-alertmanager curl python3 nodejs-npm wrk haproxy" >&2
+  echo "  Arch:   pacman -S gcc postgresql prometheus alertmanager curl python npm wrk haproxy" >&2
+  echo "  Alpine: apk add build-base postgresql postgresql-contrib prometheus alertmanager curl python3 npm wrk haproxy" >&2
+  echo "  macOS:  brew install postgresql prometheus alertmanager python node wrk haproxy" >&2
   exit 1
 fi
 
@@ -129,6 +149,7 @@ for name in "${missing[@]}"; do
     cc) install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
     promtool) install_idle prometheus ;;
+    amtool) install_idle prometheus-alertmanager ;;
     npm) install npm nodejs ;;
     postgres_exporter) install_idle prometheus-postgres-exporter ;;
     haproxy) install_idle haproxy ;;

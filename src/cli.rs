@@ -1,10 +1,11 @@
 //! What can be asked for on the command line.
 
 mod advise;
+mod demo;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,6 @@ use erpscope::check::{Report, Target, check, setup_sql};
 use erpscope::config::{
     self, Config, ConfigErrors, Fault, Flags, Loaded, LogFormat, Server, Sources,
 };
-use erpscope::demo::{self, DemoOptions};
 use erpscope::locks::{Answer, Declared, Watching};
 use erpscope::pg;
 
@@ -78,7 +78,7 @@ enum Command {
     /// Tell which indexes the workload wants, what each saves and costs; nothing is created.
     Advise(advise::AdviseArgs),
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
-    Demo(DemoArgs),
+    Demo(demo::DemoArgs),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -103,35 +103,6 @@ enum ReportFormat {
     Json,
 }
 
-#[derive(Debug, clap::Args)]
-struct DemoArgs {
-    /// End by itself after so many seconds of load.
-    #[arg(long)]
-    seconds: Option<u64>,
-    /// What happens is reproducible by this number.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Size of the data: 1 is about a million rows.
-    #[arg(long, default_value_t = 1.0, value_parser = scale)]
-    scale: f64,
-    /// Load the data, but no workers.
-    #[arg(long)]
-    no_load: bool,
-    /// Folder of PostgreSQL's server programs.
-    #[arg(long, value_name = "FOLDER")]
-    pg_bin: Option<PathBuf>,
-    /// Address and port to serve on.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10187")]
-    listen: std::net::SocketAddr,
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(scale) if (0.001..=100.0).contains(&scale) => Ok(scale),
-        _ => Err("must be a number from 0.001 to 100".to_owned()),
-    }
-}
-
 /// Does what was asked.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
@@ -141,7 +112,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Setup { config, pg_version, role } => run_setup(&config, pg_version, role),
         Command::Locks { config, watch, format } => run_locks(&config, watch, format),
         Command::Advise(args) => advise::run(&args),
-        Command::Demo(args) => run_demo(&args),
+        Command::Demo(args) => demo::run(&args),
     }
 }
 
@@ -287,24 +258,6 @@ fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow
 async fn probe(server: &Server) -> Option<pg::Capabilities> {
     let session = pg::connect(server, &server.dbname).await.ok()?;
     pg::probe(server, &session).await.ok()
-}
-
-fn run_demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let _level_stays =
-        start_log(&config::Log { level: "warn".to_owned(), format: LogFormat::Text })?;
-    let options = DemoOptions {
-        seconds: args.seconds,
-        seed: args.seed,
-        scale: args.scale,
-        load: !args.no_load,
-        pg_bin: args.pg_bin.as_deref().map(Path::to_owned),
-        listen: args.listen,
-    };
-    runtime()?.block_on(demo::run(options, |line| {
-        // Whoever reads may have gone; the demo ends as it was told all the same.
-        let _unread = answer(line);
-    }))?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Changes the level of the log.

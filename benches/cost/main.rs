@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a bench")]
 
 mod exporter;
+mod fleet;
 mod rig;
 mod sessions;
 mod trackers;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use rig::{Bench, Child, Cpu, median, quantile};
 
-/// All parts, or those that are named: `statements`, `sessions`, `trackers`.
+/// All parts, or those that are named: `statements`, `sessions`, `trackers`, `fleet`.
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
@@ -28,6 +29,9 @@ fn main() {
         }
         if wanted("sessions") {
             sessions::run().await;
+        }
+        if wanted("fleet") {
+            fleet::run().await;
         }
         if wanted("statements") {
             let bench = Bench::start().await;

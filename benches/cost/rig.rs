@@ -21,7 +21,7 @@ impl Bench {
     pub async fn start() -> Self {
         let options = Options::default()
             .set("pg_stat_statements.max", "10000")
-            .set("max_connections", "150")
+            .set("max_connections", "400")
             .set("autovacuum", "off");
         let cluster = Cluster::start(&options).await.unwrap();
         let admin = session(&cluster).await;
@@ -156,11 +156,18 @@ pub struct Child {
 
 impl Child {
     pub fn agent(server_port: u16, lines: &[&str]) -> Self {
+        Self::agent_of(1, server_port, lines)
+    }
+
+    /// An agent that takes one server for so many.
+    pub fn agent_of(servers: usize, server_port: u16, lines: &[&str]) -> Self {
         let port = free_port();
         let mut config = tempfile::NamedTempFile::new().unwrap();
-        let server =
-            format!("[[server]]\nhost = '127.0.0.1'\nport = {server_port}\nsslmode = 'disable'\n");
-        write!(config, "listen = '127.0.0.1:{port}'\n{}\n{server}", lines.join("\n")).unwrap();
+        writeln!(config, "listen = '127.0.0.1:{port}'\n{}", lines.join("\n")).unwrap();
+        for number in 0..servers {
+            let host = format!("host = '127.0.0.1'\nport = {server_port}\nsslmode = 'disable'");
+            writeln!(config, "[[server]]\nname = 'erp-{number}'\n{host}").unwrap();
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));
         command.args(["run", "--log-level", "warn", "--config"]).arg(config.path());
         Self::start(command, port, Some(config))
@@ -184,7 +191,11 @@ impl Child {
     }
 
     pub async fn scrape(&self) -> String {
-        self.client.get(&self.url).send().await.unwrap().text().await.unwrap()
+        self.scrape_if_there().await.unwrap()
+    }
+
+    pub async fn scrape_if_there(&self) -> Option<String> {
+        self.client.get(&self.url).send().await.ok()?.text().await.ok()
     }
 
     /// A scrape that looks at nothing, as a scraper in another process would: how long until the

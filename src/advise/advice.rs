@@ -1,14 +1,15 @@
 //! The whole way: from a workload to suggestions that a DBA would sign.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
+use super::definition::Definition;
 use super::gate;
-use super::suggestion::{Facts, Helped, Suggestion};
+use super::suggestion::{self, Facts, Helped, Suggestion};
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
@@ -51,12 +52,17 @@ pub struct Advice {
     pub skipped: Vec<Skipped>,
     /// What to create, the most saved first.
     pub suggestions: Vec<Suggestion>,
+    /// What each suggested index is, by the suggestion's id.
+    #[serde(skip)]
+    pub definitions: BTreeMap<String, Definition>,
     /// Indexes that PostgreSQL did not want to suppose.
     pub refused: usize,
     /// Questions to the planner.
     pub what_if_calls: u64,
     /// Milliseconds that it took to answer them, by the server's clock.
     pub planning_ms: f64,
+    /// HypoPG was there and no limit was reached: what is not suggested is not worth it.
+    pub is_complete: bool,
     /// What the reader should know of the whole.
     pub notes: Vec<String>,
 }
@@ -118,9 +124,11 @@ pub async fn advise(
         seconds_per_day: understood.seconds,
         understood_share: understood.share(),
         suggestions: advised.suggestions(&found, workload.days),
+        definitions: advised.definitions(&found),
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
+        is_complete: what_if.can_suppose() && !is_spent(&what_if, &request.effort),
         notes: notes(&catalog, &what_if, &request.effort),
         skipped: understood.skipped,
     })
@@ -138,10 +146,14 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     if catalog.in_recovery {
         notes.push("this is a standby: create what is suggested on its primary".to_owned());
     }
-    if what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms {
+    if is_spent(what_if, effort) {
         notes.push("the search ended at its limit of questions to the planner".to_owned());
     }
     notes
+}
+
+fn is_spent(what_if: &WhatIf, effort: &Effort) -> bool {
+    what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms
 }
 
 /// What is written in a day: as the history has it, else as the server has counted it for at least
@@ -193,6 +205,17 @@ impl Advised<'_> {
                 .then_with(|| a.id.cmp(&b.id))
         });
         suggestions
+    }
+
+    /// What each chosen index is, by the id of its suggestion.
+    fn definitions(&self, found: &Found) -> BTreeMap<String, Definition> {
+        let chosen = found.chosen.iter().filter_map(|id| found.definitions.get(*id));
+        let of = |definition: &Definition| {
+            let table = self.catalog.tables.get(&definition.table)?;
+            let id = suggestion::id(&self.request.datname, table, definition);
+            Some((id, definition.clone()))
+        };
+        chosen.filter_map(of).collect()
     }
 
     fn facts<'a>(

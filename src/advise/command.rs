@@ -1,22 +1,20 @@
 //! `erpscope advise`: asks the servers of the config what indexes they want, without a running agent.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::advice::{Advice, AdviceError, Request, advise};
-use super::advisor::{Effort, Judge};
-use super::candidate::Allowed;
-use super::select::Limits;
-use super::source::{self, SourceError};
+use super::advice::Advice;
+use super::database::{self, Bounds, RunError};
+use super::source;
 use crate::config::{Config, Server};
 use crate::erp::Erps;
-use crate::pg::{self, ConnectError, ProbeError, Session};
+use crate::history::Place;
+use crate::pg::{self, Session};
 use crate::recognise::recognise;
 
-/// Questions to the planner of one database.
-const CALLS: u64 = 20_000;
-
-/// Milliseconds of planning in one database.
-const PLANNING_MS: f64 = 30_000.0;
+/// Time of planning in one database.
+const PLANNING: Duration = Duration::from_secs(30);
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -35,6 +33,20 @@ pub struct Options {
     pub module: Option<String>,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            server: None,
+            datname: None,
+            days: 7,
+            budget_bytes: 10 << 30,
+            max: 20,
+            module: None,
+            states: Vec::new(),
+        }
+    }
 }
 
 /// Of one database: what is advised, or why nothing can be.
@@ -62,20 +74,6 @@ pub enum Answer {
     },
 }
 
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Probe(#[from] ProbeError),
-    #[error("cannot list the databases: {0}")]
-    Databases(#[from] tokio_postgres::Error),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Advice(#[from] AdviceError),
-}
-
 /// Of every database that is wanted, one after the other.
 pub async fn ask(config: &Config, options: &Options) -> Vec<Answer> {
     let mut answers = Vec::new();
@@ -97,12 +95,12 @@ async fn of_server(
     server: &Server,
     config: &Config,
     options: &Options,
-) -> Result<Vec<Answer>, CommandError> {
+) -> Result<Vec<Answer>, RunError> {
     let session = pg::connect(server, &server.dbname).await?;
     let erps = recognise(server, &session, &config.profiles).await;
     let datnames = match &options.datname {
         Some(datname) => vec![datname.clone()],
-        None => databases(&session).await?,
+        None => database::busiest(&session).await?,
     };
     let mut answers = Vec::new();
     for datname in datnames {
@@ -116,11 +114,6 @@ async fn of_server(
     Ok(answers)
 }
 
-async fn databases(session: &Session) -> Result<Vec<String>, tokio_postgres::Error> {
-    let rows = session.client().query(include_str!("databases.sql"), &[]).await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
-}
-
 async fn of_database(
     server: &Server,
     session: &Session,
@@ -128,33 +121,29 @@ async fn of_database(
     datname: &str,
     config: &Config,
     options: &Options,
-) -> Result<Answer, CommandError> {
-    let can = pg::probe(server, session).await?;
-    let history = config.history.path.as_deref().map(|path| (path, options.days));
-    let source = source::find(server, session, &can, datname, history).await?;
-    let asking = pg::connect(server, datname).await?;
-    let planning = pg::connect_to_plan(server, datname).await?;
-    let request = Request {
-        datname: datname.to_owned(),
-        effort: Effort {
-            limits: Limits { bytes: options.budget_bytes as f64, number: options.max },
-            lean: true,
-            sizes_of_hypopg: false,
-            judge: Judge::Visits,
-            calls: CALLS,
-            planning_ms: PLANNING_MS,
-        },
-        allowed: Allowed { values_of: options.states.clone() },
-        writes: source.writes,
+) -> Result<Answer, RunError> {
+    let remembered = match &config.history.path {
+        Some(path) => {
+            let place = Place { server: server.name.as_str().into(), datname: datname.into() };
+            source::in_file(session, place, path, options.days).await?
+        }
+        None => None,
     };
-    let mut advice =
-        advise(&asking, planning, &source.workload, erps.of(datname), &request).await?;
+    let bounds = Bounds {
+        budget_bytes: options.budget_bytes,
+        max: options.max,
+        planning: PLANNING,
+        states: options.states.clone(),
+    };
+    let advised =
+        database::advise_on(server, erps.of(datname), datname, &bounds, remembered).await?;
+    let mut advice = advised.advice;
     if let Some(module) = &options.module {
         advice.suggestions.retain(|suggestion| suggestion.module == *module);
     }
     Ok(Answer::Advised {
         server: server.name.clone(),
-        source: source.from,
+        source: advised.source,
         advice: Box::new(advice),
     })
 }

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use super::catalog::{Index, Table};
 
 /// How an index is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The usual one.
     Btree,
@@ -28,7 +31,7 @@ impl Method {
 }
 
 /// One key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// A column's name, or an expression as SQL.
     pub what: What,
@@ -41,7 +44,8 @@ pub struct Key {
 }
 
 /// What a key is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// A column, by its name.
     Column(String),
@@ -94,7 +98,7 @@ impl Key {
 }
 
 /// An index without a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Definition {
     /// The table's oid.
     pub table: u32,
@@ -239,4 +243,53 @@ pub fn quote(name: &str) -> String {
         && !name.is_empty()
         && !RESERVED.split(' ').any(|word| word == name);
     if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// The parts of a qualified name as SQL writes it, unquoted; `None` if it is none.
+#[must_use]
+pub fn identifiers(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        let part;
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut end = quoted.find('"')?;
+            while quoted.get(end + 1..)?.starts_with('"') {
+                end += 2 + quoted.get(end + 2..)?.find('"')?;
+            }
+            part = quoted.get(..end)?.replace("\"\"", "\"");
+            rest = quoted.get(end + 1..)?;
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            let plain;
+            (plain, rest) = rest.split_at_checked(end)?;
+            if plain.is_empty() || plain.contains([' ', '"']) {
+                return None;
+            }
+            part = plain.to_ascii_lowercase();
+        }
+        parts.push(part);
+        match rest.strip_prefix('.') {
+            Some(more) => rest = more,
+            None => return rest.is_empty().then_some(parts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for parts in
+            [vec!["public", "sale_idx"], vec!["a.b", "c\"d \"e"], vec!["Order"], vec!["\"\""]]
+        {
+            let text: Vec<String> = parts.iter().map(|part| quote(part)).collect();
+            assert_eq!(identifiers(&text.join(".")).unwrap(), parts);
+        }
+        for text in ["", "a b", "a.", "\"a", "\"a\"b"] {
+            assert_eq!(identifiers(text), None, "{text}");
+        }
+    }
 }

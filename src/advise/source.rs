@@ -37,22 +37,16 @@ pub enum SourceError {
     Connect(#[from] ConnectError),
 }
 
-/// The workload of one database over the last `days`.
+/// The workload of one database: as remembered, else as the server has counted it.
 pub async fn find(
     server: &Server,
     session: &Session,
     can: &Capabilities,
     datname: &str,
-    history: Option<(&Path, u32)>,
+    remembered: Option<Source>,
 ) -> Result<Source, SourceError> {
-    if let Some((path, days)) = history.filter(|(path, _)| path.exists()) {
-        let place = Place { server: server.name.as_str().into(), datname: datname.into() };
-        let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
-        let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
-        let period = Period::last_days(place, days, now);
-        if let Some(source) = remembered(&History::read_only(path)?, &period)? {
-            return Ok(source);
-        }
+    if let Some(source) = remembered {
+        return Ok(source);
     }
     let workload = match &can.statements {
         Ok(found) if found.datname != server.dbname => {
@@ -65,11 +59,29 @@ pub async fn find(
     Ok(Source { workload, writes: None, from })
 }
 
+/// The last `days` as the history's file has them, by the server's clock; `None` if there is no
+/// file yet, or too little in it.
+pub async fn in_file(
+    session: &Session,
+    place: Place,
+    path: &Path,
+    days: u32,
+) -> Result<Option<Source>, SourceError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let now = session.client().query_one(include_str!("clock.sql"), &[]).await;
+    let now: i64 = now.and_then(|row| row.try_get(0)).map_err(WorkloadError::Query)?;
+    let period = Period::last_days(place, days, now);
+    Ok(remembered(&History::read_only(path)?, &period)?)
+}
+
 fn span(days: f64) -> String {
     if days < 2.0 { format!("{:.0} h", days * 24.0) } else { format!("{days:.0} days") }
 }
 
-fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
+/// A period as the history has it; `None` if there is too little in it.
+pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>, HistoryError> {
     let sums = reader.statements(period)?;
     if sums.coverage.seconds < LEAST_COVERED.as_secs_f64() {
         return Ok(None);

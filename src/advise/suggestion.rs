@@ -5,14 +5,14 @@ use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::catalog::{Kind, Table};
 use super::definition::{Definition, Method, What, qualified, quote};
 use super::upkeep::Upkeep;
 
 /// A statement that an index helps.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Helped {
     /// Hash of its shape, as text: JSON's numbers lose digits.
     pub queryid: Option<String>,
@@ -131,7 +131,7 @@ impl Suggestion {
 }
 
 /// From what the index is, not from when it was found.
-fn id(datname: &str, table: &Table, definition: &Definition) -> String {
+pub(super) fn id(datname: &str, table: &Table, definition: &Definition) -> String {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     (datname, &table.schema, &table.name, definition.body()).hash(&mut hasher);
     format!("create-{:012x}", hasher.finish() >> 16)

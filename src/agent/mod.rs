@@ -4,6 +4,7 @@
 //! serves what is published, one writes the history. Stopping goes the same way: first the samplers,
 //! then the fold, then the history.
 
+mod advisor;
 mod clock;
 mod fold;
 mod intake;
@@ -15,12 +16,13 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::JoinHandle;
 
+use self::advisor::{Advisor, Budgets, Known, Surroundings};
 use self::clock::Clock;
 use self::fold::Fold;
 use self::intake::Intake;
@@ -53,6 +55,8 @@ pub struct Agent {
     events: mpsc::Sender<Event>,
     intake: Intake,
     watched: BTreeMap<String, Watched>,
+    budgets: Budgets,
+    advisor: Option<Advisor>,
     history: Arc<History>,
     fold: Fold,
     http: serve::Server,
@@ -74,7 +78,7 @@ pub enum StartError {
     #[error(transparent)]
     Intake(#[from] IntakeError),
     /// No thread.
-    #[error("cannot start the thread that keeps the state: {0}")]
+    #[error("cannot start a thread: {0}; the machine may be out of threads or memory")]
     Thread(#[source] std::io::Error),
     /// Nothing can be remembered.
     #[error(transparent)]
@@ -95,10 +99,24 @@ impl Agent {
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
         let watched = BTreeMap::new();
-        let mut agent = Self { config, clock, board, events, intake, watched, history, fold, http };
+        let (budgets, advisor) = (Budgets::default(), None);
+        let mut agent = Self {
+            config,
+            clock,
+            board,
+            events,
+            intake,
+            watched,
+            budgets,
+            advisor,
+            history,
+            fold,
+            http,
+        };
         for server in agent.config.servers.clone() {
             agent.watch(server);
         }
+        agent.begin_to_advise(Known::new())?;
         Ok(agent)
     }
 
@@ -166,6 +184,14 @@ impl Agent {
                 self.watch(server);
             }
         }
+        let of_advisor = |c: &Config| (c.advisor.clone(), c.servers.clone(), c.profiles.clone());
+        if of_advisor(&before) != of_advisor(&self.config) {
+            let known = match self.advisor.take() {
+                Some(advisor) => advisor.stop().await,
+                None => Known::new(),
+            };
+            self.begin_to_advise(known)?;
+        }
         Ok(())
     }
 
@@ -174,6 +200,9 @@ impl Agent {
         let names: Vec<String> = self.watched.keys().cloned().collect();
         for name in names {
             self.unwatch(&name).await;
+        }
+        if let Some(advisor) = self.advisor.take() {
+            let _known = advisor.stop().await;
         }
         self.intake.stop().await;
         drop(self.events);
@@ -189,6 +218,7 @@ impl Agent {
         let name = server.name.clone();
         let limits = limits(&self.config);
         let (stop, stopped) = flag::channel(false);
+        let budget = Arc::new(Mutex::new(Budget::new(self.config.budget)));
         let watch = Watch {
             name: name.as_str().into(),
             server,
@@ -197,13 +227,32 @@ impl Agent {
             activity: self.config.activity.clone(),
             usage: self.config.usage.clone(),
             profiles: self.config.profiles.clone(),
-            budget: Mutex::new(Budget::new(self.config.budget)),
+            budget: Arc::clone(&budget),
             clock: self.clock,
             events: self.events.clone(),
             board: Arc::clone(&self.board),
         };
         let task = tokio::spawn(watch.run(limits, stopped));
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.insert(name.clone(), budget);
+        drop(budgets);
         self.watched.insert(name, Watched { stop, task });
+    }
+
+    fn begin_to_advise(&mut self, known: Known) -> Result<(), StartError> {
+        let surroundings = Surroundings {
+            config: self.config.advisor.clone(),
+            profiles: self.config.profiles.clone(),
+            history: Arc::clone(&self.history),
+            budgets: Arc::clone(&self.budgets),
+            clock: self.clock,
+            events: self.events.clone(),
+            board: Arc::clone(&self.board),
+        };
+        let advisor =
+            Advisor::start(&self.config, surroundings, known).map_err(StartError::Thread)?;
+        self.advisor = Some(advisor);
+        Ok(())
     }
 
     async fn unwatch(&mut self, name: &str) {

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 use erpscope::advise::command::{self, Answer, Options};
+use erpscope::advise::ledger::{self, Line};
+use erpscope::config::Config;
+use erpscope::history::History;
 
 use super::{ConfigArgs, answer, runtime};
 
@@ -38,6 +41,10 @@ pub(super) struct AdviseArgs {
     /// How to print it.
     #[arg(long, value_enum, default_value = "table")]
     format: AdviceFormat,
+    /// What was suggested by the agent, whether it was done, and what that has brought; from the
+    /// history's file, no server is asked.
+    #[arg(long, conflicts_with_all = ["explain", "module", "state_column"])]
+    history: bool,
     /// Everything about one suggestion.
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
@@ -62,6 +69,9 @@ pub(super) fn run(args: &AdviseArgs) -> anyhow::Result<ExitCode> {
             "no server is called `{name}` in the config; there are: {}",
             names.join(", ")
         );
+    }
+    if args.history {
+        return tell_history(args, &config);
     }
     let options = Options {
         server: args.server.clone(),
@@ -92,4 +102,28 @@ pub(super) fn run(args: &AdviseArgs) -> anyhow::Result<ExitCode> {
     answer(text.trim_end())?;
     let all = answers.iter().all(Answer::is_advised);
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The ledger, as the agent has written it down.
+fn tell_history(args: &AdviseArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let path = config.history.path.as_ref().context(
+        "the config has no `[history] path`: without it the ledger is in the agent's memory alone, \
+         see /api/v1/suggestions",
+    )?;
+    let wanted = |of: &Option<String>, name: &str| of.as_ref().is_none_or(|of| of == name);
+    let rows = History::read_only(path)?.suggestions()?;
+    let rows = rows.iter().filter(|row| {
+        wanted(&args.server, &row.place.server) && wanted(&args.datname, &row.place.datname)
+    });
+    let lines = rows
+        .map(|row| Line::from_row(row).with_context(|| format!("cannot read line {}", row.id)))
+        .collect::<anyhow::Result<Vec<Line>>>()?;
+    let text = match args.format {
+        AdviceFormat::Table => ledger::table(&lines),
+        AdviceFormat::Markdown => ledger::markdown(&lines),
+        AdviceFormat::Json => serde_json::to_string_pretty(&lines)?,
+        AdviceFormat::Sql => anyhow::bail!("the ledger is no migration: give it another --format"),
+    };
+    answer(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! checking, the example file and the reference all come from here.
 
 mod activity;
+mod advisor;
 mod general;
 mod history;
 mod integration;
@@ -10,6 +11,7 @@ mod server;
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
+pub(super) use advisor::ADVISOR;
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
@@ -30,6 +32,8 @@ pub(super) enum Shape {
     Count { min: u64, max: u64 },
     /// Above 0, at most 1.
     Share,
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any number of texts.
@@ -95,7 +99,7 @@ const fn required(
 }
 
 /// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 16] = [
+pub(super) const SECTIONS: [&Section; 17] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -105,6 +109,7 @@ pub(super) const SECTIONS: [&Section; 16] = [
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,
+    &ADVISOR,
     &APPLICATION,
     &INTEGRATION,
     &OTLP,

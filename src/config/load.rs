@@ -10,13 +10,14 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS, LOG,
-    OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, USAGE,
+    ACTIVITY, ADVISOR, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS,
+    LOG, OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, USAGE,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, Usage, application, history, integration, otlp, probe, profiles, proxy, server,
+    Transactions, Usage, advisor, application, history, integration, otlp, probe, profiles, proxy,
+    server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -123,6 +124,7 @@ impl Loading<'_> {
         let transactions = self.table(&TRANSACTIONS, None, faults);
         let usage = self.table(&USAGE, None, faults).duration("interval", faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
+        let advisor = advisor::read(&self.table(&ADVISOR, None, faults), faults);
         let profiles = profiles::read(&general, faults);
         let mut applications = self.repeated(&APPLICATION, faults);
         if let Some(profiles) = &profiles {
@@ -159,6 +161,7 @@ impl Loading<'_> {
             activity: activity?,
             usage: Usage { interval: usage? },
             history: history?,
+            advisor: advisor?,
             locks: locks?,
             transactions: Transactions { slow_after: slow_after? },
             profiles: profiles?,

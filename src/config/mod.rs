@@ -3,6 +3,7 @@
 //! A [`Config`] is complete and valid: every key has its value, every value is typed. It is made by
 //! [`load`], which reports every fault it finds at once, each with its key and line.
 
+mod advisor;
 mod application;
 mod duration;
 mod fault;
@@ -32,6 +33,7 @@ use http::Uri;
 use crate::erp::Profiles;
 use crate::integration::{Direction, Integrations};
 
+pub use advisor::Hours;
 pub use fault::{ConfigErrors, Fault};
 pub use load::{Flags, Loaded, Sources, load};
 pub use password::{PasswordError, password};
@@ -58,6 +60,8 @@ pub struct Config {
     pub usage: Usage,
     /// What is remembered over restarts (`[history]`).
     pub history: History,
+    /// The index advisor inside the agent (`[advisor]`).
+    pub advisor: Advisor,
     /// What is told of waits for locks (`[locks]`).
     pub locks: Locks,
     /// What counts as a slow transaction (`[transactions]`).
@@ -228,6 +232,36 @@ pub struct History {
     pub statements: usize,
     /// `write_interval`: how often what has grown is written (default 5 min, 1 s to 1 h).
     pub write_interval: Duration,
+}
+
+/// `[advisor]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advisor {
+    /// `enabled`: whether it runs (default true).
+    pub enabled: bool,
+    /// `interval`: at most how often each server is advised on (default 6 h, 1 min to 30 days).
+    pub interval: Duration,
+    /// `first_after`: how long the agent has watched before (default 1 h, 1 min to 7 days).
+    pub first_after: Duration,
+    /// `hours`: when that may begin, in the server's time zone (default `20:00-06:00`).
+    pub hours: Hours,
+    /// `look_interval`: how often it is looked whether suggestions were applied (default 5 min,
+    /// 10 s to 1 day).
+    pub look_interval: Duration,
+    /// `days`: of the history (default 7).
+    pub days: u32,
+    /// `budget_bytes`: of all new indexes of a database (default 10 GiB).
+    pub budget_bytes: u64,
+    /// `max`: suggestions for a database (default 20, 1 to 200).
+    pub max: usize,
+    /// `shown`: suggestions of a server that metrics show singly (default 100, 1 to 2,000).
+    pub shown: usize,
+    /// `state_columns`: those whose values may be named.
+    pub state_columns: Vec<String>,
+    /// `datnames`: databases; if empty, the ten busiest of each server.
+    pub datnames: Vec<String>,
+    /// `database_time`: planning time of one run (default 30 s, 1 s to 1 h).
+    pub database_time: Duration,
 }
 
 /// `[locks]`.

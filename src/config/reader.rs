@@ -184,6 +184,13 @@ impl Table {
         })
     }
 
+    /// The value of a switch.
+    pub(super) fn switch(&self, name: &'static str, faults: &mut Faults) -> Option<bool> {
+        self.read(name, faults, |text, shape| {
+            text.parse().map_err(|_| format!("{text:?} is not {}", expected(shape)))
+        })
+    }
+
     /// The value of an address.
     pub(super) fn address(&self, name: &'static str, faults: &mut Faults) -> Option<SocketAddr> {
         self.read(name, faults, |text, shape| {
@@ -224,7 +231,9 @@ impl Table {
         let wrong_type = self.given.get(name).and_then(|given| given.bare).filter(|found| {
             !matches!(
                 (key.shape, *found),
-                (Shape::Count { .. } | Shape::Duration { .. }, "whole number") | (Shape::Share, _)
+                (Shape::Count { .. } | Shape::Duration { .. }, "whole number")
+                    | (Shape::Share, _)
+                    | (Shape::Switch, "true or false")
             )
         });
         let parsed = match wrong_type {
@@ -292,6 +301,7 @@ pub(super) fn expected(shape: Shape) -> String {
             )
         }
         Shape::Count { min, max } => format!("a whole number from {min} to {max}"),
+        Shape::Switch => "true or false".to_owned(),
         Shape::Share => "a number above 0 and at most 1".to_owned(),
         Shape::Choice(words) => format!("one of {}", words.join(", ")),
         Shape::List => "a list of texts in quotes such as [\"...\", \"...\"]; a variable has `:` or `,` between them".to_owned(),

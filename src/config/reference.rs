@@ -36,7 +36,7 @@ pub fn example() -> String {
 /// As it would stand in the file.
 fn value(key: &Key) -> String {
     match (key.default.or(key.example), key.shape) {
-        (Some(text), Shape::Count { .. } | Shape::Share) => text.to_owned(),
+        (Some(text), Shape::Count { .. } | Shape::Share | Shape::Switch) => text.to_owned(),
         (Some(text), _) => format!("{text:?}"),
         (None, Shape::List) => "[]".to_owned(),
         (None, _) => "\"\"".to_owned(),

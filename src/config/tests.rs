@@ -439,3 +439,22 @@ fn integrations_are_read_and_what_is_wrong_with_them_is_told() {
     let faults = loaded(&text(unreachable)).unwrap_err().to_string();
     assert!(faults.contains(":17: integration[1].comments: nothing is left"), "{faults}");
 }
+
+#[test]
+fn the_advisor_has_its_hours_and_tells_what_is_wrong_with_them() {
+    let good = "[advisor]\nenabled = false\nhours = '12:00-13:00'\nstate_columns = ['state']\n[[server]]\n";
+    let advisor = load_text(good, &[]).unwrap().config.advisor;
+    assert!(!advisor.enabled && advisor.hours.contains(12 * 60) && !advisor.hours.contains(0));
+    assert_eq!(advisor.state_columns, ["state"]);
+    let bad = "[advisor]\nenabled = 'perhaps'\nhours = 'nights'\ninterval = '1s'\n[[server]]\n";
+    let text = load_text(bad, &[]).unwrap_err().to_string();
+    for part in [
+        ":2: advisor.enabled: \"perhaps\" is not true or false",
+        ":3: advisor.hours: \"nights\" is no part of a day",
+        ":4: advisor.interval: \"1s\" is not a duration",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let off = [("ERPSCOPE_ADVISOR_ENABLED", "false")];
+    assert!(!load_text("[[server]]\n", &off).unwrap().config.advisor.enabled);
+}

@@ -1,6 +1,6 @@
 //! The ERP's day: all workers at once, until told to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -23,10 +23,35 @@ pub struct Tally {
     pub busy: Duration,
 }
 
+/// Turns of one session whose times are kept: more than a day's of the busiest.
+const MOST_TURNS: usize = 500_000;
+
+/// What one session has done, turn by turn. With the same seed, the same session's turn of the same
+/// number is the same work.
+#[derive(Debug)]
+pub(super) struct Diary {
+    /// application_name of its worker.
+    pub(super) application: &'static str,
+    /// Which of the worker's sessions.
+    pub(super) session: u64,
+    /// How long each turn took from its first statement to its commit; none if it failed.
+    pub(super) turns: Vec<Option<Duration>>,
+    /// The statements that it prepared.
+    pub(super) statements: BTreeSet<&'static str>,
+}
+
+impl Diary {
+    fn note(&mut self, turn: Option<Duration>) {
+        if self.turns.len() < MOST_TURNS {
+            self.turns.push(turn);
+        }
+    }
+}
+
 /// Running workers.
 pub struct Load {
     stop: watch::Sender<bool>,
-    workers: JoinSet<(Kind, Tally)>,
+    workers: JoinSet<(Diary, Tally)>,
 }
 
 impl Load {
@@ -43,25 +68,39 @@ impl Load {
                     .await
                     .map_err(|source| DemoError::Erp { step: "session", source })?;
                 let dice = seed.wrapping_mul(10_000).wrapping_add(index * 100 + session);
-                let work = Work::new(client, dice, stage.sizes);
-                workers.spawn(keep_working(kind, work, door, stopped.clone()));
+                let work = Work::new(client, dice, stage.sizes, stage.faults);
+                let diary = Diary {
+                    application: application_name,
+                    session,
+                    turns: Vec::new(),
+                    statements: BTreeSet::new(),
+                };
+                workers.spawn(keep_working(kind, work, door, stopped.clone(), diary));
             }
         }
         Ok(Self { stop, workers })
     }
 
     /// Lets every worker finish its turn; returns what each kind has done, by application_name.
-    pub async fn stop(mut self) -> BTreeMap<&'static str, Tally> {
+    pub async fn stop(self) -> BTreeMap<&'static str, Tally> {
+        self.end().await.0
+    }
+
+    /// The same, with what each session has done.
+    pub(super) async fn end(mut self) -> (BTreeMap<&'static str, Tally>, Vec<Diary>) {
         let _all_ended = self.stop.send(true);
         let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+        let mut diaries = Vec::new();
         while let Some(ended) = self.workers.join_next().await {
-            let Ok((kind, tally)) = ended else { continue };
-            let sum = tallies.entry(kind.profile().0).or_default();
+            let Ok((diary, tally)) = ended else { continue };
+            let sum = tallies.entry(diary.application).or_default();
             sum.turns += tally.turns;
             sum.failures += tally.failures;
             sum.busy += tally.busy;
+            diaries.push(diary);
         }
-        tallies
+        diaries.sort_by_key(|diary| (diary.application, diary.session));
+        (tallies, diaries)
     }
 }
 
@@ -70,7 +109,8 @@ async fn keep_working(
     mut work: Work,
     door: Door,
     mut stopped: watch::Receiver<bool>,
-) -> (Kind, Tally) {
+    mut diary: Diary,
+) -> (Diary, Tally) {
     let (application_name, _, pause) = kind.profile();
     let mut tally = Tally::default();
     let mut inside = true;
@@ -78,7 +118,8 @@ async fn keep_working(
         work.next_turn();
         let wait = work.pause(pause);
         if ends_within(wait, &mut stopped).await {
-            return (kind, tally);
+            diary.statements = work.statements();
+            return (diary, tally);
         }
         while !inside {
             match door.enter(application_name).await {
@@ -86,19 +127,22 @@ async fn keep_working(
                     work.go_on_with(client);
                     inside = true;
                 }
-                Err(_) if ends_within(COME_BACK, &mut stopped).await => return (kind, tally),
+                Err(_) if ends_within(COME_BACK, &mut stopped).await => return (diary, tally),
                 Err(_) => {}
             }
         }
         let began = Instant::now();
         match kind.turn(&mut work).await {
             Ok(()) => {
+                let took = began.elapsed();
                 tally.turns += 1;
-                tally.busy += began.elapsed();
+                tally.busy += took;
+                diary.note(Some(took));
             }
             Err(error) => {
                 tracing::debug!(?kind, %error, "a turn failed");
                 tally.failures += 1;
+                diary.note(None);
                 inside = work.roll_back().await;
             }
         }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::apply;
 use super::around::Around;
 use super::events::Events;
+use super::fault::Faults;
 use super::load::Load;
 use super::stage::{DemoError, Stage, StageOptions};
 use super::summary::Summary;
@@ -31,6 +33,22 @@ pub struct DemoOptions {
     pub pg_bin: Option<PathBuf>,
     /// Where the agent serves.
     pub listen: SocketAddr,
+    /// What is wrong on purpose.
+    pub faults: Faults,
+    /// Whether what the advisor suggests is created, and its effect measured.
+    pub apply: bool,
+}
+
+impl DemoOptions {
+    /// How its stage is set.
+    pub(super) fn stage(&self) -> StageOptions {
+        StageOptions {
+            pg_bin: self.pg_bin.clone(),
+            seed: self.seed,
+            scale: self.scale,
+            faults: self.faults,
+        }
+    }
 }
 
 /// Runs the demo; `say` gets its lines. It ends by itself or by SIGINT, SIGTERM or SIGHUP (its
@@ -51,10 +69,11 @@ pub async fn run(options: DemoOptions, mut say: impl FnMut(&str)) -> Result<(), 
 }
 
 async fn play(options: &DemoOptions, say: &mut impl FnMut(&str)) -> Result<(), DemoError> {
+    if options.apply {
+        return apply::play(options, say).await;
+    }
     let began = Instant::now();
-    let stage_options =
-        StageOptions { pg_bin: options.pg_bin.clone(), seed: options.seed, scale: options.scale };
-    let stage = Stage::set(&stage_options, |step| {
+    let stage = Stage::set(&options.stage(), |step| {
         say(&format!("[{:4.1} s] {step}", began.elapsed().as_secs_f64()));
     })
     .await?;

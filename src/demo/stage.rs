@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 use super::cluster::{self, Cluster, ClusterError, SUPERUSER};
+use super::fault::{Fault, Faults};
 use crate::config::{Password, Server, Tls, TlsMode};
 
 /// The database of the ERP.
@@ -19,6 +20,8 @@ pub struct StageOptions {
     pub seed: u64,
     /// 1 is about a million rows.
     pub scale: f64,
+    /// What is wrong on purpose.
+    pub faults: Faults,
 }
 
 /// A staged ERP. Dropping it stops the server and removes everything.
@@ -27,6 +30,8 @@ pub struct Stage {
     pub cluster: Cluster,
     /// How many rows of what there are.
     pub sizes: Sizes,
+    /// What is wrong with it.
+    pub faults: Faults,
 }
 
 /// Why there is no demo.
@@ -52,6 +57,15 @@ pub enum DemoError {
     /// The systems around the ERP have no place.
     #[error("cannot make a place for the systems around the demo's ERP: {0}")]
     Ports(#[source] std::io::Error),
+    /// The advisor could ask nothing.
+    #[error(
+        "HypoPG is not installed for the demo's PostgreSQL, so nothing can be suggested: install it \
+         (Debian and Ubuntu: the package postgresql-NN-hypopg, NN being the server's major version) and try again"
+    )]
+    NoHypopg,
+    /// The advisor has no answer.
+    #[error("the advisor cannot advise on the demo's ERP: {0}")]
+    Advice(String),
     /// Signals cannot be received.
     #[error("cannot receive signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -104,6 +118,7 @@ impl Stage {
                 .set("max_connections", "60")
                 .set("track_activity_query_size", "4096")
                 .set("log_min_messages", "warning")
+                .set("track_functions", "pl")
                 .set("checkpoint_timeout", "30min");
         let cluster = Cluster::start(&settings).await?;
         let sizes = Sizes::at(options.scale);
@@ -117,18 +132,23 @@ impl Stage {
         progress("loading the ERP's data");
         let schema = include_str!("sql/schema.sql").replace("{seed}", &salted(options.seed));
         client.batch_execute(&schema).await.map_err(erp("tables"))?;
-        for insert in data(sizes).split(";\n") {
+        let faults = options.faults;
+        for insert in data(sizes, faults).split(";\n") {
             client.batch_execute(insert).await.map_err(erp("data"))?;
         }
         progress("indexes and statistics");
         client.batch_execute(include_str!("sql/indexes.sql")).await.map_err(erp("indexes"))?;
+        for part in faults.parts(include_str!("sql/mended.sql"), false) {
+            client.batch_execute(&part).await.map_err(erp("what mends faults"))?;
+        }
         client.batch_execute("vacuum analyze").await.map_err(erp("statistics"))?;
+        plant(&client, faults).await.map_err(erp("faults"))?;
         client.batch_execute(include_str!("sql/roles.sql")).await.map_err(erp("roles"))?;
         let hypopg = "select from pg_available_extensions where name = 'hypopg'";
         if client.query_opt(hypopg, &[]).await.map_err(erp("extensions"))?.is_some() {
             client.batch_execute("create extension hypopg").await.map_err(erp("extensions"))?;
         }
-        Ok(Self { cluster, sizes })
+        Ok(Self { cluster, sizes, faults })
     }
 
     /// How the agent reaches it.
@@ -148,6 +168,11 @@ impl Stage {
             lock_timeout: Duration::from_millis(100),
             log: None,
         }
+    }
+
+    /// A session of the superuser.
+    pub(super) async fn administer(&self, datname: &str) -> Result<Client, tokio_postgres::Error> {
+        administer(&self.cluster, datname).await
     }
 
     /// How the ERP's sessions come in.
@@ -188,8 +213,27 @@ fn salted(seed: u64) -> String {
     seed.wrapping_mul(1 << 7).cast_signed().to_string()
 }
 
-fn data(sizes: Sizes) -> String {
+/// The faults of the schema and the data.
+async fn plant(client: &Client, faults: Faults) -> Result<(), tokio_postgres::Error> {
+    for part in faults.parts(include_str!("sql/planted.sql"), true) {
+        client.batch_execute(&part).await?;
+    }
+    if faults.has(Fault::InvalidIndex) {
+        // It fails for the parties that were entered twice, as it is to; the server's log need not say so.
+        client.batch_execute("set log_min_messages = 'fatal'").await?;
+        let unique = "create unique index concurrently party_party_tax_id on party_party (tax_id)";
+        let failed = client.batch_execute(unique).await;
+        tracing::debug!(?failed, "a unique index that cannot be");
+        client.batch_execute("reset log_min_messages").await?;
+    }
+    Ok(())
+}
+
+fn data(sizes: Sizes, faults: Faults) -> String {
+    // One in more parties than there are: none.
+    let twice = if faults.has(Fault::DuplicateParties) { 50 } else { sizes.parties + 1 };
     include_str!("sql/data.sql")
+        .replace("{one_twice_in}", &twice.to_string())
         .replace("{parties}", &sizes.parties.to_string())
         .replace("{products}", &sizes.products.to_string())
         .replace("{orders}", &sizes.orders.to_string())
@@ -221,7 +265,7 @@ mod tests {
 
     #[test]
     fn at_the_largest_scale_no_product_of_two_numbers_leaves_the_integers() {
-        let sql = data(Sizes::at(100.0));
+        let sql = data(Sizes::at(100.0), Faults::default());
         let mut products = 0;
         for (at, _) in sql.match_indices(" * ") {
             let left: String = sql[..at].chars().rev().take_while(char::is_ascii_digit).collect();

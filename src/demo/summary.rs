@@ -135,6 +135,7 @@ mod tests {
             connection: Arc::new(Connection::Starting),
             statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
             databases: Arc::new(Databases::default()),
+            suggestions: Arc::default(),
             samplers: Arc::default(),
             activity: Arc::default(),
             spending: None,

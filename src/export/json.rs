@@ -5,12 +5,14 @@ mod health;
 mod integrations;
 mod locks;
 mod statements;
+mod suggestions;
 
 pub use events::{EventsPage, EventsQuery, events};
 pub use health::{Health, ServerHealth, health};
 pub use integrations::{IntegrationPage, IntegrationsPage, integration, integrations};
 pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};
 pub use statements::{OtherJson, StatementJson, StatementsPage, StatementsQuery, statements};
+pub use suggestions::{DatabaseJson, SuggestionsPage, SuggestionsQuery, suggestions};
 
 use crate::state::{ServerSnapshot, Snapshot};
 
@@ -26,6 +28,9 @@ pub enum BadQuery {
     /// No such integration.
     #[error("no integration is called `{0}`; the integrations are: {1}")]
     Integration(String, String),
+    /// No such state.
+    #[error("no suggestion is `{0}`; the states are: {1}")]
+    State(String, String),
     /// Limit out of range.
     #[error("limit is {0}, but must be from 1 to {MAX_LIMIT}")]
     Limit(usize),

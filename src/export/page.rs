@@ -6,6 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::advise::ledger::Line;
 use crate::integration::Direction;
 use crate::state::{Connection, ServerSnapshot, Snapshot};
 use crate::track::calls::OfView;
@@ -18,6 +19,8 @@ const ROWS: usize = 5;
 const CALLS: usize = 10;
 /// Statements on the page.
 const HEAVIEST: usize = 10;
+/// Suggestions on the page.
+const SUGGESTIONS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -28,7 +31,18 @@ struct Page<'a> {
     slow: Vec<SlowRow<'a>>,
     integrations: Vec<IntegrationRow<'a>>,
     calls: Vec<CallRow<'a>>,
+    suggestions: Vec<SuggestionRow<'a>>,
     heaviest: Vec<StatementRow<'a>>,
+}
+
+struct SuggestionRow<'a> {
+    server: &'a str,
+    line: &'a Line,
+    state: &'a str,
+    saves: String,
+    size: String,
+    brought: String,
+    ddl: &'a str,
 }
 
 struct RootRow<'a> {
@@ -94,6 +108,7 @@ pub fn page(snapshot: &Snapshot) -> String {
         slow: slow(snapshot),
         integrations: snapshot.calls.integrations.iter().map(|of| row(snapshot, of)).collect(),
         calls: calls(snapshot),
+        suggestions: suggestions(snapshot),
         heaviest: heaviest(snapshot),
     };
     page.render().unwrap_or_else(|error| format!("the page cannot be rendered: {error}"))
@@ -195,6 +210,28 @@ fn calls(snapshot: &Snapshot) -> Vec<CallRow<'_>> {
             summary: &call.summary,
         })
         .collect()
+}
+
+/// Those that are not over: what is to be done first.
+fn suggestions(snapshot: &Snapshot) -> Vec<SuggestionRow<'_>> {
+    let all = snapshot.servers.iter().flat_map(|server| {
+        server.suggestions.singly().take(SUGGESTIONS).map(move |line| (&*server.name, &**line))
+    });
+    all.map(|(server, line)| {
+        let measured = line.measured.as_ref().map(|measured| &measured.helped);
+        SuggestionRow {
+            server,
+            line,
+            state: line.state.name(),
+            saves: format!("{:.1}", line.saved_seconds_per_day),
+            size: format!("{:.1}", line.size_bytes / 1e6),
+            brought: measured.map_or_else(String::new, |measured| {
+                format!("{:.2} times as fast (p = {:.4})", measured.speedup, measured.p_value)
+            }),
+            ddl: line.ddl.first().map_or("", String::as_str),
+        }
+    })
+    .collect()
 }
 
 fn heaviest(snapshot: &Snapshot) -> Vec<StatementRow<'_>> {

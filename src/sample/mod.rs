@@ -39,11 +39,15 @@ pub enum Sampler {
     Blockers,
     /// The server's own log.
     Log,
+    /// The index advisor: the planner is asked which indexes are worth having.
+    Advisor,
+    /// Whether what was suggested is in the catalog by now.
+    Ledger,
 }
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
@@ -52,6 +56,8 @@ impl Sampler {
         Self::Activity,
         Self::Blockers,
         Self::Log,
+        Self::Advisor,
+        Self::Ledger,
     ];
 
     /// The value of the label `sampler`.
@@ -66,6 +72,8 @@ impl Sampler {
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",
+            Self::Advisor => "advisor",
+            Self::Ledger => "ledger",
         }
     }
 }

@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::Sources;
 use crate::export::json::{
-    BadQuery, EventsQuery, ServerQuery, StatementsQuery, events, health, integration, integrations,
-    locks, statements, transactions,
+    BadQuery, EventsQuery, ServerQuery, StatementsQuery, SuggestionsQuery, events, health,
+    integration, integrations, locks, statements, suggestions, transactions,
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
@@ -31,6 +31,7 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/statements", get(api_statements))
         .route("/api/v1/locks", get(api_locks))
         .route("/api/v1/transactions", get(api_transactions))
+        .route("/api/v1/suggestions", get(api_suggestions))
         .route("/api/v1/events", get(api_events))
         .route("/api/v1/integrations", get(api_integrations))
         .route("/api/v1/integrations/{name}", get(api_integration))
@@ -92,6 +93,13 @@ async fn api_transactions(
     query: Result<Query<ServerQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| transactions(snapshot, query).map(json))
+}
+
+async fn api_suggestions(
+    State(sources): State<Sources>,
+    query: Result<Query<SuggestionsQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| suggestions(snapshot, query).map(json))
 }
 
 async fn api_events(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::advise::ledger::Picture;
 use crate::erp::Erps;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
@@ -11,6 +12,7 @@ use crate::sample::{
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
+use crate::track::reports::Report;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -64,6 +66,13 @@ pub enum What {
         kind: &'static str,
         /// For people: what, where, what to do.
         message: String,
+    },
+    /// The advisor has suggested something, or something has become of a suggestion.
+    Suggested {
+        /// All suggestions now.
+        picture: Arc<Picture>,
+        /// What is news.
+        reports: Vec<Report>,
     },
     /// A sampler has run.
     Ran {
@@ -119,6 +128,8 @@ pub enum Sampled {
     Blockers,
     /// Of `log`.
     Log(serverlog::Batch),
+    /// Of `advisor` and `ledger`: what they bring comes as [`What::Suggested`].
+    Advice,
 }
 
 /// Why a run brought nothing.

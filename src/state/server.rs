@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
+use crate::advise::ledger::Picture;
 use crate::erp::Erps;
 use crate::history::Batch;
 use crate::integration::Integrations;
@@ -29,6 +30,7 @@ pub(super) struct Server {
     databases_view: Arc<Databases>,
     statements_view: Arc<View>,
     activity_view: Arc<ActivityView>,
+    suggestions: Arc<Picture>,
     samplers: Arc<Samplers>,
     spending: Option<Spending>,
 }
@@ -46,6 +48,7 @@ impl Server {
             databases_view: Arc::default(),
             statements_view: Arc::default(),
             activity_view: Arc::default(),
+            suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,
         }
@@ -74,6 +77,10 @@ impl Server {
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
+            }
+            What::Suggested { picture, reports: news } => {
+                self.suggestions = picture;
+                reports = news;
             }
             What::Ran { sampler, took, cost, interval, result, spending } => {
                 let (outcome, failure) = match result {
@@ -155,7 +162,7 @@ impl Server {
                 }
                 return told.reports;
             }
-            Sampled::Blockers => {}
+            Sampled::Blockers | Sampled::Advice => {}
             Sampled::Log(batch) => {
                 return self.activity.read_log(&batch, words);
             }
@@ -180,6 +187,7 @@ impl Server {
             statements: Arc::clone(&self.statements_view),
             databases: Arc::clone(&self.databases_view),
             activity: Arc::clone(&self.activity_view),
+            suggestions: Arc::clone(&self.suggestions),
             samplers: Arc::clone(&self.samplers),
             spending: self.spending,
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Journal, Spending};
+use crate::advise::ledger::Picture;
 use crate::history::Standing;
 use crate::integration::meter::Tallies;
 use crate::sample::database;
@@ -41,6 +42,8 @@ pub struct ServerSnapshot {
     pub databases: Arc<Databases>,
     /// Sessions, locks and transactions; renewed about once a second.
     pub activity: Arc<ActivityView>,
+    /// What the index advisor suggests, and what has become of that.
+    pub suggestions: Arc<Picture>,
     /// The samplers' own record.
     pub samplers: Arc<Samplers>,
     /// The budget, after the first run.

@@ -159,6 +159,7 @@ fn nobody_is_woken_for_a_wait_that_cannot_be_seen_any_more() {
         let view = &state.snapshot().servers[0].activity;
         assert!(!view.is_current && view.tree.roots.is_empty());
         assert!(view.waiters.is_empty() && view.root_victims.is_empty());
+        assert!(view.blocked_now.is_empty());
         assert!(view.sessions.is_empty() && view.oldest_transaction.is_empty());
         assert!(!view.active.is_empty(), "what was counted stays");
     }

@@ -64,13 +64,34 @@ impl Coarse for StateKey {
     }
 }
 
-/// Waiters of one database now.
+/// Those who wait for locks now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Waiters {
     /// How many.
     pub count: u64,
     /// How long the first of them has waited.
     pub oldest: Duration,
+}
+
+/// Waits that go on, by what is waited for and the root blocker.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockedNowKey {
+    /// The waiter's database.
+    pub datname: Arc<str>,
+    /// Of the object waited for.
+    pub module: Arc<str>,
+    /// The root blocker's.
+    pub root_application: Arc<str>,
+    /// The root blocker's.
+    pub root_state: &'static str,
+}
+
+impl Coarse for BlockedNowKey {
+    fn coarse(&self) -> Self {
+        let datname = Arc::clone(&self.datname);
+        let (module, root_application) = (OTHER.into(), OTHER.into());
+        Self { datname, module, root_application, root_state: self.root_state }
+    }
 }
 
 /// What is true now of one server's sessions.
@@ -83,8 +104,12 @@ pub struct View {
     pub tree: LockTree,
     /// By database; one without waiters has no entry.
     pub waiters: BTreeMap<Arc<str>, Waiters>,
+    /// The same by module and root blocker.
+    pub blocked_now: Capped<BlockedNowKey, Waiters>,
     /// The most victims of one root blocker, by its application and state.
     pub root_victims: Capped<StateKey, u64>,
+    /// How long a root blocker has been in its state: the longest of any, by application and state.
+    pub root_since: Capped<StateKey, Duration>,
     /// Waits that have ended.
     pub lock_waits: Capped<WaitKey, u64>,
     /// How long they were, by database and module.
@@ -103,6 +128,8 @@ pub struct View {
     pub slow: Vec<(SlowKey, Histogram)>,
     /// The longest open transaction.
     pub oldest_transaction: Capped<StateKey, Duration>,
+    /// The longest pause of a session that is idle in its transaction.
+    pub oldest_idle: Capped<IdleKey, Duration>,
     /// The longest statement that runs.
     pub oldest_statement: Capped<StateKey, Duration>,
     /// All sessions, idle ones too.
@@ -304,8 +331,11 @@ impl Activity {
             is_current: false,
             tree: LockTree::default(),
             waiters: BTreeMap::new(),
+            blocked_now: Capped::default(),
             root_victims: Capped::default(),
+            root_since: Capped::default(),
             oldest_transaction: Capped::default(),
+            oldest_idle: Capped::default(),
             oldest_statement: Capped::default(),
             sessions: Capped::default(),
             open: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod breach;
 mod call;
+mod suggestion;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::breach::BoundaryBreach;
 pub use self::call::{CallReport, Evidence, HeldOpen, Made, Sent};
+pub use self::suggestion::SuggestionReport;
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
 use super::sessions::{Origin, Statement, Who};
@@ -34,6 +36,8 @@ pub enum Report {
     BoundaryBreach(BoundaryBreach),
     /// A call of an integration was slow, failed, or the database had to do with it.
     IntegrationCall(CallReport),
+    /// Something has become of a suggestion of the index advisor.
+    Suggestion(SuggestionReport),
 }
 
 impl Report {
@@ -47,6 +51,7 @@ impl Report {
             Self::Deadlock(_) => "deadlock",
             Self::BoundaryBreach(_) => "boundary_breach",
             Self::IntegrationCall(_) => "integration_call",
+            Self::Suggestion(_) => "suggestion",
         }
     }
 }
@@ -61,7 +66,7 @@ impl Report {
             Self::LockWait(wait) => (wait.started, wait.seconds),
             Self::SlowTransaction(transaction) => (transaction.started, transaction.seconds),
             Self::IntegrationCall(call) => (call.started, call.seconds),
-            Self::Deadlock(_) | Self::BoundaryBreach(_) => (told, 0.0),
+            Self::Deadlock(_) | Self::BoundaryBreach(_) | Self::Suggestion(_) => (told, 0.0),
         };
         let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Some((started, started.checked_add(took).unwrap_or(started)))

@@ -45,6 +45,10 @@ async fn a_root_with_150_victims_is_one_tree_and_one_incident() {
             let series = "erpscope_root_blocker_victims{server=\"erp\",datname=\"postgres\",\
                           root_application=\"metabase\",root_state=\"idle in transaction\"}";
             assert_eq!(value(&metrics, series), Some(150.0));
+            let by_module =
+                ["module=\"", "root_application=\"metabase\",root_state=\"idle in transaction\""];
+            assert!(has_series(&metrics, "erpscope_blocked_oldest_seconds", &by_module));
+            assert_eq!(count(&metrics, "erpscope_blocked_sessions", by_module[1]), 150);
             assert_eq!(count(&metrics, "erpscope_lock_waiters", ""), 150);
             root.run("commit").await;
         },

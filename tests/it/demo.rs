@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use erpscope::config::Application;
 use erpscope::demo::cluster::Binaries;
-use erpscope::demo::{Around, Load, Stage, StageOptions};
+use erpscope::demo::{Around, Fault, Faults, Load, Stage, StageOptions};
 use erpscope::state::ServerSnapshot;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::rig::{Rig, config, session, sum, value};
 
 fn options(seed: u64) -> StageOptions {
-    StageOptions { pg_bin: None, seed, scale: 0.01 }
+    StageOptions { pg_bin: None, seed, scale: 0.01, faults: Faults::default() }
 }
 
 /// Large enough that the month-end report lasts several samples: on the smallest data it takes a
@@ -223,6 +223,184 @@ async fn what_is_wrong_around_the_erp_is_seen_in_every_way() {
     drop(running);
     load.stop().await;
     rig.agent.stop().await;
+}
+
+/// A number that one query of the stage's database answers.
+async fn number(stage: &Stage, sql: &str) -> i64 {
+    session(&stage.cluster.url("distro")).await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Faults of the schema and the data, with a query that counts what shows them.
+const PLANTED: [(Fault, &str); 9] = [
+    (Fault::DuplicateParties, "select count(*) - count(distinct tax_id) from party_party"),
+    (
+        Fault::SameIndex,
+        "select count(*) from pg_indexes where indexname = 'stock_move_product_again'",
+    ),
+    (
+        Fault::UnusedIndex,
+        "select count(*) from pg_indexes where indexname = 'stock_move_origin_quantity'",
+    ),
+    (Fault::InvalidIndex, "select count(*) from pg_index where not indisvalid"),
+    (
+        Fault::StuckJobs,
+        "select count(*) from job_queue where state in ('running', 'failed') and attempts > 0",
+    ),
+    (
+        Fault::KeyRunsOut,
+        "select count(*) from pg_sequences where last_value > 2000000000 or start_value > 2000000000 or sequencename = 'account_entry_line_id_seq' and nextval('account_entry_line_id_seq') > 2000000000",
+    ),
+    (
+        Fault::StaleStatistics,
+        "select count(*) from pg_class where relname = 'party_address' and reloptions is not null and (select count(*) from party_address) > 1.5 * reltuples",
+    ),
+    (
+        Fault::BloatedTable,
+        "select count(*) from pg_class where relname = 'stock_lot' and reloptions is not null and pg_relation_size(oid) > 300 * reltuples",
+    ),
+    (
+        Fault::CustomTrigger,
+        "select count(*) from pg_trigger where tgname = 'x_custom_check_margin'",
+    ),
+];
+
+#[tokio::test]
+async fn what_is_wrong_with_the_data_and_the_schema_is_there_and_can_be_left_out() {
+    let wrong = Stage::set(&options(1), |_| {}).await.unwrap();
+    let healthy = StageOptions { faults: Faults::none(), ..options(1) };
+    let healthy = Stage::set(&healthy, |_| {}).await.unwrap();
+    for (fault, sql) in PLANTED {
+        assert!(number(&wrong, sql).await > 0, "{} is not there", fault.id());
+        assert_eq!(number(&healthy, sql).await, 0, "{} is there all the same", fault.id());
+    }
+}
+
+#[tokio::test]
+async fn the_planted_work_leaves_its_traces() {
+    let stage = Stage::set(&options(1), |_| {}).await.unwrap();
+    let load = Load::start(&stage, 1).await.unwrap();
+    let traces = [
+        (
+            "custom-trigger",
+            "select coalesce(sum(calls), 0)::bigint from pg_stat_user_functions where funcname = 'x_custom_check_margin'",
+        ),
+        (
+            "stuck-jobs",
+            "select count(*) from job_queue where kind = 'sync' and state = 'pending' and attempts > 12",
+        ),
+        (
+            "deleted-parents",
+            "select coalesce(sum(calls), 0)::bigint from pg_stat_statements where query like 'delete from stock_shipment%'",
+        ),
+    ];
+    let mut missing = Vec::new();
+    for _ in 0..1_200 {
+        missing.clear();
+        for (id, sql) in traces {
+            if number(&stage, sql).await == 0 {
+                missing.push(id);
+            }
+        }
+        if missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    load.stop().await;
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+/// Series that tell of a fault: none may grow while nothing is wrong.
+const TELLING: [(&str, &str); 6] = [
+    ("erpscope_integration_errors_total", "integration="),
+    ("erpscope_probe_failures_total", "phase="),
+    ("erpscope_boundary_breaches_total", "integration="),
+    ("erpscope_integration_blocking_seconds_total", "integration=\"partner\""),
+    (
+        "erpscope_blocked_seconds_total",
+        "root_state=\"idle in transaction\",root_application=\"partner-import\"",
+    ),
+    ("erpscope_slow_transactions_total", "application=\"partner-import\""),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nothing_wrong_nothing_is_told() {
+    let stage = StageOptions { faults: Faults::none(), ..seen_running() };
+    let stage = Stage::set(&stage, |_| {}).await.unwrap();
+    let around = Around::prepare().unwrap();
+    let mut config = around.config(&stage).unwrap();
+    config.listen = ([127, 0, 0, 1], 0).into();
+    let rig = Rig::start(config);
+    rig.until_up().await;
+    let load = Load::start(&stage, 1).await.unwrap();
+    let running = around.start(&stage, 1).await.unwrap();
+    // Long enough for the import and the report, which come every half a minute, and for the
+    // provider, which would be away in every one.
+    let worked = "select least( \
+        (select count(*) from pg_stat_statements where query like '%set_config%' and calls > 0), \
+        (select count(*) from pg_stat_statements where query like 'update stock_quant set quantity = quantity + %' and calls > 0), \
+        (select n_tup_ins / 40 from pg_stat_user_tables where relname = 'stock_move'))";
+    let mut has_worked = false;
+    for _ in 0..1_200 {
+        has_worked = number(&stage, worked).await > 0;
+        if has_worked {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(has_worked, "not every worker has worked");
+    let metrics = rig.metrics().await;
+    for (name, part) in TELLING {
+        assert!(sum(&metrics, name, part) <= 0.0, "{name} {part}: {metrics}");
+    }
+    assert!(sum(&metrics, "erpscope_integration_calls_total", "integration=\"payment\"") > 0.0);
+    let (_, events) = rig.get("/api/v1/events").await;
+    assert!(!events.contains("called by distro-api with its transaction open"), "{events}");
+    drop(running);
+    let tallies = load.stop().await;
+    let failures: u64 = tallies.values().map(|tally| tally.failures).sum();
+    assert_eq!(failures, 0, "{tallies:?}");
+    rig.agent.stop().await;
+}
+
+#[test]
+fn what_the_advisor_suggests_is_created_measured_and_taken_back() {
+    let folder = temporary();
+    let output = demo(&["--apply", "--seconds", "15", "--scale", "0.1"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{words}");
+    for part in [
+        "create index concurrently",
+        "on public.stock_move",
+        "checked by what-if",
+        "the indexes are those of the beginning",
+        "the workers with *: ",
+        "waits for locks aside: ",
+        "transactions in the same time: ",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    let worker = |name: &str| words.lines().find(|line| line.starts_with(name)).unwrap();
+    for name in ["distro-sales", "distro-stock", "distro-search", "distro-jobs"] {
+        let numbers = worker(name).split_whitespace().filter(|word| word.parse::<f64>().is_ok());
+        assert!(numbers.count() >= 5, "{words}");
+    }
+    assert!(worker("distro-stock").contains('*'), "it takes open moves: {words}");
+    assert!(!worker("distro-pricing").contains('*'), "nothing helps it: {words}");
+    let longest = words.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(longest <= 100, "{longest} columns: {words}");
+    assert_eq!(left_behind(folder.path()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn an_unknown_fault_is_refused_with_those_that_there_are() {
+    let output = demo(&["--without", "no-such"]).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(words.contains("no-such") && words.contains("idle-import"), "{words}");
 }
 
 /// Which of the planted faults nobody has named yet.

@@ -13,8 +13,11 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("serverlog", &["sample"]),
     ("history", &[]),
     ("track", &["erp", "history", "integration", "sample", "serverlog"]),
-    ("state", &["erp", "history", "integration", "sample", "serverlog", "track"]),
-    ("export", &["erp", "history", "integration", "sample", "serverlog", "track", "state"]),
+    ("state", &["advise", "erp", "history", "integration", "sample", "serverlog", "track"]),
+    (
+        "export",
+        &["advise", "erp", "history", "integration", "sample", "serverlog", "track", "state"],
+    ),
     ("serve", &["export", "listen", "state"]),
     ("listen", &[]),
     ("trust", &[]),
@@ -24,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "agent",
         &[
+            "advise",
             "config",
             "erp",
             "history",
@@ -45,7 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("advise", &["config", "erp", "history", "pg", "recognise", "sample"]),
     ("check", &["config", "erp", "pg", "recognise"]),
     ("locks", &["config", "erp", "integration", "pg", "recognise", "sample", "track", "export"]),
-    ("demo", &["config", "sample", "track", "state", "agent"]),
+    ("demo", &["advise", "config", "sample", "track", "state", "agent"]),
 ];
 
 /// Says which part may call what: clocks, tasks and sockets belong to few.

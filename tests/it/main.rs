@@ -21,6 +21,8 @@ mod command;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod faults;
@@ -30,6 +32,8 @@ mod history;
 mod house;
 #[cfg(test)]
 mod integrations;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
@@ -54,6 +58,8 @@ mod proxy_abuse;
 mod proxy_tunnels;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

@@ -11,7 +11,8 @@ select
     from unnest(i.indclass::oid[]) with ordinality u (opc, n) join pg_opclass o on o.oid = u.opc order by u.n),
   i.indoption::int2[]::int4[],
   pg_get_expr(i.indpred, i.indrelid),
-  c.relpages::float8, coalesce(s.idx_scan, 0)::float8, pg_get_indexdef(i.indexrelid)
+  c.relpages::float8, coalesce(s.idx_scan, 0)::float8, pg_get_indexdef(i.indexrelid),
+  c.relfilenode
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_am m on m.oid = c.relam

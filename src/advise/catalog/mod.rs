@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-pub use read::read;
+pub use read::{read, read_indexes};
 
 /// The database, as far as the workload touches it.
 #[derive(Clone, Debug, Default)]
@@ -164,6 +164,8 @@ pub struct Index {
     pub scans: f64,
     /// Its whole definition.
     pub definition: String,
+    /// The file it is in; another one after it was built anew.
+    pub filenode: u32,
 }
 
 /// One key of an index.

@@ -13,21 +13,13 @@ pub async fn read(
 ) -> Result<Catalog, tokio_postgres::Error> {
     let mut catalog = Catalog::default();
     database(client, &mut catalog).await?;
-    let (schemas, names): (Vec<&str>, Vec<&str>) =
-        relations.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
-    let mut tables = Vec::new();
-    for row in client.query(include_str!("tables.sql"), &[&schemas, &names]).await? {
-        tables.push(table(&row)?);
-    }
+    let tables = tables(client, relations).await?;
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let mut columns = Vec::new();
     for row in client.query(include_str!("columns.sql"), &[&oids]).await? {
         columns.push((row.try_get::<_, u32>(0)?, column(&row)?));
     }
-    let mut indexes = Vec::new();
-    for row in client.query(include_str!("indexes.sql"), &[&oids]).await? {
-        indexes.push((row.try_get::<_, u32>(1)?, index(&row)?));
-    }
+    let indexes = indexes(client, &oids).await?;
     for mut table in tables {
         let own = columns.iter().filter(|(oid, _)| *oid == table.oid);
         let rows = table.rows;
@@ -41,6 +33,43 @@ pub async fn read(
     }
     join_partitions(&mut catalog);
     Ok(catalog)
+}
+
+/// Reads these relations and their indexes alone.
+pub async fn read_indexes(
+    client: &Client,
+    relations: &BTreeSet<(String, String)>,
+) -> Result<Catalog, tokio_postgres::Error> {
+    let mut catalog = Catalog::default();
+    let tables = tables(client, relations).await?;
+    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+    let indexes = indexes(client, &oids).await?;
+    for mut table in tables {
+        let own = indexes.iter().filter(|(oid, _)| *oid == table.oid);
+        table.indexes = own.map(|(_, index)| index.clone()).collect();
+        catalog.add(table);
+    }
+    join_partitions(&mut catalog);
+    Ok(catalog)
+}
+
+async fn tables(
+    client: &Client,
+    relations: &BTreeSet<(String, String)>,
+) -> Result<Vec<Table>, tokio_postgres::Error> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        relations.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).unzip();
+    let rows = client.query(include_str!("tables.sql"), &[&schemas, &names]).await?;
+    rows.iter().map(table).collect()
+}
+
+/// Each with the oid of its table.
+async fn indexes(
+    client: &Client,
+    oids: &Vec<u32>,
+) -> Result<Vec<(u32, Index)>, tokio_postgres::Error> {
+    let rows = client.query(include_str!("indexes.sql"), &[oids]).await?;
+    rows.iter().map(|row| Ok((row.try_get(1)?, index(row)?))).collect()
 }
 
 async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_postgres::Error> {
@@ -155,6 +184,7 @@ fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
         pages: row.try_get(14)?,
         scans: row.try_get(15)?,
         definition: row.try_get(16)?,
+        filenode: row.try_get(17)?,
     })
 }
 

@@ -110,6 +110,12 @@ mod tests {
             "SELECT x.ctid FROM t x WHERE id = 4"
         );
         assert_eq!(
+            sql(
+                "update o set n = $1, s = coalesce((select sum(x) from l where l.o = o.id), $2) where id = $3"
+            ),
+            "SELECT o.ctid, coalesce((SELECT sum(x) FROM l WHERE l.o = o.id), $1) FROM o WHERE id = $2"
+        );
+        assert_eq!(
             sql("delete from a using b where a.id = b.id"),
             "SELECT a.ctid FROM a, b WHERE a.id = b.id"
         );

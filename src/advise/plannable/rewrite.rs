@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
-    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, visit_expressions_mut,
+    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, visit_expressions,
+    visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -32,14 +33,16 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
                 ) => from,
                 None => Vec::new(),
             };
-            Ok(rows_of(update.table, further, update.selection.as_ref()))
+            let values = update.assignments.into_iter().map(|assignment| assignment.value);
+            let queries: Vec<Expr> = values.filter(holds_query).collect();
+            Ok(rows_of(update.table, further, update.selection.as_ref(), &queries))
         }
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
             let mut from = from.into_iter();
             let table = from.next().ok_or(Unplannable::Text)?;
             let further = from.chain(delete.using.into_iter().flatten()).collect();
-            Ok(rows_of(table, further, delete.selection.as_ref()))
+            Ok(rows_of(table, further, delete.selection.as_ref(), &[]))
         }
         Statement::Insert(insert) => {
             insert.source.map_or(Err(Unplannable::OnlyInserts), |q| of_query(*q))
@@ -80,10 +83,21 @@ fn of_query(mut query: Query) -> Result<String, Unplannable> {
     }
 }
 
+/// Whether something is looked up for its value.
+fn holds_query(value: &Expr) -> bool {
+    let looks_up = |expr: &Expr| match expr {
+        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    visit_expressions(value, looks_up).is_break()
+}
+
+/// The rows of a change, and what is looked up for each.
 fn rows_of(
     table: TableWithJoins,
     further: Vec<TableWithJoins>,
     selection: Option<&Expr>,
+    looked_up: &[Expr],
 ) -> String {
     let name = match &table.relation {
         TableFactor::Table { alias: Some(alias), .. } => alias.name.to_string(),
@@ -95,7 +109,10 @@ fn rows_of(
     let from: Vec<String> =
         std::iter::once(table).chain(further).map(|table| table.to_string()).collect();
     let condition = selection.map_or_else(String::new, |expr| format!(" WHERE {expr}"));
-    format!("SELECT {name}.ctid FROM {}{condition}", from.join(", "))
+    let selected: Vec<String> = std::iter::once(format!("{name}.ctid"))
+        .chain(looked_up.iter().map(ToString::to_string))
+        .collect();
+    format!("SELECT {} FROM {}{condition}", selected.join(", "), from.join(", "))
 }
 
 /// `select f($1, x) ... group by f($2, x)`: once the same literal, now two parameters, so that

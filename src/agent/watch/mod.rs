@@ -39,7 +39,7 @@ pub(super) struct Watch {
     pub(super) usage: config::Usage,
     pub(super) profiles: Profiles,
     /// What both lanes spend.
-    pub(super) budget: Mutex<Budget>,
+    pub(super) budget: Arc<Mutex<Budget>>,
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) board: Board,
@@ -122,6 +122,7 @@ impl Watch {
     }
 }
 
-fn spending(budget: &Budget) -> Spending {
+/// A budget as it is told.
+pub(super) fn spending(budget: &Budget) -> Spending {
     Spending { limit: budget.limit(), demand: budget.demand(), stretch: budget.stretch() }
 }

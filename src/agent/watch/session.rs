@@ -235,7 +235,11 @@ impl Sampling {
             }
             Sampler::Usage => self.usage(watch).await?.map(Sampled::Usage),
             // The other lanes'.
-            Sampler::Activity | Sampler::Blockers | Sampler::Log => None,
+            Sampler::Activity
+            | Sampler::Blockers
+            | Sampler::Log
+            | Sampler::Advisor
+            | Sampler::Ledger => None,
         })
     }
 

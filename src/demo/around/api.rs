@@ -1,4 +1,4 @@
-//! The ERP's API: takes orders of the webshop, and pays for them while the order's transaction is open.
+//! The ERP's API: takes orders of the webshop, and pays for them, may be while the order's transaction is open.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use reqwest::Client as Http;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::{Client, Error};
 
-use crate::demo::stage::{Door, Sizes};
+use crate::demo::fault::{Fault, Faults};
+use crate::demo::stage::{Door, Sizes, Stage};
 
 /// Orders at once.
 const SESSIONS: usize = 3;
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Erp {
     door: Door,
     sizes: Sizes,
+    faults: Faults,
     /// Idle sessions.
     sessions: Mutex<Vec<Client>>,
     room: Semaphore,
@@ -31,17 +33,19 @@ pub(super) struct Erp {
 }
 
 impl Erp {
-    pub(super) async fn connect(door: Door, sizes: Sizes, payments: String) -> Result<Self, Error> {
+    pub(super) async fn connect(stage: &Stage, payments: String) -> Result<Self, Error> {
+        let door = stage.door();
         let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             sessions.push(door.enter("distro-api").await?);
         }
         let sessions = Mutex::new(sessions);
         let room = Semaphore::new(SESSIONS);
-        Ok(Self { door, sizes, sessions, room, payments, http: Http::new() })
+        let (sizes, faults) = (stage.sizes, stage.faults);
+        Ok(Self { door, sizes, faults, sessions, room, payments, http: Http::new() })
     }
 
-    /// One order of some product, paid in its transaction.
+    /// One order of some product, paid before or in its transaction.
     async fn order(&self, session: &Client, trace: &str) -> Result<(), Refused> {
         // As a library writes it: whose the statement is, and for which request.
         let said = |sql: &str| {
@@ -49,26 +53,40 @@ impl Erp {
         };
         let product = fastrand::i64(1..=self.sizes.products.min(40));
         let party = fastrand::i64(1..=self.sizes.parties);
+        let paid_inside = self.faults.has(Fault::PaidInside);
+        if !paid_inside {
+            self.pay(party, trace).await?;
+        }
         session.batch_execute("begin").await?;
         session
             .batch_execute(&said(&format!(
                 "insert into sale_order (number, party_id, user_id, company_id, state, ordered_at) values ('WEB', {party}, 1, 1, 'draft', now())"
             )))
             .await?;
-        session
-            .batch_execute(&said(&format!(
+        let reserve = if self.faults.has(Fault::HotStock) {
+            format!(
                 "update stock_quant set reserved = reserved + 1, updated_at = now() where id = (select id from stock_quant where product_id = {product} order by id limit 1)"
-            )))
-            .await?;
-        let payment = self.http.post(format!("{}/v1/payments/{party}", self.payments));
-        let answer = payment.header("traceparent", trace).timeout(PATIENCE).send().await;
-        if !answer.is_ok_and(|answer| answer.status().is_success()) {
-            return Err(Refused);
+            )
+        } else {
+            format!(
+                "insert into stock_move (product_id, source_id, target_id, quantity, state, origin, planned_at) values ({product}, 1, 2, 1, 'assigned', 'WEB', now())"
+            )
+        };
+        session.batch_execute(&said(&reserve)).await?;
+        if paid_inside {
+            self.pay(party, trace).await?;
         }
         session
             .batch_execute(&said("insert into job_queue (kind, payload, state, priority) values ('mail', '{}', 'pending', 1)"))
             .await?;
         Ok(session.batch_execute("commit").await?)
+    }
+
+    async fn pay(&self, party: i64, trace: &str) -> Result<(), Refused> {
+        let payment = self.http.post(format!("{}/v1/payments/{party}", self.payments));
+        let answer = payment.header("traceparent", trace).timeout(PATIENCE).send().await;
+        let is_paid = answer.is_ok_and(|answer| answer.status().is_success());
+        is_paid.then_some(()).ok_or(Refused)
     }
 }
 

@@ -82,12 +82,12 @@ impl Around {
         let door = stage.door();
         let mut tasks = JoinSet::new();
         let payments = url("payment_door");
-        let erp = api::Erp::connect(door, stage.sizes, payments).await.map_err(refused)?;
+        let erp = api::Erp::connect(stage, payments).await.map_err(refused)?;
         tasks.spawn(api::serve(self.api, erp));
-        tasks.spawn(provider::serve(self.provider, seed));
+        tasks.spawn(provider::serve(self.provider, seed, stage.faults));
         tasks.spawn(webshop::push(url("shop_door"), url("otlp"), seed));
         let session = door.enter_as("wms", "wms-sync").await.map_err(refused)?;
-        tasks.spawn(warehouse::synchronise(session, door, seed));
+        tasks.spawn(warehouse::synchronise(session, door, seed, stage.faults));
         Ok(Running { _tasks: tasks })
     }
 }

@@ -17,9 +17,9 @@ select i, 'P' || lpad(i::text, 7, '0'),
   (array['Nord','Sued','West','Ost','Alpen','Hanse','Rhein','Donau','Elbe','Main'])[1 + pick(i, 5, 10)] || ' '
     || (array['Handel','Technik','Logistik','Bau','Elektro','Werkzeug','Metall','Papier','Food','Textil'])[1 + pick(i, 6, 10)] || ' '
     || (array['GmbH','AG','KG','Ltd','SARL','BV'])[1 + pick(i, 7, 6)] || ' ' || pick(i, 8, 5000),
-  -- Fault: about one party in fifty was entered twice, with the same e-mail address and tax number.
-  'Office' || case when i % 50 = 0 then i - 1 else i end || '@example.com',
-  'DE' || lpad((case when i % 50 = 0 then i - 1 else i end)::text, 9, '0'),
+  -- Every so many parties one was entered twice, with the same e-mail address and tax number.
+  'Office' || case when i % {one_twice_in} = 0 then i - 1 else i end || '@example.com',
+  'DE' || lpad((case when i % {one_twice_in} = 0 then i - 1 else i end)::text, 9, '0'),
   1 + pick(i, 9, 20), 1 + pick_few(i, 10, 200), pick(i, 11, 10) < 8, pick(i, 12, 10) < 3,
   pick(i, 13, 50) * 1000, true, timestamptz '2020-01-01 00:00+00' + pick(i, 14, 2000) * interval '1 day'
 from generate_series(1, {parties}) i;

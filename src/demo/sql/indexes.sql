@@ -1,4 +1,4 @@
--- Keys, the few indexes that the ERP's makers thought of, and those that should not be.
+-- Keys, and the few indexes that the ERP's makers thought of.
 
 do $$
 declare t record; top bigint;
@@ -25,11 +25,7 @@ create index account_invoice_line_invoice on account_invoice_line (invoice_id);
 create index account_entry_line_entry on account_entry_line (entry_id);
 create index base_message_record on base_message (model, record_id);
 
--- Fault: the same index twice.
-create index stock_move_product_again on stock_move (product_id);
--- Fault: an index that nothing uses and every write pays for.
-create index stock_move_origin_quantity on stock_move (origin, quantity);
-
 alter table sale_order_line add foreign key (order_id) references sale_order (id);
 alter table stock_move add foreign key (product_id) references product_product (id);
 alter table account_invoice_line add foreign key (invoice_id) references account_invoice (id);
+alter table stock_move add foreign key (shipment_id) references stock_shipment (id);

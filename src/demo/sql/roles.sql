@@ -14,6 +14,8 @@ do $$
 begin
   if current_setting('server_version_num')::int >= 140000 then
     grant pg_read_all_data to erpscope;
+  else
+    grant select on all tables in schema public to erpscope;
   end if;
 end $$;
 create extension pg_stat_statements;

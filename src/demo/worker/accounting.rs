@@ -9,10 +9,7 @@ pub(super) async fn post_invoice(work: &mut Work) -> Result<(), Error> {
     let order = work.any(work.sizes.orders);
     work.begin().await?;
     let lines = work.rows("select product_id, quantity::float8, amount::float8 from sale_order_line where order_id = $1", &[&order]).await?;
-    let number = work
-        .rows("update base_sequence set number_next = number_next + 1 where code = 'account.invoice' returning number_next", &[])
-        .await?;
-    let number: i64 = number.first().map_or(Ok(0), |row| row.try_get(0))?;
+    let number = work.number("update base_sequence set number_next = number_next + 1 where code = 'account.invoice' returning number_next").await?;
     let invoice = work
         .id("insert into account_invoice (number, party_id, kind, state, invoiced_on, due_on, order_id, amount, residual) select 'RE' || $1::bigint, o.party_id, 'out', 'open', current_date, current_date + 30, o.id, o.amount, o.amount from sale_order o where o.id = $2 returning id", &[&number, &order])
         .await?;

@@ -1,18 +1,40 @@
-//! The job queue: polled often, without an index for it.
+//! The job queue, polled often.
 
 use tokio_postgres::Error;
 
 use super::Work;
+use crate::demo::fault::Fault;
 
-/// Takes the next job, if there is one, and does it.
+/// Does the next jobs, if there are any.
 pub(super) async fn poll(work: &mut Work) -> Result<(), Error> {
+    if work.has(Fault::StuckJobs) {
+        return try_one(work).await;
+    }
     work.begin_read_committed().await?;
     let next = work
-        .rows("select id from job_queue where state = 'pending' order by priority, created_at limit 1 for update skip locked", &[])
+        .rows("select id from job_queue where state = 'pending' order by priority, created_at limit 10 for update skip locked", &[])
+        .await?;
+    let ids = next.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    if !ids.is_empty() {
+        work.rows("update job_queue set state = 'done', attempts = attempts + 1, started_at = now(), done_at = clock_timestamp() where id = any($1)", &[&ids]).await?;
+    }
+    work.commit().await
+}
+
+/// One job a turn, which is fewer than come. What should synchronise fails and is put back, with less
+/// priority each time.
+async fn try_one(work: &mut Work) -> Result<(), Error> {
+    work.begin_read_committed().await?;
+    let next = work
+        .rows("select id, kind from job_queue where state = 'pending' order by priority, created_at limit 1 for update skip locked", &[])
         .await?;
     if let Some(row) = next.first() {
-        let id: i64 = row.try_get(0)?;
-        work.rows("update job_queue set state = 'done', attempts = attempts + 1, started_at = now(), done_at = clock_timestamp() where id = $1", &[&id]).await?;
+        let (id, kind): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
+        if kind == "sync" {
+            work.rows("update job_queue set attempts = attempts + 1, priority = priority + 1, started_at = now() where id = $1", &[&id]).await?;
+        } else {
+            work.rows("update job_queue set state = 'done', attempts = attempts + 1, started_at = now(), done_at = clock_timestamp() where id = $1", &[&id]).await?;
+        }
     }
     work.commit().await
 }

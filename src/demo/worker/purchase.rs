@@ -11,10 +11,7 @@ pub(super) async fn order(work: &mut Work) -> Result<(), Error> {
     work.begin_read_committed().await?;
     // No index on product_supplier.product_id.
     work.rows("select party_id, price::float8, lead_days from product_supplier where product_id = $1 order by price limit 3", &[&product]).await?;
-    let number = work
-        .rows("update base_sequence set number_next = number_next + 1 where code = 'purchase.order' returning number_next", &[])
-        .await?;
-    let number: i64 = number.first().map_or(Ok(0), |row| row.try_get(0))?;
+    let number = work.number("update base_sequence set number_next = number_next + 1 where code = 'purchase.order' returning number_next").await?;
     let order = work
         .id("insert into purchase_order (number, party_id, user_id, state, ordered_at) values ('PO' || $1::bigint, $2, $3, 'confirmed', now()) returning id", &[&number, &supplier, &user])
         .await?;

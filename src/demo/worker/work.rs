@@ -1,12 +1,13 @@
 //! One session of the ERP and its dice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::dice::Dice;
+use crate::demo::fault::{Fault, Faults};
 use crate::demo::stage::Sizes;
 
 /// A session which prepares each statement once, and a random source of its own.
@@ -15,11 +16,17 @@ pub(in crate::demo) struct Work {
     prepared: HashMap<&'static str, Statement>,
     dice: Dice,
     pub(super) sizes: Sizes,
+    faults: Faults,
 }
 
 impl Work {
-    pub(in crate::demo) fn new(client: Client, seed: u64, sizes: Sizes) -> Self {
-        Self { client, prepared: HashMap::new(), dice: Dice::new(seed), sizes }
+    pub(in crate::demo) fn new(client: Client, seed: u64, sizes: Sizes, faults: Faults) -> Self {
+        Self { client, prepared: HashMap::new(), dice: Dice::new(seed), sizes, faults }
+    }
+
+    /// Whether this is wrong with the ERP.
+    pub(super) const fn has(&self, fault: Fault) -> bool {
+        self.faults.has(fault)
     }
 
     pub(super) async fn rows(
@@ -44,6 +51,14 @@ impl Work {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<i32, Error> {
         match self.rows(sql, params).await?.first() {
+            Some(row) => row.try_get(0),
+            None => Ok(0),
+        }
+    }
+
+    /// The first column of the first row, a number that a document gets.
+    pub(super) async fn number(&mut self, sql: &'static str) -> Result<i64, Error> {
+        match self.rows(sql, &[]).await?.first() {
             Some(row) => row.try_get(0),
             None => Ok(0),
         }
@@ -79,6 +94,11 @@ impl Work {
     /// From half to one and a half of `mean`.
     pub(in crate::demo) fn pause(&mut self, mean: Duration) -> Duration {
         self.dice.pause(mean)
+    }
+
+    /// What its session has prepared.
+    pub(in crate::demo) fn statements(&self) -> BTreeSet<&'static str> {
+        self.prepared.keys().copied().collect()
     }
 
     /// Begins the next turn.

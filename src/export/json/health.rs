@@ -29,6 +29,9 @@ pub struct ServerHealth {
     pub lacking: Vec<String>,
     /// By sampler: `ok`, or why its last run failed.
     pub samplers: BTreeMap<&'static str, String>,
+    /// By database: why the index advisor brought nothing there, or what it lacks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub advisor: BTreeMap<Arc<str>, Vec<String>>,
 }
 
 /// The state of every part.
@@ -54,5 +57,15 @@ fn server(server: &ServerSnapshot) -> ServerHealth {
             (sampler.name(), record.failure.clone().unwrap_or_else(|| "ok".to_owned()))
         })
         .collect();
-    ServerHealth { connection, message, lacking, samplers }
+    let advisor = server
+        .suggestions
+        .databases
+        .iter()
+        .map(|(datname, of)| {
+            let lines = of.failure.iter().chain(&of.notes).cloned().collect::<Vec<String>>();
+            (Arc::clone(datname), lines)
+        })
+        .filter(|(_, lines)| !lines.is_empty())
+        .collect();
+    ServerHealth { connection, message, lacking, samplers, advisor }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sessions::{by_state, same_sessions};
+use super::sessions::{by_state, same_sessions, seconds};
 use super::text::{Rows, Value};
 use super::{Kind, Metric, Signal};
 use crate::state::ServerSnapshot;
@@ -73,11 +73,32 @@ const METRICS: &[Metric] = &[
         rows: |server, out| waiters(server, out, |waiters| waiters.oldest.as_secs_f64()),
     },
     Metric {
+        name: "erpscope_blocked_sessions",
+        help: "Sessions that wait for a lock now, by the module of what they wait for and their root blocker; absent while nobody does.",
+        kind: Kind::Gauge,
+        labels: &["datname", "module", "root_application", "root_state"],
+        rows: |server, out| blocked_now(server, out, |waiters| waiters.count),
+    },
+    Metric {
+        name: "erpscope_blocked_oldest_seconds",
+        help: "How long the longest of these waits has lasted; absent while nobody waits.",
+        kind: Kind::Gauge,
+        labels: &["datname", "module", "root_application", "root_state"],
+        rows: |server, out| blocked_now(server, out, |waiters| waiters.oldest.as_secs_f64()),
+    },
+    Metric {
         name: "erpscope_root_blocker_victims",
         help: "Sessions that wait because of one root blocker now: the most of any.",
         kind: Kind::Gauge,
         labels: &["datname", "root_application", "root_state"],
         rows: |server, out| by_state(out, &server.activity.root_victims, |victims| *victims),
+    },
+    Metric {
+        name: "erpscope_root_blocker_state_seconds",
+        help: "How long a root blocker of now has been in its state: the longest of any. One that is idle ends by itself only when its client goes on.",
+        kind: Kind::Gauge,
+        labels: &["datname", "root_application", "root_state"],
+        rows: |server, out| by_state(out, &server.activity.root_since, seconds),
     },
     Metric {
         name: "erpscope_lock_depth",
@@ -112,5 +133,12 @@ fn waiters<V: Value>(server: &ServerSnapshot, out: &mut Rows, value: fn(Waiters)
     let datnames: BTreeSet<_> = server.databases.shown.keys().chain(view.waiters.keys()).collect();
     for datname in datnames {
         out.row(&[datname], value(view.waiters.get(datname).copied().unwrap_or_default()));
+    }
+}
+
+fn blocked_now<V: Value>(server: &ServerSnapshot, out: &mut Rows, value: fn(Waiters) -> V) {
+    for (key, waiters) in server.activity.blocked_now.iter() {
+        let labels = [&*key.datname, &*key.module, &*key.root_application, key.root_state];
+        out.row(&labels, value(*waiters));
     }
 }

@@ -15,6 +15,7 @@ mod reference;
 mod samplers;
 mod sessions;
 mod statements;
+mod suggestions;
 mod text;
 mod transactions;
 
@@ -47,7 +48,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 9] = [
+const SIGNALS: [&Signal; 10] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -56,6 +57,7 @@ const SIGNALS: [&Signal; 9] = [
     &footprints::SIGNAL,
     &log::SIGNAL,
     &statements::SIGNAL,
+    &suggestions::SIGNAL,
     &samplers::SIGNAL,
 ];
 

@@ -34,6 +34,7 @@ fn server(name: &str) -> ServerSnapshot {
             ..View::default()
         }),
         databases: Arc::default(),
+        suggestions: Arc::default(),
         samplers: Arc::default(),
         activity: Arc::default(),
         spending: None,
@@ -90,7 +91,7 @@ fn what_has_not_changed_is_not_rendered_again() {
         .zip(blocks(&next, 0).iter())
         .map(|(a, b)| Arc::ptr_eq(a, b))
         .collect();
-    assert_eq!(same, [false, true, true, true, true, true, true, true, true]);
+    assert_eq!(same, [false, true, true, true, true, true, true, true, true, true]);
     assert!(
         blocks(&rendered, 1).iter().zip(blocks(&next, 1).iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     );
@@ -160,4 +161,50 @@ fn docs_metrics_md_is_what_the_declarations_say() {
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(found == expected, "docs/metrics.md is stale: UPDATE_DOCS=1 cargo test --lib docs");
+}
+
+/// A line of the ledger that saves so much.
+fn line(id: &str, state: &str, saves: f64) -> Arc<crate::advise::ledger::Line> {
+    let json = serde_json::json!({
+        "id": id, "server": "a", "datname": "shop", "action": "create", "state": state,
+        "table": "public.sale", "module": "sales", "ddl": ["create index on sale (\"a\nb\")"],
+        "undo": "", "saved_seconds_per_day": saves, "upkeep_seconds_per_day": 0.5,
+        "size_bytes": 8192.0, "estimated_speedup": null, "checked_by": "what-if", "warnings": [],
+        "explanation": "", "suggested_at": "2026-01-31T12:00:00Z",
+        "seen_at": "2026-01-31T12:00:00Z", "helps": [], "updated_at": "2026-01-31T12:00:00Z",
+    });
+    Arc::new(serde_json::from_value(json).unwrap())
+}
+
+#[test]
+fn suggestions_are_shown_singly_up_to_a_number_and_all_are_counted() {
+    let lines = [("x", "suggested", 1.0), ("y", "suggested", 9.0), ("z", "gone", 99.0)];
+    let lines: Vec<_> = lines.map(|(id, state, saves)| line(id, state, saves)).into();
+    let picture =
+        crate::advise::ledger::Picture::of(lines.iter().map(|line| &**line), BTreeMap::new(), 1);
+    let page = page(
+        vec![ServerSnapshot { suggestions: Arc::new(picture), ..server("a") }],
+        Format::Prometheus,
+    );
+    let rows = |name: &str| {
+        let name = format!("{name}{{");
+        page.lines().filter(|line| line.starts_with(&name)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rows("erpscope_index_suggestions"),
+        [
+            r#"erpscope_index_suggestions{server="a",datname="shop",action="create",state="suggested"} 2"#,
+            r#"erpscope_index_suggestions{server="a",datname="shop",action="create",state="gone"} 1"#,
+        ]
+    );
+    assert_eq!(
+        rows("erpscope_index_suggestion_info"),
+        [
+            r#"erpscope_index_suggestion_info{server="a",datname="shop",id="y",action="create",table="public.sale",module="sales",ddl="create index on sale (\"a\nb\")",state="suggested"} 1"#
+        ]
+    );
+    assert_eq!(
+        rows("erpscope_index_suggestion_saved_seconds_per_day"),
+        [r#"erpscope_index_suggestion_saved_seconds_per_day{server="a",datname="shop",id="y"} 9"#]
+    );
 }

@@ -39,6 +39,17 @@ const METRICS: &[Metric] = &[
         rows: |server, out| by_state(out, &server.activity.oldest_transaction, seconds),
     },
     Metric {
+        name: "erpscope_idle_in_transaction_oldest_seconds",
+        help: "How long the longest pause has lasted that goes on: a session idle in its transaction since its last statement.",
+        kind: Kind::Gauge,
+        labels: &["datname", "application"],
+        rows: |server, out| {
+            for ((datname, application), pause) in server.activity.oldest_idle.iter() {
+                out.row(&[datname, application], pause.as_secs_f64());
+            }
+        },
+    },
+    Metric {
         name: "erpscope_statement_running_oldest_seconds",
         help: "How long the longest statement has run that goes on: pg_stat_statements counts it only at its end.",
         kind: Kind::Gauge,

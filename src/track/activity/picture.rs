@@ -4,25 +4,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Activity, StateKey, TRANSACTIONS, View, Waiters};
+use super::{Activity, BlockedNowKey, StateKey, TRANSACTIONS, View, Waiters};
 use crate::sample::activity::State;
 use crate::track::capped::{Capped, Coarse};
 use crate::track::distribution::Distribution;
 use crate::track::histogram::{EPISODE_SECONDS, Histogram};
-use crate::track::lock_tree::LockTree;
+use crate::track::lock_tree::{Blocker, LockTree};
 use crate::track::lock_waits::Scene;
 use crate::track::reports::SlowTransaction;
 use crate::track::timeline::{Now, span};
+use crate::track::waits::IdleKey;
 
 impl Activity {
     pub(super) fn view(&self, scene: Scene<'_>) -> View {
         let now = scene.now;
         let series = self.limits.series;
         let (oldest_transaction, oldest_statement) = self.oldest(now, series);
+        let oldest_idle = self.oldest_idle(now, series);
         let tree = LockTree::of(scene, &self.locks);
         View {
             is_current: true,
             root_victims: root_victims(&tree, series),
+            root_since: root_since(&tree, series),
+            blocked_now: blocked_now(&tree, series),
             tree,
             waiters: self.waiters(now.at),
             lock_waits: self.locks.finished().clone(),
@@ -34,6 +38,7 @@ impl Activity {
             unseen: self.waits.unseen(),
             slow: histograms(self.transactions.slow()),
             oldest_transaction,
+            oldest_idle,
             oldest_statement,
             sessions: self.counts.clone(),
             open: self.open(now.at),
@@ -78,6 +83,17 @@ impl Activity {
         (transactions, statements)
     }
 
+    fn oldest_idle(&self, now: Now, series: usize) -> Capped<IdleKey, Duration> {
+        let mut oldest = Capped::new(series);
+        let is_idle = |state| matches!(state, State::IdleInTransaction | State::Aborted);
+        for open in self.transactions.open().values().filter(|open| is_idle(open.state)) {
+            let key = (Arc::clone(&open.who.datname), Arc::clone(&open.who.application));
+            let of: &mut Duration = oldest.of(key);
+            *of = (*of).max(span(open.state_since, now.at));
+        }
+        oldest
+    }
+
     fn open(&self, at: SystemTime) -> Vec<SlowTransaction> {
         let mut slow: Vec<_> = self
             .transactions
@@ -98,13 +114,51 @@ fn histograms<K: Coarse + Clone>(seconds: &Capped<K, Distribution>) -> Vec<(K, H
 fn root_victims(tree: &LockTree, series: usize) -> Capped<StateKey, u64> {
     let mut most = Capped::new(series);
     for root in &tree.roots {
-        let key = StateKey {
-            datname: Arc::clone(&root.datname),
-            application: Arc::clone(&root.application),
-            state: root.state,
-        };
-        let victims: &mut u64 = most.of(key);
+        let victims: &mut u64 = most.of(root_key(root));
         *victims = (*victims).max(u64::try_from(root.victim_count).unwrap_or(u64::MAX));
     }
     most
+}
+
+fn root_since(tree: &LockTree, series: usize) -> Capped<StateKey, Duration> {
+    let mut longest = Capped::new(series);
+    for root in &tree.roots {
+        let Some(seconds) = root.state_seconds else { continue };
+        let since: &mut Duration = longest.of(root_key(root));
+        *since = (*since).max(length(Some(seconds)));
+    }
+    longest
+}
+
+fn root_key(root: &Blocker) -> StateKey {
+    StateKey {
+        datname: Arc::clone(&root.datname),
+        application: Arc::clone(&root.application),
+        state: root.state,
+    }
+}
+
+fn blocked_now(tree: &LockTree, series: usize) -> Capped<BlockedNowKey, Waiters> {
+    let mut blocked = Capped::new(series);
+    for root in &tree.roots {
+        let mut rest: Vec<&Blocker> = root.victims.iter().collect();
+        while let Some(victim) = rest.pop() {
+            rest.extend(&victim.victims);
+            let Some(waiting) = &victim.waits_for else { continue };
+            let of: &mut Waiters = blocked.of(BlockedNowKey {
+                datname: Arc::clone(&victim.datname),
+                module: Arc::clone(&waiting.module),
+                root_application: Arc::clone(&root.application),
+                root_state: if root.circle { "deadlock" } else { root.state },
+            });
+            of.count += 1;
+            of.oldest = of.oldest.max(length(waiting.seconds));
+        }
+    }
+    blocked
+}
+
+/// Zero where it is not known.
+fn length(seconds: Option<f64>) -> Duration {
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
 }

@@ -43,6 +43,8 @@ fn the_oldest_transactions_are_told_by_what_they_do() {
         .map(|(key, age)| (key.state, age.as_millis()))
         .collect();
     assert_eq!(oldest, BTreeMap::from([("active", 4_000), ("idle in transaction", 3_000)]));
+    let pauses: Vec<_> = fold.view.oldest_idle.iter().map(|(_, of)| of.as_millis()).collect();
+    assert_eq!(pauses, [1_000], "a pause is as old as the last statement's end");
 }
 
 #[test]

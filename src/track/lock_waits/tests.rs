@@ -93,6 +93,12 @@ fn blocked_time_goes_to_the_root_and_not_to_who_waits_itself() {
     assert!(close(fold.blocked().into_values().sum(), 2.0));
     assert_eq!(fold.view.tree.depth, 2);
     assert_eq!(fold.view.waiters["erp"].count, 2);
+    let now: Vec<_> = fold.view.blocked_now.iter().collect();
+    let [(key, of)] = now[..] else { panic!("one root, one module: {now:?}") };
+    assert_eq!((&*key.root_application, key.root_state), ("metabase", "idle in transaction"));
+    assert_eq!((of.count, of.oldest.as_secs()), (2, 1), "who waits for a waiter is counted, too");
+    let since: Vec<_> = fold.view.root_since.iter().map(|(_, of)| of.as_secs()).collect();
+    assert_eq!(since, [1]);
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! One agent for many servers: what it takes of the machine that it runs on, and of Prometheus.
+//!
+//! One server stands for all of them: what the agent does for each is the same.
+
+use std::time::Duration;
+
+use crate::rig::{Bench, Child, Cpu, quantile};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub async fn run() {
+    let bench = Bench::start().await;
+    println!("one agent for many servers, with its defaults, for {} s each", MINUTE.as_secs());
+    println!("servers  agent, % of a core  MiB   series  /metrics, kB  scrape p50, ms");
+    for servers in [1, 10, 100] {
+        let agent = Child::agent_of(servers, bench.port(), &[]);
+        until_all_are_up(&agent, servers).await;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let before = Cpu::of(agent.pid());
+        tokio::time::sleep(MINUTE).await;
+        let spent = (Cpu::of(agent.pid()) - before).as_secs_f64() / MINUTE.as_secs_f64();
+        let text = agent.scrape().await;
+        let series = text.lines().filter(|line| !line.starts_with('#')).count();
+        let mut times: Vec<f64> =
+            (0..100).map(|_| agent.timed_scrape().0.as_secs_f64() * 1e3).collect();
+        println!(
+            "{servers:>7} {:>19.2} {:>4.0} {series:>8} {:>13} {:>15.1}",
+            100.0 * spent,
+            agent.rss_mib(),
+            text.len() / 1_000,
+            quantile(&mut times, 0.5)
+        );
+    }
+}
+
+async fn until_all_are_up(agent: &Child, servers: usize) {
+    let mut up = 0;
+    for _ in 0..600 {
+        let text = agent.scrape_if_there().await.unwrap_or_default();
+        up = text.lines().filter(|l| l.starts_with("erpscope_statements_tracked{")).count();
+        if up == servers {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(up, servers, "servers that were reached");
+}

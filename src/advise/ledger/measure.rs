@@ -1,0 +1,220 @@
+//! What an applied suggestion has brought: the time of its statements before and after, from the
+//! history's hours.
+//!
+//! What was called more or less often since is no merit of an index, so times are compared for the
+//! same calls: what the calls of an hour took, over what they would have taken at each statement's
+//! mean time before. Those ratios, of the hours before and of the hours after, are what Welch's test
+//! compares, as logarithms: times of hours are skewed, their ratios much less.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::line::Line;
+use super::past::Past;
+use super::welch;
+use crate::history::{HOUR, StatementHour, Work, hour_of};
+
+/// Days before and after that are looked at: enough for a statement of once a day.
+pub(super) const WINDOW: i64 = 14 * 86_400;
+/// Hours in which the statements ran that there must be of each side, if they ran often.
+const LEAST_HOURS: usize = 3;
+/// Calls that there must be of each side, then.
+const LEAST_CALLS: u64 = 20;
+/// Hours that are enough whatever the number of calls.
+const ENOUGH_HOURS: usize = 8;
+/// Growth is written some minutes after it was seen; an hour that is not whole is not compared.
+pub(super) const LATE: i64 = 900;
+
+/// Chance and probability: a difference is one if there would be such a one without a cause in one
+/// case of a hundred. It is asked anew each hour, so one of twenty would be too many.
+const LEVEL: f64 = 0.01;
+/// Slower by less than that is not worth a drop.
+const LEAST_HARM: f64 = 1.05;
+
+/// The time of the same calls before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Hours before in which the statements ran.
+    pub hours_before: usize,
+    /// And after.
+    pub hours_after: usize,
+    /// Their calls before.
+    pub calls_before: u64,
+    /// And after.
+    pub calls_after: u64,
+    /// Seconds of a mean call of those after, at each statement's mean time before.
+    pub mean_before_seconds: f64,
+    /// What it took.
+    pub mean_after_seconds: f64,
+    /// The first over the second: above 1 it is faster.
+    pub speedup: f64,
+    /// Probability of such a difference if nothing has changed (Welch's test on hourly ratios).
+    pub p_value: f64,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfStatement {
+    /// Hash of its shape, as text: JSON's numbers lose digits.
+    pub queryid: String,
+    /// Calls before.
+    pub calls_before: u64,
+    /// Calls after.
+    pub calls_after: u64,
+    /// Seconds of a mean call before.
+    pub mean_before_seconds: f64,
+    /// Seconds of a mean call after.
+    pub mean_after_seconds: f64,
+}
+
+/// What is known of an applied suggestion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The statements that it was to help.
+    #[serde(flatten)]
+    pub helped: Compared,
+    /// Each of them that ran on both sides, the most time before first.
+    pub statements: Vec<OfStatement>,
+    /// Statements that write to its table.
+    pub writers: Option<Compared>,
+    /// Both together.
+    pub overall: Option<Compared>,
+    /// Scans of the index since, if it is looked at how indexes are used.
+    pub index_scans: Option<u64>,
+    /// Other suggestions for the same statements that were applied in the same time: what they
+    /// have brought cannot be told apart.
+    pub together_with: Vec<String>,
+}
+
+impl Compared {
+    /// Faster, and not by chance.
+    #[must_use]
+    pub fn is_faster(&self) -> bool {
+        self.p_value < LEVEL && self.speedup > 1.0
+    }
+
+    /// Slower by enough, and not by chance.
+    #[must_use]
+    pub fn is_slower(&self) -> bool {
+        self.p_value < LEVEL && self.speedup * LEAST_HARM < 1.0
+    }
+}
+
+/// Hours that are whole before somebody may have applied it, and whole after somebody has.
+struct Sides {
+    before: std::ops::Range<i64>,
+    after: std::ops::Range<i64>,
+}
+
+impl Sides {
+    fn of(line: &Line, now: i64) -> Option<Self> {
+        let applied = line.applied_at?;
+        let unseen = line.not_applied_at.unwrap_or(line.seen_at).min(applied);
+        let last = hour_of(unseen);
+        let first = hour_of(applied) + HOUR;
+        let until = hour_of(now - LATE).min(first + WINDOW);
+        Some(Self { before: last - WINDOW..last, after: first..until })
+    }
+}
+
+/// Compares; `None` while there are too few hours or calls on either side.
+pub(super) fn measure(line: &Line, past: &Past, now: i64) -> Option<Measured> {
+    let sides = Sides::of(line, now)?;
+    let ids: Vec<i64> = line.queryids().collect();
+    let helped = compare(&ids, past, &sides)?;
+    let writers: Vec<i64> = past.writers_of(&line.table).filter(|id| !ids.contains(id)).collect();
+    let all: Vec<i64> = ids.iter().chain(&writers).copied().collect();
+    let mut statements: Vec<OfStatement> =
+        ids.iter().filter_map(|id| of_statement(*id, past, &sides)).collect();
+    let weight = |one: &OfStatement| one.calls_before as f64 * one.mean_before_seconds;
+    statements.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    Some(Measured {
+        helped,
+        statements,
+        writers: compare(&writers, past, &sides),
+        overall: compare(&all, past, &sides),
+        index_scans: line.applied_as.as_ref().and_then(|name| past.scans.get(name).copied()),
+        together_with: Vec::new(),
+    })
+}
+
+/// Statements that write to the table alone: what there is when the helped ones do not run any more.
+pub(super) fn measure_writers(line: &Line, past: &Past, now: i64) -> Option<Compared> {
+    let sides = Sides::of(line, now)?;
+    let writers: Vec<i64> = past.writers_of(&line.table).collect();
+    compare(&writers, past, &sides)
+}
+
+fn sum<'a>(hours: impl Iterator<Item = &'a StatementHour>) -> Work {
+    hours.fold(Work::default(), |mut sum, hour| {
+        sum += hour.work;
+        sum
+    })
+}
+
+fn within<'a>(
+    id: i64,
+    past: &'a Past,
+    side: &'a std::ops::Range<i64>,
+) -> impl Iterator<Item = &'a StatementHour> {
+    past.hours.get(&id).into_iter().flatten().filter(|hour| {
+        side.contains(&hour.hour) && hour.work.calls > 0 && hour.work.exec_seconds > 0.0
+    })
+}
+
+fn of_statement(id: i64, past: &Past, sides: &Sides) -> Option<OfStatement> {
+    let (before, after) =
+        (sum(within(id, past, &sides.before)), sum(within(id, past, &sides.after)));
+    (before.calls > 0 && after.calls > 0).then(|| OfStatement {
+        queryid: id.to_string(),
+        calls_before: before.calls,
+        calls_after: after.calls,
+        mean_before_seconds: before.exec_seconds / before.calls as f64,
+        mean_after_seconds: after.exec_seconds / after.calls as f64,
+    })
+}
+
+fn compare(ids: &[i64], past: &Past, sides: &Sides) -> Option<Compared> {
+    // One that did not run on both sides cannot be compared.
+    let means: BTreeMap<i64, f64> = ids
+        .iter()
+        .filter_map(|id| of_statement(*id, past, sides))
+        .filter_map(|one| Some((one.queryid.parse().ok()?, one.mean_before_seconds)))
+        .collect();
+    let side = |side: &std::ops::Range<i64>| {
+        let mut hours: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+        let mut calls = 0;
+        for (id, mean) in &means {
+            for hour in within(*id, past, side) {
+                let of_hour = hours.entry(hour.hour).or_default();
+                of_hour.0 += hour.work.exec_seconds;
+                of_hour.1 += hour.work.calls as f64 * mean;
+                calls += hour.work.calls;
+            }
+        }
+        (hours, calls)
+    };
+    let ((before, calls_before), (after, calls_after)) = (side(&sides.before), side(&sides.after));
+    let enough = |hours: usize, calls: u64| {
+        hours >= ENOUGH_HOURS || (hours >= LEAST_HOURS && calls >= LEAST_CALLS)
+    };
+    if !enough(before.len(), calls_before) || !enough(after.len(), calls_after) {
+        return None;
+    }
+    let ratios = |hours: &BTreeMap<i64, (f64, f64)>| -> Vec<f64> {
+        hours.values().map(|(took, expected)| (took / expected).ln()).collect()
+    };
+    let took: f64 = after.values().map(|(took, _)| took).sum();
+    let expected: f64 = after.values().map(|(_, expected)| expected).sum();
+    Some(Compared {
+        hours_before: before.len(),
+        hours_after: after.len(),
+        calls_before,
+        calls_after,
+        mean_before_seconds: expected / calls_after as f64,
+        mean_after_seconds: took / calls_after as f64,
+        speedup: expected / took,
+        p_value: welch::p_value(&ratios(&before), &ratios(&after))?,
+    })
+}

@@ -1,0 +1,128 @@
+//! What the history says of applied suggestions: the hours of their statements and of those that
+//! write to their tables, and how often their indexes were scanned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::line::Line;
+use super::measure::WINDOW;
+use crate::advise::definition::quote;
+use crate::history::{HOUR, HistoryError, Period, Place, Reader, StatementHour};
+
+/// Statements that write to one table, the heaviest.
+const WRITERS: usize = 20;
+
+/// What is needed to compare before and after.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Hours of statements, by queryid.
+    pub hours: BTreeMap<i64, Vec<StatementHour>>,
+    /// Statements that write to a table, by its name with the schema.
+    pub writers: BTreeMap<String, Vec<i64>>,
+    /// Scans of indexes, by their names as SQL, with the schema.
+    pub scans: BTreeMap<String, u64>,
+}
+
+impl Past {
+    /// Reads what these lines of one database need. Cost: every hour of every statement of the
+    /// database over two weeks before and after, so not to be asked every minute.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn read(
+        reader: &Reader<'_>,
+        place: &Place,
+        lines: &[Line],
+        now: i64,
+    ) -> Result<Self, HistoryError> {
+        let applied =
+            |line: &Line| Some(line.not_applied_at.unwrap_or(line.seen_at).min(line.applied_at?));
+        let Some(first) = lines.iter().filter_map(applied).min() else {
+            return Ok(Self::default());
+        };
+        let from = first - WINDOW - HOUR;
+        let period = Period { place: place.clone(), from, until: now + 1 };
+        let mut past = Self::default();
+        let mut wanted: BTreeSet<i64> = lines.iter().flat_map(Line::queryids).collect();
+        let tables: BTreeSet<String> = lines.iter().map(|line| line.table.clone()).collect();
+        for sum in reader.statements(&period)?.rows {
+            let (Some(queryid), Some(text)) = (sum.queryid, &sum.text) else { continue };
+            for table in tables.iter().filter(|table| writes_to(text, table)) {
+                let writers = past.writers.entry(table.clone()).or_default();
+                if writers.len() < WRITERS {
+                    writers.push(queryid);
+                    wanted.insert(queryid);
+                }
+            }
+        }
+        for queryid in wanted {
+            past.hours.insert(queryid, reader.statement(&period, queryid)?);
+        }
+        for index in reader.indexes(&Period { from: first, ..period })?.rows {
+            let name = format!("{}.{}", quote(&index.schema), quote(&index.index));
+            past.scans.insert(name, index.growth.idx_scan);
+        }
+        Ok(past)
+    }
+
+    pub(super) fn writers_of(&self, table: &str) -> impl Iterator<Item = i64> {
+        self.writers.get(table).into_iter().flatten().copied()
+    }
+}
+
+/// Whether a statement's text begins as one that writes to this table. One behind a `with` or in a
+/// function does not; a table of the same name in another schema does, if the text names none.
+fn writes_to(text: &str, table: &str) -> bool {
+    let mut words = text.split_whitespace().map(|word| word.trim_end_matches([',', ';']));
+    let mut next = || words.next().unwrap_or_default();
+    let first = next().to_ascii_lowercase();
+    let mut target = match first.as_str() {
+        "insert" | "delete" | "merge" => {
+            next();
+            next()
+        }
+        "update" => next(),
+        _ => return false,
+    };
+    if target.eq_ignore_ascii_case("only") {
+        target = next();
+    }
+    let target = target.split('(').next().unwrap_or_default();
+    let Some((schema, name)) = table.split_once('.') else { return false };
+    let is = |written: &str, name: &str| {
+        written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(
+            || written.to_ascii_lowercase() == name,
+            |inner| inner.replace("\"\"", "\"") == name,
+        )
+    };
+    match target.rsplit_once('.') {
+        Some((of_schema, written)) => is(of_schema, schema) && is(written, name),
+        None => is(target, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_that_write_to_a_table_are_told_by_how_they_begin() {
+        for text in [
+            "insert into sale_order (id) values ($1)",
+            "INSERT INTO sale_order(id) values ($1)",
+            "update \"sale_order\" set state = $1",
+            "delete from only public.sale_order where id = $1",
+            "merge into sale_order using x on true",
+        ] {
+            assert!(writes_to(text, "public.sale_order"), "{text}");
+        }
+        for text in [
+            "select * from sale_order for update",
+            "update sale_order_line set state = $1",
+            "insert into archive.sale_order values ($1)",
+            "update \"Sale_order\" set state = $1",
+            "",
+        ] {
+            assert!(!writes_to(text, "public.sale_order"), "{text}");
+        }
+    }
+}

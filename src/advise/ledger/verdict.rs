@@ -1,0 +1,72 @@
+//! Kept or regressed: what the figures of an applied suggestion mean.
+
+use super::line::{Line, Stage};
+use super::measure::{Compared, WINDOW, measure, measure_writers};
+use super::past::Past;
+
+/// Before a day is over nobody knows what its night jobs say.
+const DAY: i64 = 86_400;
+/// How long it is measured.
+const WATCHED: i64 = WINDOW;
+
+/// Whether it is still measured what it brings.
+pub(super) fn is_watched(line: &Line, now: i64) -> bool {
+    // The last hours of the last day come late.
+    let until = WATCHED + DAY;
+    line.state.is_done() && line.applied_at.is_some_and(|at| now - at <= until)
+}
+
+/// Measures it anew and says what that means.
+pub(super) fn judge(line: &mut Line, past: &Past, now: i64) {
+    let Some(applied_at) = line.applied_at else { return };
+    if let Some(measured) = measure(line, past, now) {
+        line.measured_at = line.measured_at.or(Some(now));
+        line.measured = Some(measured);
+    }
+    let age = now - applied_at;
+    if let Some(reason) = harm(line, past, age, now) {
+        line.state = Stage::Regressed;
+        line.reason = Some(reason);
+        return;
+    }
+    line.reason = None;
+    line.state = match &line.measured {
+        Some(measured) if age >= DAY && measured.helped.is_faster() => Stage::Kept,
+        _ if age >= WATCHED => Stage::Kept,
+        Some(_) => Stage::Measured,
+        None => Stage::Applied,
+    };
+}
+
+/// Why it is worse than nothing, if it is.
+fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
+    let overall = line.measured.as_ref().and_then(|measured| measured.overall.as_ref());
+    if let Some(overall) = overall.filter(|overall| overall.is_slower()) {
+        return Some(format!(
+            "the statements that it was to help and those that write to {} take {} than before",
+            line.table,
+            more(overall)
+        ));
+    }
+    let is_unused = line.applied_as.as_ref().is_some_and(|name| past.scans.get(name) == Some(&0));
+    if !is_unused {
+        return None;
+    }
+    let writers = measure_writers(line, past, now);
+    if let Some(writers) = writers.filter(Compared::is_slower) {
+        let (table, more) = (&line.table, more(&writers));
+        return Some(format!("nothing has used it, and writes to {table} take {more} than before"));
+    }
+    let is_written = past.writers_of(&line.table).next().is_some();
+    (age >= WATCHED && is_written).then(|| {
+        format!("nothing has used it in {} days, and each write pays for it", WATCHED / DAY)
+    })
+}
+
+fn more(compared: &Compared) -> String {
+    format!(
+        "{:.0} % more time (p = {:.4})",
+        (1.0 / compared.speedup - 1.0) * 100.0,
+        compared.p_value
+    )
+}

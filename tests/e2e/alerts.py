@@ -1,0 +1,256 @@
+"""A planted lock contention wakes somebody, and its end is told: the demo runs, a real Prometheus scrapes it and
+evaluates alerts/, a real Alertmanager with deploy/alertmanager.yml tells a webhook. And every metric that a rule
+asks for is there.
+
+  alerts.py [DEMO'S PROGRAM]     default target/release/erpscope
+"""
+
+import contextlib
+import http.server
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/erpscope"
+STEP_SECONDS = 5
+# As a profile names who holds the lock; nothing else of the demo is called so.
+BLOCKER = "pgadmin"
+VICTIMS = 6
+# What the page should take, printed beside what it took; a busy machine may take longer.
+PAGED_WITHIN, RESOLVED_WITHIN = 60, 90
+DEADLINE_SECONDS = 300
+
+# What rules ask for and the demo rightly does not have.
+ABSENT = {
+    "erpscope_serialization_failures_total": "the demo's server writes no csvlog or jsonlog for the agent to follow",
+    "erpscope_lock_failures_total": "the same",
+    "erpscope_log_truncated_total": "the same",
+    "erpscope_otlp_forward_dropped_spans_total": "the demo passes no spans on",
+    "erpscope_connection_failure": "there only while a server cannot be reached",
+    "erpscope_database_connections_max": "no database of the demo has a limit of its own",
+    "erpscope_probe_certificate_expires_timestamp_seconds": "the demo's provider speaks plain HTTP",
+}
+
+def fail(text):
+    sys.exit(f"FAILED: {text}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def program(*names):
+    for name in names:
+        if shutil.which(name):
+            return name
+    fail(f"none of {', '.join(names)} is installed: deploy/install-deps.sh test")
+
+
+@contextlib.contextmanager
+def running(*command, log, **options):
+    process = subprocess.Popen([str(word) for word in command], stderr=log, **{"stdout": log, **options})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def until(what, wanted, seconds=DEADLINE_SECONDS, every=0.5):
+    """Waits until `wanted` gives something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            if found := wanted():
+                return found
+        time.sleep(every)
+    fail(f"not within {seconds} s: {what}")
+
+
+class Webhook(http.server.ThreadingHTTPServer):
+    """Keeps what Alertmanager posts, with the moment and the receiver."""
+
+    def __init__(self):
+        self.posts = []
+        posts = self.posts
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                posts.append((time.monotonic(), self.path.strip("/"), body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def told(self, receiver, status, application):
+        """Alerts on this root application that a receiver was told of, with the moment."""
+        for moment, path, body in list(self.posts):
+            for alert in body["alerts"] if path == receiver else []:
+                labels = alert["labels"]
+                if alert["status"] == status and labels.get("root_application") == application:
+                    yield moment, labels, alert["annotations"]
+
+
+def configs(folder, agent, alertmanager, webhook):
+    """The shipped files, with addresses of here, and sooner looks."""
+    prometheus = (ROOT / "deploy/prometheus.yml").read_text()
+    prometheus = prometheus.replace("interval: 15s", f"interval: {STEP_SECONDS}s")
+    prometheus = prometheus.replace("127.0.0.1:10187", agent).replace("127.0.0.1:9093", alertmanager)
+    (folder / "prometheus.yml").write_text(prometheus)
+    shutil.copytree(ROOT / "alerts", folder / "alerts", ignore=shutil.ignore_patterns("tests"))
+    receivers = (ROOT / "deploy/alertmanager.yml").read_text()
+    # Each receiver posts to a path with its name.
+    receivers = re.sub(
+        r"(- name: (\w+)\n    webhook_configs:\n      - url: )\S+",
+        rf"\g<1>http://127.0.0.1:{webhook.server_port}/\g<2>",
+        receivers,
+    )
+    (folder / "secret").write_text("of nobody")
+    receivers = re.sub(r"credentials_file: \S+", f"credentials_file: {folder}/secret", receivers)
+    (folder / "alertmanager.yml").write_text(receivers)
+
+
+class Sessions:
+    """psql sessions of the contention; whatever happens, they end."""
+
+    def __init__(self, url, log):
+        self.url, self.log, self.open = url, log, []
+
+    def run(self, application_name, sql):
+        url = f"{self.url}{'&' if '?' in self.url else '?'}application_name={application_name}"
+        session = subprocess.Popen(["psql", "-Xq", "-d", url], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+        session.stdin.write(f"{sql}\n".encode())
+        session.stdin.flush()
+        self.open.append(session)
+
+    def end(self):
+        for session in self.open:
+            session.stdin.close()
+        for session in self.open:
+            session.wait(60)
+        self.open = []
+
+
+def names_in_rules(prometheus):
+    """Metrics of the agent that the loaded rules ask for, with a rule that does."""
+    names = {}
+    for group in get(f"{prometheus}/api/v1/rules")["data"]["groups"]:
+        for rule in group["rules"]:
+            if rule["health"] == "err":
+                fail(f"{rule['name']}: {rule['lastError']}")
+            texts = [rule["query"], *rule.get("annotations", {}).values()]
+            for name in re.findall(r"\b(?:erpscope|process)_\w+|\bup\b", " ".join(texts)):
+                names.setdefault(name, rule["name"])
+    return names
+
+
+def check_metrics(prometheus):
+    wanted = names_in_rules(prometheus)
+    if len(wanted) < 40:
+        fail(f"only {len(wanted)} metrics in the rules: are they loaded?")
+
+    def missing():
+        start, end = time.time() - 3600, time.time()
+        found = get(f"{prometheus}/api/v1/label/__name__/values?start={start}&end={end}")["data"]
+        return {name for name in wanted if name not in found} - set(ABSENT)
+
+    end = time.monotonic() + DEADLINE_SECONDS
+    while (lacking := missing()) and time.monotonic() < end:
+        time.sleep(STEP_SECONDS)
+    if lacking:
+        fail("no series of " + ", ".join(f"{name} ({wanted[name]})" for name in sorted(lacking)))
+    for name in sorted(set(ABSENT) - set(wanted)):
+        fail(f"{name} is in the list of absent ones, and no rule asks for it")
+    print(f"{len(wanted)} metrics in the rules; {len(wanted) - len(ABSENT)} are there, absent are:")
+    for name, reason in ABSENT.items():
+        print(f"  {name}: {reason}")
+
+
+def contend(webhook, url, log):
+    """One session keeps others waiting and does nothing. Gives the seconds to the page and to its end."""
+    sessions = Sessions(url, log)
+    hot = "update account_account set name = name where id = 1"
+    try:
+        sessions.run("pgAdmin", f"begin; {hot};")
+        time.sleep(1)
+        for _ in range(VICTIMS):
+            sessions.run("distro-accounting", f"{hot};")
+        began = time.monotonic()
+        moment, labels, told = until(
+            "the page of the planted contention",
+            lambda: next(webhook.told("pager", "firing", BLOCKER), None),
+        )
+        paged = moment - began
+        print(f"paged after {paged:.0f} s (should be {PAGED_WITHIN}) by {labels['alertname']}: {told['summary']}")
+    finally:
+        sessions.end()
+    ended = time.monotonic()
+    moment, labels, _ = until(
+        "the end of that page",
+        lambda: next(webhook.told("pager", "resolved", BLOCKER), None),
+    )
+    resolved = moment - ended
+    print(f"resolved after {resolved:.0f} s (should be {RESOLVED_WITHIN})")
+    return paged, resolved
+
+
+def main():
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        log = stack.enter_context(open(folder / "log", "w+"))
+        webhook = Webhook()
+        ports = [free_port() for _ in range(3)]
+        agent, server, alertmanager = (f"127.0.0.1:{port}" for port in ports)
+        configs(folder, agent, alertmanager, webhook)
+        demo = stack.enter_context(running(
+            PROGRAM, "demo", "--scale", "0.1", "--listen", agent, log=log, stdout=subprocess.PIPE, text=True))
+        stack.enter_context(running(
+            program("prometheus-alertmanager", "alertmanager"),
+            f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
+            f"--web.listen-address={alertmanager}", "--cluster.listen-address=", log=log))
+        stack.enter_context(running(
+            program("prometheus"), f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/data", f"--web.listen-address={server}", log=log))
+        url = None
+        for line in demo.stdout:
+            if "the ERP:" in line:
+                url = line.split("the ERP:")[1].strip()
+                break
+        if not url:
+            fail("the demo did not start")
+        # Its further lines must not fill the pipe.
+        threading.Thread(target=demo.stdout.read, daemon=True).start()
+        prometheus = f"http://{server}"
+        seen = urllib.parse.quote('erpscope_up{job="erpscope"} == 1')
+        until("the agent in Prometheus",
+              lambda: get(f"{prometheus}/api/v1/query?query={seen}")["data"]["result"])
+        contend(webhook, url, log)
+        check_metrics(prometheus)
+        print("alerts: all well")
+
+
+if __name__ == "__main__":
+    main()

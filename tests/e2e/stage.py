@@ -1,0 +1,83 @@
+"""What the end-to-end tests stand on: the demo, and real Prometheus servers."""
+
+import contextlib
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEP_SECONDS = 5
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(*command, log):
+    process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@contextlib.contextmanager
+def prometheus(config, log, *flags):
+    """A Prometheus with this config; gives its URL and its process."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "prometheus.yml"
+        file.write_text(config)
+        command = ("prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data",
+                   f"--web.listen-address=127.0.0.1:{port}", *flags)
+        with running(*command, log=log) as process:
+            yield f"http://127.0.0.1:{port}", process
+
+
+def scraping(agent, more=""):
+    """A config that scrapes an agent often."""
+    return f"""global:
+  scrape_interval: {STEP_SECONDS}s
+scrape_configs:
+  - job_name: erpscope
+    static_configs:
+      - targets: ["127.0.0.1:{agent}"]
+{more}"""
+
+
+@contextlib.contextmanager
+def stage(more=""):
+    """The demo and a Prometheus that scrapes it; gives its URL, and what ends us if one of them has ended."""
+    agent = free_port()
+    with tempfile.NamedTemporaryFile("w+") as log:
+        command = (ROOT / "target/release/erpscope", "demo", "--listen", f"127.0.0.1:{agent}")
+        with running(*command, log=log) as demo, prometheus(scraping(agent, more), log) as (url, server):
+            yield url, lambda: fail_if_ended((demo, server), log)
+
+
+def fail_if_ended(processes, log):
+    for process in processes:
+        if process.poll() is not None:
+            log.seek(0)
+            sys.exit(f"{process.args[0]} has ended:\n{log.read()[-4000:]}")
+
+
+def ask(prometheus, query):
+    url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return json.load(answer)["data"]["result"]
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{query}\n{error.read().decode()}")
+    except OSError:
+        return []
