@@ -2,6 +2,7 @@
 
 mod advise;
 mod demo;
+mod findings;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -77,6 +78,10 @@ enum Command {
     },
     /// Tell which indexes the workload wants, what each saves and costs; nothing is created.
     Advise(advise::AdviseArgs),
+    /// Tell what is wrong, as the rules of the running agent say; exit status 2 if something is.
+    Findings(findings::FindingsArgs),
+    /// Write one page for a manager: modules, integrations, the worst findings, the last week.
+    Report(findings::ReportArgs),
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
     Demo(demo::DemoArgs),
 }
@@ -112,6 +117,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Setup { config, pg_version, role } => run_setup(&config, pg_version, role),
         Command::Locks { config, watch, format } => run_locks(&config, watch, format),
         Command::Advise(args) => advise::run(&args),
+        Command::Findings(args) => findings::run(&args),
+        Command::Report(args) => findings::report(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

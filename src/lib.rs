@@ -13,6 +13,7 @@ pub mod serverlog;
 pub mod history;
 pub mod track;
 pub mod state;
+pub mod finding;
 pub mod export;
 pub mod listen;
 pub mod trust;

@@ -53,6 +53,8 @@ impl Task {
             relations.extend(names);
             planned.push(Planned {
                 variants: vec![variant],
+                weights: vec![1.0],
+                places: Vec::new(),
                 seconds: answer.plan.cost,
                 cost: answer.plan.cost,
                 readings: vec![reading],

@@ -7,15 +7,19 @@ use serde::Serialize;
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
+use super::constants::{self, Seen};
 use super::definition::Definition;
+use super::existing::Remembered;
 use super::gate;
+use super::reason;
 use super::suggestion::{self, Facts, Helped, Suggestion};
+use super::tidy::Tidy;
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::Workload;
 use crate::erp::Erp;
-use crate::pg::Session;
+use crate::pg::{Session, reason};
 use crate::sample::normalise;
 
 /// Characters of a statement that are shown.
@@ -33,6 +37,10 @@ pub struct Request {
     /// Rows written in a day by schema and table, if they were counted; else the server's own counts
     /// are taken.
     pub writes: Option<Vec<(String, String, Writes)>>,
+    /// How indexes and tables were used, if the history knows; else the server's own counts are taken.
+    pub remembered: Option<Remembered>,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: f64,
 }
 
 /// What is advised for one database.
@@ -50,7 +58,7 @@ pub struct Advice {
     pub understood_share: f64,
     /// Statements that are not, the most time first.
     pub skipped: Vec<Skipped>,
-    /// What to create, the most saved first.
+    /// What to create, the most saved first; then what to drop, the safest first; then what to rebuild.
     pub suggestions: Vec<Suggestion>,
     /// What each suggested index is, by the suggestion's id.
     #[serde(skip)]
@@ -71,7 +79,7 @@ pub struct Advice {
 #[derive(Debug, thiserror::Error)]
 pub enum AdviceError {
     /// The catalog.
-    #[error("cannot read the catalog of `{datname}`: {source}")]
+    #[error("cannot read the catalog of `{datname}`: {}", reason(source))]
     Catalog {
         /// Of which database.
         datname: String,
@@ -102,44 +110,88 @@ pub async fn advise(
     let mut what_if = WhatIf::new(planning, &server);
     what_if.prefer_generic_plans().await.map_err(of_planner)?;
     what_if.look_everywhere().await.map_err(of_planner)?;
-    let understood =
-        understand(&mut what_if, asking.client(), workload).await.map_err(of_planner)?;
+    let (version, datname) = (server.version_num, request.datname.as_str());
+    let mut seen = Seen::default();
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    let mut understood =
+        understand(&mut what_if, asking.client(), workload, &seen).await.map_err(of_planner)?;
+    seen.look(asking.client(), version, datname, workload).await.map_err(of_catalog)?;
+    constants::fill(&mut what_if, asking.client(), &mut understood, &seen)
+        .await
+        .map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
     let daily = daily(&catalog, &understood, request);
-    let found = if what_if.can_suppose() {
-        let effort = request.effort.clone();
-        let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
-        advisor.run(&request.allowed, &[request.effort.limits]).await.map_err(of_planner)?.pop()
-    } else {
-        None
-    };
+    let effort = request.effort.clone();
+    let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
+    let found =
+        advisor.run(&request.allowed, &[request.effort.limits]).await.map_err(of_planner)?.pop();
     let found = found.unwrap_or_default();
-    let advised =
-        Advised { request, catalog: &catalog, daily: &daily, understood: &understood, erp };
+    let is_supposed = what_if.can_suppose();
+    let advised = Advised {
+        request,
+        catalog: &catalog,
+        daily: &daily,
+        understood: &understood,
+        erp,
+        is_supposed,
+    };
+    let passed = advised.passed(&found);
+    let mut suggestions = advised.suggestions(&found, &passed, workload.days);
+    let mut notes = notes(&catalog, &what_if, request, &found);
+    notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
+    let tidy = Tidy { advised: &advised, found: &found, passed: &passed };
+    match tidy.suggestions(asking, &mut what_if).await {
+        Ok(more) => {
+            notes.extend(given_back(&more));
+            suggestions.extend(more);
+        }
+        Err(error) => notes.push(format!("what to drop or rebuild is not known: {error}")),
+    }
     Ok(Advice {
         datname: request.datname.clone(),
         days: workload.days,
         statements: workload.statements.len(),
         seconds_per_day: understood.seconds,
         understood_share: understood.share(),
-        suggestions: advised.suggestions(&found, workload.days),
+        suggestions,
         definitions: advised.definitions(&found),
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
         is_complete: what_if.can_suppose() && !is_spent(&what_if, &request.effort),
-        notes: notes(&catalog, &what_if, &request.effort),
+        notes,
         skipped: understood.skipped,
     })
 }
 
-fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
+/// Drops do not count in the storage budget, as nobody knows whether they are carried out.
+fn given_back(suggestions: &[Suggestion]) -> Option<String> {
+    let bytes: f64 = suggestions.iter().map(|suggestion| suggestion.size_bytes).sum();
+    (bytes >= 1e6).then(|| {
+        format!(
+            "what is to be dropped or rebuilt would give back {:.0} MB; the budget for new indexes does not count on it",
+            bytes / 1e6
+        )
+    })
+}
+
+fn notes(catalog: &Catalog, what_if: &WhatIf, request: &Request, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
+    let effort = &request.effort;
+    // 42883: there is no such function.
+    if found.refused.iter().any(|(_, state)| state == "42883") {
+        notes.push(
+            "HypoPG lacks functions that are asked for, so nothing can be supposed: run \
+             `alter extension hypopg update`, or install version 1.1 or later, and ask again"
+                .to_owned(),
+        );
+    }
     if !what_if.can_suppose() {
         notes.push(
-            "HypoPG is not installed, so the planner cannot be asked what an index would change: \
-             install it (`erpscope check` says how) and ask again"
+            "HypoPG is not installed, so the planner cannot be asked what an index would change: what is \
+             suggested is only reasoned from statistics, and only where it is worth much. Install HypoPG \
+             (`erpscope check` says how) and ask again"
                 .to_owned(),
         );
     }
@@ -182,26 +234,37 @@ fn daily(catalog: &Catalog, understood: &Understood, request: &Request) -> Daily
 }
 
 /// Everything that a suggestion is written from.
-struct Advised<'a> {
-    request: &'a Request,
-    catalog: &'a Catalog,
-    daily: &'a Daily,
-    understood: &'a Understood,
-    erp: &'a Erp,
+pub(super) struct Advised<'a> {
+    pub(super) request: &'a Request,
+    pub(super) catalog: &'a Catalog,
+    pub(super) daily: &'a Daily,
+    pub(super) understood: &'a Understood,
+    pub(super) erp: &'a Erp,
+    is_supposed: bool,
 }
 
 impl Advised<'_> {
-    fn suggestions(&self, found: &Found, days: f64) -> Vec<Suggestion> {
-        let passed = gate::passed(found, self.catalog);
+    /// Those to suggest: what is only reasoned has to be worth more.
+    fn passed(&self, found: &Found) -> BTreeSet<usize> {
+        let mut passed = gate::passed(found, self.catalog);
+        if !self.is_supposed {
+            reason::keep_convincing(found, &mut passed);
+        }
+        passed
+    }
+
+    fn suggestions(&self, found: &Found, passed: &BTreeSet<usize>, days: f64) -> Vec<Suggestion> {
         let mut taken = self.catalog.taken.clone();
         let mut suggestions: Vec<Suggestion> = passed
             .iter()
-            .filter_map(|id| self.facts(*id, found, &passed, days))
+            .filter_map(|id| self.facts(*id, found, passed, days))
             .map(|facts| Suggestion::of(facts, &mut taken))
             .collect();
         suggestions.sort_by(|a, b| {
-            b.saved_seconds_per_day
-                .total_cmp(&a.saved_seconds_per_day)
+            let is_reasoned = |suggestion: &Suggestion| suggestion.checked_by == "reasoned";
+            is_reasoned(a)
+                .cmp(&is_reasoned(b))
+                .then(b.saved_seconds_per_day.total_cmp(&a.saved_seconds_per_day))
                 .then_with(|| a.id.cmp(&b.id))
         });
         suggestions
@@ -212,7 +275,7 @@ impl Advised<'_> {
         let chosen = found.chosen.iter().filter_map(|id| found.definitions.get(*id));
         let of = |definition: &Definition| {
             let table = self.catalog.tables.get(&definition.table)?;
-            let id = suggestion::id(&self.request.datname, table, definition);
+            let id = suggestion::create_id(&self.request.datname, table, definition);
             Some((id, definition.clone()))
         };
         chosen.filter_map(of).collect()
@@ -238,6 +301,7 @@ impl Advised<'_> {
             saved: gate::saved(id, &found.model, passed),
             leaves: self.catalog.parts(table).filter(|part| part.oid != table.oid).collect(),
             days,
+            is_supposed: self.is_supposed && definition.can_be_supposed(),
         })
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::advice::Advice;
+use super::candidate::Allowed;
 use super::database::{self, Bounds, RunError};
-use super::source;
+use super::source::{self, SourceError};
 use crate::config::{Config, Server};
-use crate::erp::Erps;
+use crate::erp::{Erp, Erps};
 use crate::history::Place;
 use crate::pg::{self, Session};
 use crate::recognise::recognise;
@@ -31,8 +32,20 @@ pub struct Options {
     pub max: usize,
     /// Of tables of this business module alone.
     pub module: Option<String>,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: u32,
     /// Columns whose values may stand in the predicate of a partial index.
     pub states: Vec<String>,
+    /// So may those of the columns that the profile of the ERP lists as states.
+    pub erp_states: bool,
+}
+
+impl Options {
+    /// What may be suggested in a database of this ERP.
+    fn allowed(&self, erp: &Erp) -> Allowed {
+        let of_erp = erp.states().filter(|_| self.erp_states).map(str::to_owned);
+        Allowed { values_of: self.states.iter().cloned().chain(of_erp).collect() }
+    }
 }
 
 impl Default for Options {
@@ -44,7 +57,9 @@ impl Default for Options {
             budget_bytes: 10 << 30,
             max: 20,
             module: None,
+            unused_days: database::UNUSED_DAYS,
             states: Vec::new(),
+            erp_states: false,
         }
     }
 }
@@ -122,10 +137,17 @@ async fn of_database(
     config: &Config,
     options: &Options,
 ) -> Result<Answer, RunError> {
+    let mut fault = String::new();
     let remembered = match &config.history.path {
         Some(path) => {
             let place = Place { server: server.name.as_str().into(), datname: datname.into() };
-            source::in_file(session, place, path, options.days).await?
+            match source::in_file(session, place, path, options.days).await {
+                Err(SourceError::History(error)) => {
+                    fault = format!("; the history is left out: {error}");
+                    None
+                }
+                remembered => remembered?,
+            }
         }
         None => None,
     };
@@ -133,7 +155,8 @@ async fn of_database(
         budget_bytes: options.budget_bytes,
         max: options.max,
         planning: PLANNING,
-        states: options.states.clone(),
+        allowed: options.allowed(erps.of(datname)),
+        unused_days: options.unused_days,
     };
     let advised =
         database::advise_on(server, erps.of(datname), datname, &bounds, remembered).await?;
@@ -143,7 +166,7 @@ async fn of_database(
     }
     Ok(Answer::Advised {
         server: server.name.clone(),
-        source: advised.source,
+        source: advised.source + &fault,
         advice: Box::new(advice),
     })
 }

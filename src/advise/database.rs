@@ -26,9 +26,14 @@ pub struct Bounds {
     pub max: usize,
     /// Time of planning, by the server's clock.
     pub planning: Duration,
-    /// Columns whose values may stand in the predicate of a partial index.
-    pub states: Vec<String>,
+    /// What may be suggested.
+    pub allowed: Allowed,
+    /// Days that nothing has used an index before it is suggested to be dropped.
+    pub unused_days: u32,
 }
+
+/// The usual number of those: a month's end is among them.
+pub const UNUSED_DAYS: u32 = 31;
 
 /// An advice, and where its workload comes from.
 pub struct Advised {
@@ -108,8 +113,10 @@ pub async fn advise_on(
             calls: CALLS,
             planning_ms: bounds.planning.as_secs_f64() * 1e3,
         },
-        allowed: Allowed { values_of: bounds.states.clone() },
+        allowed: bounds.allowed.clone(),
         writes: source.writes,
+        remembered: source.remembered,
+        unused_days: f64::from(bounds.unused_days),
     };
     let advice = advise(&asking, planning, &source.workload, erp, &request).await?;
     Ok(Advised { advice, source: source.from, asking })

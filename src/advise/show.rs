@@ -24,25 +24,48 @@ impl Answer {
     pub fn table(&self) -> String {
         let Self::Advised { server, source, advice } = self else { return self.failure() };
         let mut out = headline(server, source, advice);
-        if advice.suggestions.is_empty() {
-            out.push_str("\nno index is worth its keep\n");
+        if advice.creates().next().is_none() {
+            out.push_str("\nno new index is worth its keep\n");
         } else {
             let _infallible = writeln!(
                 out,
-                "\n{:<20} {:>12} {:>10} {:>9} {:<12} index",
-                "id", "saves s/day", "writes s", "size MB", "module"
+                "\n{:<20} {:>12} {:>10} {:>9} {:<12} {:<10} index",
+                "create", "saves s/day", "writes s", "size MB", "module", "confidence"
             );
         }
-        for s in &advice.suggestions {
+        for s in advice.creates() {
             let _infallible = writeln!(
                 out,
-                "{:<20} {:>12.1} {:>10.1} {:>9.1} {:<12} {}",
+                "{:<20} {:>12.1} {:>10.1} {:>9.1} {:<12} {:<10} {}{}",
                 s.id,
                 s.saved_seconds_per_day,
                 s.upkeep_seconds_per_day,
                 s.size_bytes / 1e6,
                 s.module,
-                s.ddl.first().map_or("", String::as_str)
+                s.confidence.name(),
+                s.ddl.first().map_or("", String::as_str),
+                if s.checked_by == "reasoned" { "   (reasoned)" } else { "" }
+            );
+        }
+        if advice.others().next().is_some() {
+            let _infallible = writeln!(
+                out,
+                "\n{:<21} {:>9} {:>12} {:<12} {:<10} {:<10} what to run",
+                "drop or rebuild", "frees MB", "writes s/day", "module", "confidence", "why"
+            );
+        }
+        for s in advice.others() {
+            let _infallible = writeln!(
+                out,
+                "{:<21} {:>9.1} {:>12.1} {:<12} {:<10} {:<10} {}{}",
+                s.id,
+                s.size_bytes / 1e6,
+                s.saved_seconds_per_day,
+                s.module,
+                s.confidence.name(),
+                s.reason,
+                s.ddl.first().map_or("", String::as_str),
+                s.after.as_ref().map_or_else(String::new, |id| format!("   (after {id})"))
             );
         }
         footer(&mut out, advice);
@@ -54,35 +77,50 @@ impl Answer {
     pub fn markdown(&self) -> String {
         let Self::Advised { server, source, advice } = self else { return self.failure() };
         let mut out = format!("## {}", headline(server, source, advice));
-        for s in &advice.suggestions {
-            let _infallible = write!(
-                out,
-                "\n### {} ({}, module {})\n\n{}\n\n```sql\n{};\n```\n\nUndo: `{}`\n",
-                s.table,
-                s.id,
-                s.module,
-                s.explanation,
-                s.ddl.join(";\n"),
-                s.undo
-            );
-            for warning in &s.warnings {
-                let _infallible = write!(out, "\n- {warning}");
-            }
+        for s in advice.creates() {
+            ticket(&mut out, s);
+        }
+        if advice.others().next().is_some() {
+            out.push_str("\n## To drop or rebuild\n");
+        }
+        for s in advice.others() {
+            ticket(&mut out, s);
         }
         footer(&mut out, advice);
         out
     }
 
-    /// For a migration: every line can be run as it is, outside of a transaction.
+    /// For a migration: every line can be run as it is, outside of a transaction. What drops or rebuilds
+    /// is there as a comment, the safest first: somebody has to want it.
     #[must_use]
     pub fn sql(&self) -> String {
         let Self::Advised { server, source, advice } = self else {
             return commented(&self.failure());
         };
         let mut out = commented(&headline(server, source, advice));
-        for s in &advice.suggestions {
-            let text = format!("{}: {}\nundo: {};", s.id, s.explanation, s.undo);
+        for s in advice.creates() {
+            let text = format!("{}: {}\nundo: {}", s.id, s.explanation, undo(s, "\n      "));
             let _infallible = write!(out, "\n{}{};\n", commented(&text), s.ddl.join(";\n"));
+        }
+        if advice.others().next().is_some() {
+            out.push_str(
+                "\n-- To drop or rebuild. One at a time, the safest first, each with a day to see what it changes; take \
+                 away the\n-- two dashes of what you want.\n",
+            );
+        }
+        for s in advice.others() {
+            let warnings: String =
+                s.warnings.iter().fold(String::new(), |text, warning| text + "\nmind: " + warning);
+            let text = format!(
+                "{} ({}, confidence {}): {}{warnings}\nundo: {}",
+                s.id,
+                s.reason,
+                s.confidence.name(),
+                s.explanation,
+                undo(s, "\n      ")
+            );
+            let ddl = format!("{};", s.ddl.join(";\n"));
+            let _infallible = write!(out, "\n{}{}", commented(&text), commented(&ddl));
         }
         out
     }
@@ -102,6 +140,18 @@ impl Answer {
             }
             Self::Advised { .. } => String::new(),
         }
+    }
+}
+
+impl Advice {
+    /// What to create.
+    fn creates(&self) -> impl Iterator<Item = &Suggestion> {
+        self.suggestions.iter().filter(|suggestion| suggestion.action == "create")
+    }
+
+    /// What to drop or rebuild.
+    fn others(&self) -> impl Iterator<Item = &Suggestion> {
+        self.suggestions.iter().filter(|suggestion| suggestion.action != "create")
     }
 }
 
@@ -144,23 +194,72 @@ fn footer(out: &mut String, advice: &Advice) {
     );
 }
 
+fn ticket(out: &mut String, s: &Suggestion) {
+    let _infallible = write!(
+        out,
+        "\n### {} ({}, {}, module {}, confidence {}, checked by {})\n\n{}\n\n```sql\n{};\n```\n\nUndo: {}\n",
+        s.index.as_ref().unwrap_or(&s.table),
+        s.id,
+        s.reason,
+        s.module,
+        s.confidence.name(),
+        s.checked_by,
+        s.explanation,
+        s.ddl.join(";\n"),
+        if s.undo.is_empty() { undo(s, "") } else { format!("`{}`", undo(s, "` `")) }
+    );
+    for warning in &s.warnings {
+        let _infallible = write!(out, "\n- {warning}");
+    }
+    if !s.warnings.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn undo(s: &Suggestion, between: &str) -> String {
+    if s.undo.is_empty() {
+        "none is needed".to_owned()
+    } else {
+        s.undo.join(&format!(";{between}")) + ";"
+    }
+}
+
 fn explained(s: &Suggestion) -> String {
     let mut out = format!(
-        "{} on {} (module {})\n\n{}\n\n  {};\n\nundo\n  {};\n\n",
+        "{} on {} (module {}): {}\n\n{}\n\n  {};\n\nundo\n  {}\n\n",
         s.id,
-        s.table,
+        s.index.as_ref().unwrap_or(&s.table),
         s.module,
+        s.reason,
         s.explanation,
         s.ddl.join(";\n  "),
-        s.undo
+        undo(s, "\n  ")
     );
-    let _infallible = writeln!(
-        out,
-        "checked by {}; {:.1} MB; building it takes about {:.0} s",
-        s.checked_by,
-        s.size_bytes / 1e6,
-        s.build_seconds.max(1.0)
-    );
+    let _infallible =
+        write!(out, "checked by {}; confidence {}; ", s.checked_by, s.confidence.name());
+    let megabytes = s.size_bytes / 1e6;
+    let _infallible = match s.action {
+        "create" => writeln!(
+            out,
+            "{megabytes:.1} MB; building it takes about {:.0} s; saves {:.1} s a day, costs {:.1} s a day at writes",
+            s.build_seconds.max(1.0),
+            s.saved_seconds_per_day,
+            s.upkeep_seconds_per_day
+        ),
+        "reindex" => writeln!(
+            out,
+            "gives back {megabytes:.1} MB; building it takes about {:.0} s",
+            s.build_seconds.max(1.0)
+        ),
+        _ => writeln!(
+            out,
+            "gives back {megabytes:.1} MB; writes take {:.1} s a day less",
+            s.saved_seconds_per_day
+        ),
+    };
+    if let Some(id) = &s.after {
+        let _infallible = writeln!(out, "only after {id}");
+    }
     for warning in &s.warnings {
         let _infallible = writeln!(out, "mind: {warning}");
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::catalog::Writes;
+use super::existing::Remembered;
 use super::workload::{self, Statement, Workload, WorkloadError};
 use crate::config::Server;
 use crate::history::{History, HistoryError, Period, Place, Reader};
@@ -13,12 +14,17 @@ use crate::pg::{self, Capabilities, ConnectError, Session};
 /// A history of less is no better than the server's own counters.
 const LEAST_COVERED: Duration = Duration::from_secs(3_600);
 
+/// Seconds over which the use of indexes is added up: a quarter's end is within.
+const USAGE_SECONDS: i64 = 100 * 86_400;
+
 /// What is known of one database.
 pub struct Source {
     /// Its statements.
     pub workload: Workload,
     /// Rows written in a day, if they were counted: schema, table.
     pub writes: Option<Vec<(String, String, Writes)>>,
+    /// How indexes and tables were used, over a longer time, if there is a history.
+    pub remembered: Option<Remembered>,
     /// Where that comes from, for people.
     pub from: String,
 }
@@ -56,7 +62,7 @@ pub async fn find(
         _ => workload::read(session, can, datname).await?,
     };
     let from = format!("the server's counters of {}", span(workload.days));
-    Ok(Source { workload, writes: None, from })
+    Ok(Source { workload, writes: None, remembered: None, from })
 }
 
 /// The last `days` as the history's file has them, by the server's clock; `None` if there is no
@@ -114,5 +120,8 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
         rows.collect()
     });
     let from = format!("{} of the history", span(days));
-    Ok(Some(Source { workload, writes, from }))
+    let long = Period { from: period.from.min(period.until - USAGE_SECONDS), ..period.clone() };
+    let remembered =
+        Some(Remembered { indexes: reader.indexes(&long)?, tables: reader.tables(&long)? });
+    Ok(Some(Source { workload, writes, remembered, from }))
 }

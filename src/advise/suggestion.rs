@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalog::{Kind, Table};
 use super::definition::{Definition, Method, What, qualified, quote};
 use super::upkeep::Upkeep;
+use crate::erp::OTHER;
 
 /// A statement that an index helps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,37 +31,70 @@ pub struct Helped {
     pub cost_after: f64,
 }
 
-/// An index to create.
+/// How sure a suggestion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Look closer before you run it.
+    Low,
+    /// Right as far as is known; its warnings say what is not.
+    Medium,
+    /// A DBA would not hesitate.
+    High,
+}
+
+impl Confidence {
+    /// As it is shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// An index to create, to drop or to rebuild.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Suggestion {
     /// The same for the same index in every run.
     pub id: String,
-    /// `create`
+    /// `create`, `drop` or `reindex`.
     pub action: &'static str,
+    /// Why: `workload` to create, `duplicate`, `covered`, `unused` or `invalid` to drop, `bloated` to rebuild.
+    pub reason: &'static str,
     /// Its database.
     pub datname: String,
     /// Its table, with the schema.
     pub table: String,
+    /// The index that is dropped or rebuilt, with the schema.
+    pub index: Option<String>,
     /// The table's business module.
     pub module: String,
-    /// What to run.
+    /// The suggestion that has to be carried out before this one.
+    pub after: Option<String>,
+    /// What to run, one statement after the other, outside of a transaction.
     pub ddl: Vec<String>,
-    /// What takes it back.
-    pub undo: String,
+    /// What takes it back; nothing where nothing is lost.
+    pub undo: Vec<String>,
     /// Statements that it helps, the most saved first.
     pub helps: Vec<Helped>,
-    /// Seconds a day that it saves, upkeep not taken off.
+    /// Seconds a day that it saves: to create, at reads, upkeep not taken off; to drop, at writes.
     pub saved_seconds_per_day: f64,
-    /// Seconds a day that writes become slower.
+    /// Seconds a day that become dearer: to create, at writes; to drop, at reads by a wider index.
     pub upkeep_seconds_per_day: f64,
     /// Updates a day that are HOT today and would not be any more.
     pub hot_updates_ended_per_day: f64,
-    /// Its size in bytes, as estimated.
+    /// Bytes: to create, its size as estimated; to drop or rebuild, what is given back.
     pub size_bytes: f64,
     /// Seconds that building it takes, about.
     pub build_seconds: f64,
-    /// `what-if`: the planner was asked; `reasoned`: HypoPG does not know this kind of index.
+    /// `what-if`: the planner was asked; `reasoned`: it was not, as there is no HypoPG or it does not know this
+    /// kind of index, or a size was computed; `catalog`: definitions were compared; `measured`: scans were counted.
     pub checked_by: &'static str,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// What to know before running it.
     pub warnings: Vec<String>,
     /// All of that in a few sentences.
@@ -74,9 +108,12 @@ fn rows_built_per_second(definition: &Definition) -> f64 {
     match definition.method {
         Method::Gin if definition.is_of_trigrams() => 200_000.0,
         Method::Gin => 600_000.0,
-        Method::Btree | Method::Brin => 1_400_000.0,
+        Method::Btree | Method::Brin => ROWS_BUILT_PER_SECOND,
     }
 }
+
+/// The same of a b-tree on a text.
+pub const ROWS_BUILT_PER_SECOND: f64 = 1_400_000.0;
 
 /// What is known when a suggestion is written.
 pub struct Facts<'a> {
@@ -100,6 +137,8 @@ pub struct Facts<'a> {
     pub leaves: Vec<&'a Table>,
     /// Days that the workload was counted over.
     pub days: f64,
+    /// The planner was asked.
+    pub is_supposed: bool,
 }
 
 impl Suggestion {
@@ -110,19 +149,23 @@ impl Suggestion {
         let warnings = warnings(&facts);
         let explanation = explanation(&facts);
         Self {
-            id: id(facts.datname, facts.table, facts.definition),
+            id: create_id(facts.datname, facts.table, facts.definition),
             action: "create",
+            reason: "workload",
+            index: None,
+            after: None,
+            confidence: confidence(&facts),
             datname: facts.datname.to_owned(),
             table: format!("{}.{}", facts.table.schema, facts.table.name),
             module: facts.module.to_string(),
             ddl: ddl(&name, &facts, taken),
-            undo: undo(&name, facts.table),
+            undo: vec![undo(&name, facts.table)],
             saved_seconds_per_day: facts.saved,
             upkeep_seconds_per_day: facts.upkeep.seconds,
             hot_updates_ended_per_day: facts.upkeep.hot_updates_ended,
             size_bytes: facts.bytes,
             build_seconds: facts.table.rows / rows_built_per_second(facts.definition),
-            checked_by: if facts.definition.can_be_supposed() { "what-if" } else { "reasoned" },
+            checked_by: if facts.is_supposed { "what-if" } else { "reasoned" },
             helps: facts.helps,
             warnings,
             explanation,
@@ -131,10 +174,19 @@ impl Suggestion {
 }
 
 /// From what the index is, not from when it was found.
-pub(super) fn id(datname: &str, table: &Table, definition: &Definition) -> String {
+#[must_use]
+pub fn create_id(datname: &str, table: &Table, definition: &Definition) -> String {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     (datname, &table.schema, &table.name, definition.body()).hash(&mut hasher);
     format!("create-{:012x}", hasher.finish() >> 16)
+}
+
+/// From the names of what it is about.
+#[must_use]
+pub fn stable_id(action: &str, names: &[&str]) -> String {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    names.hash(&mut hasher);
+    format!("{action}-{:012x}", hasher.finish() >> 16)
 }
 
 /// FNV-1a: the same on every machine and in every release, which the standard hasher is not.
@@ -227,10 +279,39 @@ fn undo(name: &str, table: &Table) -> String {
     format!("drop index {how}{}.{}", quote(&table.schema), quote(name))
 }
 
+/// Statistics of rows that have changed by so much are no longer theirs.
+const STALE: f64 = 0.2;
+
+/// Seen less often, a statement may not come again.
+const FEW_CALLS: f64 = 20.0;
+
+fn is_stale(table: &Table) -> bool {
+    !table.is_analyzed || table.changed_since > table.rows * STALE
+}
+
+fn is_rare(facts: &Facts<'_>) -> bool {
+    facts.helps.iter().map(|helped| helped.calls_per_day).sum::<f64>() * facts.days < FEW_CALLS
+}
+
+fn confidence(facts: &Facts<'_>) -> Confidence {
+    let doubts = [
+        is_stale(facts.table),
+        is_rare(facts),
+        facts.days < 1.0,
+        facts.upkeep.hot_updates_ended > 0.0,
+        facts.saved < facts.upkeep.seconds * 3.0,
+    ];
+    match (facts.is_supposed, doubts.iter().filter(|is| **is).count()) {
+        (true, 0) => Confidence::High,
+        (true, 1) | (false, 0) => Confidence::Medium,
+        _ => Confidence::Low,
+    }
+}
+
 fn warnings(facts: &Facts<'_>) -> Vec<String> {
     let table = facts.table;
     let mut warnings = Vec::new();
-    if !table.is_analyzed || table.changed_since > table.rows * 0.2 {
+    if is_stale(table) {
         warnings.push(format!(
             "the statistics of {} are stale: run `analyze {}` and ask again",
             table.name,
@@ -253,9 +334,14 @@ fn warnings(facts: &Facts<'_>) -> Vec<String> {
     if facts.days < 1.0 {
         warnings.push("the workload was counted for less than a day".to_owned());
     }
-    let calls: f64 = facts.helps.iter().map(|helped| helped.calls_per_day).sum();
-    if calls * facts.days < 20.0 {
-        warnings.push("the statements were seen fewer than 20 times".to_owned());
+    if is_rare(facts) {
+        warnings.push(format!("the statements were seen fewer than {FEW_CALLS} times"));
+    }
+    if *facts.module != *OTHER {
+        warnings.push(
+            "an upgrade of the ERP may drop an index that it does not know, or make one of the same kind"
+                .to_owned(),
+        );
     }
     warnings
 }

@@ -8,16 +8,17 @@ use tokio_postgres::types::Type;
 
 use super::advisor::Planned;
 use super::catalog::Writes;
+use super::constants::Seen;
 use super::definition::quote;
-use super::plan::read;
-use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable};
+use super::plan::{places, read};
+use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable, seen};
 use super::upkeep::Sets;
 use super::what_if::{WhatIf, WhatIfError};
-use super::workload::{SECONDS_PER_COST, Statement, Workload};
+use super::workload::{Specimen, Statement, Workload};
 
-/// A statement's time counts up to so many times what its plan costs: more of it is waiting, which
-/// no index makes shorter.
-const MOST_OVER_PLAN: f64 = 10.0;
+/// Why the planner reads nothing although the statement names tables.
+const BARRED: &str = "row security hides all rows from the agent's role, or its condition is never \
+    true: give the role the policies of those who run it, or `bypassrls`";
 
 /// Specimens of one statement that are planned.
 const MOST_SPECIMENS: usize = 3;
@@ -40,6 +41,8 @@ pub struct Understood {
     pub planned: Vec<Planned>,
     /// The statement of each.
     pub statements: Vec<Statement>,
+    /// How many of them are of the workload; the others look for children of deleted rows.
+    pub of_workload: usize,
     /// Relations that they read: schema and name.
     pub relations: BTreeSet<(String, String)>,
     /// Columns that updates set, by the table's name, with executions a day.
@@ -61,6 +64,7 @@ pub async fn understand(
     what_if: &mut WhatIf,
     client: &Client,
     workload: &Workload,
+    seen: &Seen,
 ) -> Result<Understood, WhatIfError> {
     let mut understood = Understood::default();
     let mut skipped: BTreeMap<String, Skipped> = BTreeMap::new();
@@ -69,7 +73,12 @@ pub async fn understand(
         if let Some(change) = change {
             understood.note(change, statement);
         }
-        let planned = plan(what_if, statement, reads).await;
+        let is_known = reads.as_ref().err().is_some_and(|reason| reason.is_understood());
+        let mut planned = plan(what_if, statement, reads).await;
+        let specimens = seen.of(statement.queryid);
+        if matches!(planned, Err(Reason::Skipped(_))) && !specimens.is_empty() {
+            planned = plan_seen(what_if, statement, specimens).await.or(planned);
+        }
         let seconds = match &planned {
             Ok(planned) => statement.seconds.unwrap_or(planned.seconds),
             Err(_) => statement.seconds.unwrap_or(0.0),
@@ -82,6 +91,7 @@ pub async fn understand(
             }
             Err(Reason::Lost(lost)) => return Err(lost),
             Err(Reason::Skipped(reason)) => {
+                understood.understood_seconds += if is_known { seconds } else { 0.0 };
                 let entry = skipped.entry(reason.clone()).or_default();
                 entry.reason = reason;
                 entry.statements += 1;
@@ -89,6 +99,7 @@ pub async fn understand(
             }
         }
     }
+    understood.of_workload = understood.statements.len();
     for statement in children(client, &understood.writes).await? {
         let reads = plannable(&statement.text);
         if let Ok(planned) = plan(what_if, &statement, reads).await {
@@ -132,8 +143,11 @@ impl Understood {
     }
 }
 
-enum Reason {
+/// Why a statement has no plan.
+pub enum Reason {
+    /// It is left out, for a reason that is shown.
     Skipped(String),
+    /// Nothing can be planned any more.
     Lost(WhatIfError),
 }
 
@@ -143,9 +157,7 @@ async fn plan(
     statement: &Statement,
     template: Result<Plannable, Unplannable>,
 ) -> Result<Planned, Reason> {
-    let specimens = statement.specimens.iter().take(MOST_SPECIMENS);
-    let specimens: Vec<_> = specimens.filter_map(|s| plannable(&s.0).ok()).collect();
-    match plan_as(what_if, statement, specimens).await {
+    match plan_seen(what_if, statement, &statement.specimens).await {
         Err(Reason::Skipped(_)) => {
             let template = template.map_err(|reason| Reason::Skipped(reason.to_string()))?;
             plan_as(what_if, statement, vec![template]).await
@@ -154,19 +166,33 @@ async fn plan(
     }
 }
 
+/// The plans of a statement as it was seen running.
+pub async fn plan_seen(
+    what_if: &mut WhatIf,
+    statement: &Statement,
+    specimens: &[Specimen],
+) -> Result<Planned, Reason> {
+    let specimens = specimens.iter().take(MOST_SPECIMENS);
+    let specimens = specimens.filter_map(|specimen| seen(&specimen.0).ok()).collect();
+    plan_as(what_if, statement, specimens).await
+}
+
 /// The plans of a statement in these forms; one that is refused is left out.
 async fn plan_as(
     what_if: &mut WhatIf,
     statement: &Statement,
     variants: Vec<Plannable>,
 ) -> Result<Planned, Reason> {
-    let mut planned =
-        Planned { variants: Vec::new(), seconds: 0.0, cost: 0.0, readings: Vec::new() };
+    let mut planned = Planned::default();
     let mut first = None;
     for variant in variants {
         match what_if.read(&variant).await {
+            Ok(answer) if answer.plan.reads_nothing() => {
+                first.get_or_insert_with(|| BARRED.to_owned());
+            }
             Ok(answer) => {
                 planned.cost += answer.plan.cost;
+                planned.places = places(&answer.plan);
                 planned.readings.push(read(&answer.plan));
                 planned.variants.push(variant);
             }
@@ -179,10 +205,10 @@ async fn plan_as(
     if planned.variants.is_empty() {
         return Err(Reason::Skipped(first.unwrap_or_default()));
     }
-    planned.cost /= planned.variants.len() as f64;
-    let by_plan = statement.calls * planned.cost * SECONDS_PER_COST;
-    planned.seconds =
-        statement.seconds.map_or(by_plan, |seconds| seconds.min(by_plan * MOST_OVER_PLAN));
+    let number = planned.variants.len();
+    planned.weights = vec![1.0 / number as f64; number];
+    planned.cost /= number as f64;
+    planned.seconds = statement.worth(planned.cost);
     Ok(planned)
 }
 
@@ -193,6 +219,7 @@ fn meaning(state: &str) -> String {
         "42703" => "a column of it is gone",
         "42501" => "the agent's role may not read its tables: grant it `select` on them",
         "42P18" | "42P02" => "the type of a parameter cannot be told from its text",
+        "42725" => "which function of several it calls cannot be told without its constants",
         "42883" => "a function of it is gone, or the type of a parameter cannot be told",
         "42601" => "its text is cut off, or no longer SQL once its constants are gone",
         "57014" => "planning it took too long",

@@ -22,6 +22,9 @@ const IN_EARNEST: f64 = 10.0;
 /// vacuumed, backed up, and somebody has to know why it is there.
 pub const PRESENCE: f64 = 2.0;
 
+/// A partial index gets no entry for most rows; how many is not known.
+const SHARE_OF_PARTIAL: f64 = 0.3;
+
 /// Columns that statements set, with executions a day, by the table's name.
 pub type Sets = BTreeMap<String, Vec<(BTreeSet<String>, f64)>>;
 
@@ -53,10 +56,8 @@ pub fn upkeep(definition: &Definition, table: &Table, daily: &Daily) -> Upkeep {
         Method::Gin => GIN_ENTRY,
         Method::Brin => BRIN_ENTRY,
     };
-    // A partial index gets no entry for most rows; how many is not known.
-    let share = if definition.predicate.is_some() { 0.3 } else { 1.0 };
-    let cold = (writes.updates - writes.hot_updates).max(0.0);
-    let entries = writes.inserts + cold;
+    let share = if definition.predicate.is_some() { SHARE_OF_PARTIAL } else { 1.0 };
+    let entries = entries(writes);
     // Summaries are no part of what HOT looks at since PostgreSQL 16, and few before that.
     let ended = match definition.method {
         Method::Brin => 0.0,
@@ -67,6 +68,24 @@ pub fn upkeep(definition: &Definition, table: &Table, daily: &Daily) -> Upkeep {
         seconds: IN_EARNEST * (entries * entry * share + ended * others * BTREE_ENTRY),
         hot_updates_ended: ended,
     }
+}
+
+/// Seconds a day that writing an index that is there takes.
+#[must_use]
+pub fn kept(method: &str, is_partial: bool, writes: Writes) -> f64 {
+    let entry = match method {
+        "gin" | "gist" | "spgist" => GIN_ENTRY,
+        "brin" => BRIN_ENTRY,
+        _ => BTREE_ENTRY,
+    };
+    let share = if is_partial { SHARE_OF_PARTIAL } else { 1.0 };
+    IN_EARNEST * entry * share * entries(writes)
+}
+
+/// Rows a day that every index of a table gets an entry for.
+#[must_use]
+pub fn entries(writes: Writes) -> f64 {
+    writes.inserts + (writes.updates - writes.hot_updates).max(0.0)
 }
 
 /// HOT updates that change a column of the index, by the share of the table's updates that set one.

@@ -157,13 +157,14 @@ impl WhatIf {
 
     async fn ask(&mut self, statement: &Plannable, options: &str) -> Result<Answer, WhatIfError> {
         self.calls += 1;
-        let text = self.explain(statement, options).await.map_err(refused)?;
-        let mut explained: Vec<Explained> =
-            serde_json::from_str(&text).map_err(|e| WhatIfError::Refused(e.to_string()))?;
-        let Some(explained) = explained.pop() else {
-            return Err(WhatIfError::Refused("the planner sent no plan".to_owned()));
-        };
-        self.planning_ms += explained.planning_ms;
+        let mut explained = self.explained(statement, options).await?;
+        if explained.plan.hides_parts() {
+            // To explain is to begin, and with parameters that are null no partition is wanted.
+            self.prune(false).await?;
+            let whole = self.explained(statement, options).await;
+            self.prune(true).await?;
+            explained = whole?;
+        }
         let oids: BTreeSet<u32> =
             explained.plan.indexes().into_iter().filter_map(hypothetical_oid).collect();
         let used = self
@@ -175,23 +176,50 @@ impl WhatIf {
         Ok(Answer { plan: explained.plan, used })
     }
 
+    async fn explained(
+        &mut self,
+        statement: &Plannable,
+        options: &str,
+    ) -> Result<Explained, WhatIfError> {
+        let text = self.explain(statement, options).await.map_err(refused)?;
+        let mut explained: Vec<Explained> =
+            serde_json::from_str(&text).map_err(|e| WhatIfError::Refused(e.to_string()))?;
+        let Some(explained) = explained.pop() else {
+            return Err(WhatIfError::Refused("the planner sent no plan".to_owned()));
+        };
+        self.planning_ms += explained.planning_ms;
+        Ok(explained)
+    }
+
+    async fn prune(&self, is_on: bool) -> Result<(), WhatIfError> {
+        let value = if is_on { "on" } else { "off" };
+        let set =
+            format!("select pg_catalog.set_config('enable_partition_pruning', '{value}', false)");
+        self.client().query_typed(&set, &[]).await.map_err(refused)?;
+        Ok(())
+    }
+
     async fn explain(
         &self,
         statement: &Plannable,
         options: &str,
     ) -> Result<String, tokio_postgres::Error> {
         let sql = &statement.sql;
-        if statement.parameters == 0 {
+        if statement.parameters == 0 && !statement.has_values {
             return self.one(&format!("explain ({options}) {sql}")).await;
         }
-        if self.version_num >= 160_000 {
+        if self.version_num >= 160_000 && !statement.has_values {
             return self.one(&format!("explain ({options}, generic_plan) {sql}")).await;
         }
         // A plan is kept with its prepared statement, and HypoPG does not make it stale.
-        let nulls = vec!["null"; statement.parameters].join(", ");
+        // pg_stat_statements keeps the text of `explain` as it is, but not that of `prepare`.
+        let nulls = match statement.parameters {
+            0 => String::new(),
+            number => format!("({})", vec!["null"; number].join(", ")),
+        };
         let steps = [
             format!("prepare erpscope as {sql}"),
-            format!("explain ({options}) execute erpscope({nulls})"),
+            format!("explain ({options}) execute erpscope{nulls}"),
             "deallocate all".to_owned(),
         ];
         let mut texts = try_join_all(steps.iter().map(|step| self.one(step))).await?.into_iter();

@@ -8,6 +8,7 @@ mod advisor;
 mod clock;
 mod fold;
 mod intake;
+mod judge;
 mod remember;
 mod report_log;
 mod schedule;
@@ -27,6 +28,7 @@ use self::clock::Clock;
 use self::fold::Fold;
 use self::intake::Intake;
 pub use self::intake::IntakeError;
+use self::judge::Judging;
 use self::watch::Watch;
 use crate::config::{self, Config, Server};
 use crate::history::{self, History};
@@ -58,6 +60,7 @@ pub struct Agent {
     budgets: Budgets,
     advisor: Option<Advisor>,
     history: Arc<History>,
+    judging: Judging,
     fold: Fold,
     http: serve::Server,
 }
@@ -98,6 +101,7 @@ impl Agent {
         let http = serve::Server::start(config.listen, Arc::clone(&board), fold.alive())?;
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
+        let judging = Judging::start(&config.finding, &board, &history, events.clone(), clock);
         let watched = BTreeMap::new();
         let (budgets, advisor) = (Budgets::default(), None);
         let mut agent = Self {
@@ -110,6 +114,7 @@ impl Agent {
             budgets,
             advisor,
             history,
+            judging,
             fold,
             http,
         };
@@ -154,14 +159,15 @@ impl Agent {
         if config.listen != self.config.listen {
             self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
         }
+        self.judging.reload(&config.finding);
         let before = std::mem::replace(&mut self.config, config);
         if before.history != self.config.history {
             tracing::warn!("[history] stays as it was until the next start");
             self.config.history.clone_from(&before.history);
         }
         let general = |c: &Config| {
-            let sampled =
-                (c.statements.clone(), c.database.clone(), c.activity.clone(), c.usage.clone());
+            let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
+            let sampled = (sampled, c.usage.clone(), c.upkeep.clone());
             let words = (c.profiles.clone(), c.applications.clone());
             (c.budget, sampled, c.locks.clone(), c.transactions.clone(), words)
         };
@@ -205,6 +211,7 @@ impl Agent {
             let _known = advisor.stop().await;
         }
         self.intake.stop().await;
+        self.judging.stop().await;
         drop(self.events);
         self.fold.join();
         let history = self.history;
@@ -226,6 +233,7 @@ impl Agent {
             database: self.config.database.clone(),
             activity: self.config.activity.clone(),
             usage: self.config.usage.clone(),
+            upkeep: self.config.upkeep.clone(),
             profiles: self.config.profiles.clone(),
             budget: Arc::clone(&budget),
             clock: self.clock,
@@ -279,6 +287,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         statements: config.statements.top,
         databases: config.database.top,
+        tables: config.usage.top,
         write_history_every: config.history.write_interval,
         activity: activity::Limits {
             series: config.activity.series,

@@ -34,10 +34,17 @@ pub(super) struct AdviseArgs {
     /// For tables of this business module alone.
     #[arg(long, value_name = "NAME")]
     module: Option<String>,
+    /// Days that nothing has used an index before it is suggested to be dropped: a month's end should be
+    /// among them.
+    #[arg(long, value_name = "DAYS", default_value_t = 31)]
+    unused_days: u32,
     /// A column (`column` or `table.column`) with few values, such as a state, that may be named
     /// in the predicate of a partial index. Can be given more than once.
     #[arg(long, value_name = "COLUMN")]
     state_column: Vec<String>,
+    /// The columns that the profile of the ERP lists as states may be named, too.
+    #[arg(long)]
+    erp_states: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value = "table")]
     format: AdviceFormat,
@@ -80,7 +87,9 @@ pub(super) fn run(args: &AdviseArgs) -> anyhow::Result<ExitCode> {
         budget_bytes: args.budget_bytes,
         max: args.max,
         module: args.module.clone(),
+        unused_days: args.unused_days,
         states: args.state_column.clone(),
+        erp_states: args.erp_states,
     };
     let answers = runtime()?.block_on(command::ask(&config, &options));
     if let Some(id) = &args.explain {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::History;
 use super::reader::{Faults, Table};
+use super::{History, Upkeep, Usage};
 
 /// Reads it.
 pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<History> {
@@ -18,5 +18,24 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<History> {
         max_size: max_size?,
         statements: statements?,
         write_interval: write_interval?,
+    })
+}
+
+/// Reads `[usage]`.
+pub(super) fn read_usage(table: &Table, faults: &mut Faults) -> Option<Usage> {
+    let interval = table.duration("interval", faults);
+    let top = table.count("top", faults).and_then(|top| usize::try_from(top).ok());
+    Some(Usage { interval: interval?, top: top? })
+}
+
+/// Reads `[upkeep]`.
+pub(super) fn read_upkeep(table: &Table, faults: &mut Faults) -> Option<Upkeep> {
+    let interval = table.duration("interval", faults);
+    let settings_interval = table.duration("settings_interval", faults);
+    let catalog_interval = table.duration("catalog_interval", faults);
+    Some(Upkeep {
+        interval: interval?,
+        settings_interval: settings_interval?,
+        catalog_interval: catalog_interval?,
     })
 }

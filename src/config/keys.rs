@@ -2,19 +2,23 @@
 //! checking, the example file and the reference all come from here.
 
 mod activity;
+mod finding;
 mod advisor;
 mod general;
 mod history;
 mod integration;
+mod rules;
 mod server;
 
 use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use advisor::ADVISOR;
+pub(super) use finding::{FINDING, MUTE};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
-pub(super) use history::{HISTORY, USAGE};
+pub(super) use history::{HISTORY, UPKEEP, USAGE};
 pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
+pub(super) use rules::RULES;
 pub(super) use server::SERVER;
 
 /// What a key holds.
@@ -98,14 +102,24 @@ const fn required(
     Key { name, shape, default: None, example: Some(example), help }
 }
 
-/// All tables, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 17] = [
+/// All tables and those of the rules, in the order of the example file.
+pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
+    let rules_after = |section: &&Section| section.name == "finding";
+    SECTIONS.into_iter().flat_map(move |section| {
+        let rules = RULES.iter().copied().filter(move |_| rules_after(&section));
+        std::iter::once(section).chain(rules)
+    })
+}
+
+/// All tables of the top level, in the order of the example file.
+pub(super) const SECTIONS: [&Section; 20] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
     &DATABASE,
     &ACTIVITY,
     &USAGE,
+    &UPKEEP,
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,
@@ -116,6 +130,8 @@ pub(super) const SECTIONS: [&Section; 17] = [
     &PROXY,
     &FORWARD_PROXY,
     &PROBE,
+    &FINDING,
+    &MUTE,
     &SERVER,
 ];
 
@@ -124,7 +140,8 @@ impl Section {
     pub(super) fn variable(&self, key: &str) -> Option<String> {
         let path =
             if self.name.is_empty() { key.to_owned() } else { format!("{}_{key}", self.name) };
-        (self.times != Times::Any).then(|| format!("ERPSCOPE_{}", path.to_uppercase()))
+        (self.times != Times::Any)
+            .then(|| format!("ERPSCOPE_{}", path.replace('.', "_").to_uppercase()))
     }
 
     /// How the table begins in the file.

@@ -10,14 +10,14 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, ADVISOR, APPLICATION, DATABASE, FORWARD_PROXY, GENERAL, HISTORY, INTEGRATION, LOCKS,
-    LOG, OTLP, PROBE, PROXY, SECTIONS, SERVER, STATEMENTS, Section, TRANSACTIONS, USAGE,
+    ACTIVITY, ADVISOR, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY,
+    INTEGRATION, LOCKS, LOG, MUTE, OTLP, PROBE, PROXY, RULES, SECTIONS, SERVER, STATEMENTS,
+    Section, TRANSACTIONS, UPKEEP, USAGE, sections,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Activity, Config, Database, Locks, Log, LogFormat, ProxyRoute, Server, Statements,
-    Transactions, Usage, advisor, application, history, integration, otlp, probe, profiles, proxy,
-    server,
+    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
+    finding, history, integration, otlp, probe, profiles, proxy, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -122,7 +122,8 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
-        let usage = self.table(&USAGE, None, faults).duration("interval", faults);
+        let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
+        let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let advisor = advisor::read(&self.table(&ADVISOR, None, faults), faults);
         let profiles = profiles::read(&general, faults);
@@ -133,6 +134,7 @@ impl Loading<'_> {
         let applications = read_each(&mut applications, faults, application::read, |a| &a.name);
         let integrations = self.integrations(faults, warnings);
         let proxies = integrations.as_ref().and_then(|all| self.proxies(all, faults));
+        let finding = self.finding(faults);
         let forward = self.table(&FORWARD_PROXY, None, faults);
         let mut probes = self.repeated(&PROBE, faults);
         let probes = integrations.as_ref().and_then(|all| {
@@ -146,10 +148,10 @@ impl Loading<'_> {
         let budget = general.share("budget", faults);
         let level = log.text("level", faults).filter(|level| valid_filter(level, &log, faults));
         let format = log.text("format", faults);
-        let statements = read_statements(&statements, faults);
-        let database = read_database(&database, faults);
-        let activity = read_activity(&activity, faults);
-        let locks = read_locks(&locks, faults);
+        let statements = sampling::statements(&statements, faults);
+        let database = sampling::database(&database, faults);
+        let activity = sampling::activity(&activity, faults);
+        let locks = sampling::locks(&locks, faults);
         let slow_after = transactions.duration("slow_after", faults);
         let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
         Some(Config {
@@ -159,7 +161,8 @@ impl Loading<'_> {
             statements: statements?,
             database: database?,
             activity: activity?,
-            usage: Usage { interval: usage? },
+            usage: usage?,
+            upkeep: upkeep?,
             history: history?,
             advisor: advisor?,
             locks: locks?,
@@ -171,8 +174,32 @@ impl Loading<'_> {
             proxies: proxies?,
             forward_proxy,
             probes: probes?,
+            finding: finding?,
             servers: servers?,
         })
+    }
+
+    /// `[finding]` with the tables of its rules, and what is muted.
+    fn finding(&self, faults: &mut Faults) -> Option<Finding> {
+        let general = finding::read(&self.table(&FINDING, None, faults), faults);
+        let read = |section: &&'static Section, faults: &mut Faults| {
+            finding::rule(section, &self.table(section, None, faults), faults)
+        };
+        let rules: Vec<_> = RULES.iter().map(|section| read(section, faults)).collect();
+        let tables = self.repeated(&MUTE, faults);
+        let mutes: Vec<_> = tables.iter().map(|table| finding::mute(table, faults)).collect();
+        let (rules, mutes) =
+            (rules.into_iter().collect::<Option<_>>(), mutes.into_iter().collect::<Option<_>>());
+        Some(Finding { rules: rules?, mutes: mutes?, ..general? })
+    }
+
+    /// What stands under the name of a table; behind a dot, in another table.
+    fn find(&self, name: &str) -> Option<&toml::Spanned<DeValue<'_>>> {
+        let Some((outer, inner)) = name.split_once('.') else { return self.root.get(name) };
+        match self.root.get(outer)?.get_ref() {
+            DeValue::Table(outer) => outer.get(inner),
+            _ => None,
+        }
     }
 
     fn integrations(&self, faults: &mut Faults, warnings: &mut Faults) -> Option<Integrations> {
@@ -198,13 +225,16 @@ impl Loading<'_> {
         faults: &mut Faults,
     ) -> Table {
         let mut table = Table::new(section, section.name, &self.file.name);
-        let tables: Vec<&str> =
-            SECTIONS.iter().map(|s| s.name).filter(|name| !name.is_empty()).collect();
+        let tables: Vec<&str> = if section.name.is_empty() {
+            SECTIONS.iter().map(|s| s.name).filter(|name| !name.is_empty()).collect()
+        } else {
+            RULES.iter().filter_map(|rule| inner(rule.name, section.name)).collect()
+        };
         if section.name.is_empty() {
             table.take(self.root, self.file, &tables, faults);
-        } else if let Some(value) = self.root.get(section.name) {
+        } else if let Some(value) = self.find(section.name) {
             match value.get_ref() {
-                DeValue::Table(found) => table.take(found, self.file, &[], faults),
+                DeValue::Table(found) => table.take(found, self.file, &tables, faults),
                 _ => faults.add(
                     self.file.place(value.span().start),
                     section.name,
@@ -302,12 +332,10 @@ impl Loading<'_> {
     }
 
     fn warn_of_unknown_variables(&self, warnings: &mut Faults) {
-        let known: Vec<String> = SECTIONS
-            .iter()
-            .flat_map(|s| s.keys.iter().filter_map(|k| s.variable(k.name)))
-            .collect();
+        let known: Vec<String> =
+            sections().flat_map(|s| s.keys.iter().filter_map(|k| s.variable(k.name))).collect();
         for name in self.sources.env.keys().filter(|name| name.starts_with("ERPSCOPE_")) {
-            let declared = SECTIONS.iter().any(|section| declares(section, name).is_some());
+            let declared = sections().any(|section| declares(section, name).is_some());
             if declared || OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
@@ -318,6 +346,11 @@ impl Loading<'_> {
             warnings.add(name, "", problem);
         }
     }
+}
+
+/// The name of a table in another, such as `hot_rows` for `finding.hot_rows` in `finding`.
+fn inner(name: &'static str, outer: &str) -> Option<&'static str> {
+    name.strip_prefix(outer)?.strip_prefix('.')
 }
 
 /// Reads every table of a list; no two may have the same name.
@@ -357,44 +390,4 @@ fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {
         faults.add(place, log.key("level"), problem);
     }
     valid
-}
-
-fn read_statements(table: &Table, faults: &mut Faults) -> Option<Statements> {
-    let interval = table.duration("interval", faults);
-    let texts_interval = table.duration("texts_interval", faults);
-    let top = size(table.count("top", faults));
-    let text_chars = size(table.count("text_chars", faults));
-    Some(Statements {
-        interval: interval?,
-        texts_interval: texts_interval?,
-        top: top?,
-        text_chars: text_chars?,
-    })
-}
-
-fn read_database(table: &Table, faults: &mut Faults) -> Option<Database> {
-    let interval = table.duration("interval", faults);
-    let top = size(table.count("top", faults));
-    Some(Database { interval: interval?, top: top? })
-}
-
-fn read_activity(table: &Table, faults: &mut Faults) -> Option<Activity> {
-    let interval = table.duration("interval", faults);
-    let series = size(table.count("series", faults));
-    Some(Activity { interval: interval?, series: series? })
-}
-
-fn read_locks(table: &Table, faults: &mut Faults) -> Option<Locks> {
-    let report_after = table.duration("report_after", faults);
-    let incident_victims = size(table.count("incident_victims", faults));
-    let incident_after = table.duration("incident_after", faults);
-    Some(Locks {
-        report_after: report_after?,
-        incident_victims: incident_victims?,
-        incident_after: incident_after?,
-    })
-}
-
-fn size(count: Option<u64>) -> Option<usize> {
-    count.and_then(|n| usize::try_from(n).ok())
 }

@@ -7,6 +7,7 @@ mod advisor;
 mod application;
 mod duration;
 mod fault;
+mod finding;
 mod history;
 mod integration;
 mod keys;
@@ -18,6 +19,7 @@ mod profiles;
 mod proxy;
 mod reader;
 mod reference;
+mod sampling;
 mod secret;
 mod server;
 mod service;
@@ -35,6 +37,7 @@ use crate::integration::{Direction, Integrations};
 
 pub use advisor::Hours;
 pub use fault::{ConfigErrors, Fault};
+pub use finding::{Finding, Mute, RuleTerms};
 pub use load::{Flags, Loaded, Sources, load};
 pub use password::{PasswordError, password};
 pub use reference::{example, reference};
@@ -56,8 +59,10 @@ pub struct Config {
     pub database: Database,
     /// Sampling of sessions (`[activity]`).
     pub activity: Activity,
-    /// Sampling of how tables and indexes are used (`[usage]`).
+    /// Sampling of how tables, indexes and functions are used (`[usage]`).
     pub usage: Usage,
+    /// Sampling of vacuum, replication, checkpoints, settings and catalogs (`[upkeep]`).
+    pub upkeep: Upkeep,
     /// What is remembered over restarts (`[history]`).
     pub history: History,
     /// The index advisor inside the agent (`[advisor]`).
@@ -80,6 +85,8 @@ pub struct Config {
     pub forward_proxy: Option<ForwardProxy>,
     /// Questions to the other side of integrations (`[[probe]]`), names unique.
     pub probes: Vec<Probe>,
+    /// What is wrong, as rules say (`[finding]`, `[[mute]]`).
+    pub finding: Finding,
     /// The servers to watch (`[[server]]`), at least one, names unique.
     pub servers: Vec<Server>,
 }
@@ -217,6 +224,21 @@ pub struct Usage {
     /// `interval`: how often it is looked at how tables and indexes are used (default 5 min, 1 s to
     /// 1 h).
     pub interval: Duration,
+    /// `top`: tables, as many indexes and as many functions shown singly for each server; the
+    /// rest is in `other` (default 100, 0 to 5,000).
+    pub top: usize,
+}
+
+/// `[upkeep]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// `interval`: how often vacuum, replication, checkpoints and I/O are looked at (default 60 s,
+    /// 1 s to 1 h).
+    pub interval: Duration,
+    /// `settings_interval`: how often settings are read (default 15 min, 1 s to 1 day).
+    pub settings_interval: Duration,
+    /// `catalog_interval`: how often catalogs are looked into (default 1 h, 1 s to 1 day).
+    pub catalog_interval: Duration,
 }
 
 /// `[history]`.

@@ -191,6 +191,16 @@ impl Table {
         })
     }
 
+    /// The value of a whole number, a share, or a duration in seconds.
+    pub(super) fn number(&self, name: &'static str, faults: &mut Faults) -> Option<f64> {
+        let key = self.section.keys.iter().find(|key| key.name == name)?;
+        match key.shape {
+            Shape::Duration { .. } => self.duration(name, faults).map(|d| d.as_secs_f64()),
+            Shape::Share => self.share(name, faults),
+            _ => self.count(name, faults).map(|count| count as f64),
+        }
+    }
+
     /// The value of an address.
     pub(super) fn address(&self, name: &'static str, faults: &mut Faults) -> Option<SocketAddr> {
         self.read(name, faults, |text, shape| {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{Key, SECTIONS, Section, Shape, Times};
+use super::keys::{Key, Section, Shape, Times, sections};
 use super::reader::expected;
 
 /// The text of `erpscope.toml`: every key with its default and a sentence.
@@ -14,7 +14,7 @@ pub fn example() -> String {
          # ERPSCOPE_STATEMENTS_INTERVAL. Flags outrank variables, variables outrank this file.\n\
          # `erpscope run --check-config` tells every fault at once; SIGHUP takes up changes.\n",
     );
-    for section in SECTIONS {
+    for section in sections() {
         if !section.name.is_empty() {
             let comment = if section.times == Times::Any { "# " } else { "" };
             let _infallible = write!(out, "\n# {}\n{comment}{}\n", section.help, section.header());
@@ -57,7 +57,7 @@ pub fn reference() -> String {
          Passwords in files and variables are read at each connection, so that they can be rotated \
          without a restart.\n",
     );
-    for section in SECTIONS {
+    for section in sections() {
         table(&mut out, section);
     }
     out

@@ -262,6 +262,7 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
     assert_eq!(config.proxies.pop().unwrap().listen.port(), 8069);
     assert_eq!(&*config.probes.pop().unwrap().name, "bank-api");
     assert_eq!(config.applications.pop().unwrap().name, "bi-report");
+    assert_eq!(config.finding.mutes.pop().unwrap().rule, "hot_rows");
     let integrations = std::mem::take(&mut config.integrations);
     assert!(integrations.get("webshop").is_some());
     assert_eq!(config, plain);
@@ -438,6 +439,36 @@ fn integrations_are_read_and_what_is_wrong_with_them_is_told() {
     let unreachable = "[[integration]]\nname = 'c'\ndirection = 'inbound'\ncomments = ['job=bi-a']";
     let faults = loaded(&text(unreachable)).unwrap_err().to_string();
     assert!(faults.contains(":17: integration[1].comments: nothing is left"), "{faults}");
+}
+
+#[test]
+fn rules_have_tables_of_their_own_and_what_is_muted_has_a_reason_and_a_last_day() {
+    let text = "[finding]\ninterval = '10s'\n[finding.hot_rows]\nenabled = false\nwaits = 7\n\
+                [[mute]]\nrule = 'hot_*'\nreason = 'known'\nuntil = '2030-01-31'\n[[server]]\n";
+    let finding = load_text(text, &[]).unwrap().config.finding;
+    assert_eq!(finding.interval, Duration::from_secs(10));
+    let hot_rows = &finding.rules["hot_rows"];
+    assert_eq!((hot_rows.enabled, hot_rows.limits["waits"]), (false, 7.0));
+    assert!(finding.rules["large_scans"].enabled);
+    let end = humantime::parse_rfc3339("2030-02-01T00:00:00Z").unwrap();
+    assert_eq!((&*finding.mutes[0].subject, finding.mutes[0].end), ("*", end));
+    let variable = [("ERPSCOPE_FINDING_HOT_ROWS_WAITS", "9")];
+    assert_eq!(
+        load_text(text, &variable).unwrap().config.finding.rules["hot_rows"].limits["waits"],
+        9.0
+    );
+    let text = "[finding.hot_row]\n[finding.hot_rows]\nwait = 7\nenabled = 'perhaps'\n\
+                [[mute]]\nrule = 'x'\nuntil = 'soon'\n[[server]]\n";
+    let faults = load_text(text, &[]).unwrap_err().to_string();
+    for part in [
+        "finding.hot_row: there is no such key; did you mean `hot_rows`?",
+        "finding.hot_rows.wait: there is no such key; did you mean `waits`?",
+        "finding.hot_rows.enabled",
+        "mute[0].reason: is missing",
+        "\"soon\" is no day: write it as \"2030-01-31\"",
+    ] {
+        assert!(faults.contains(part), "{part}\nnot in\n{faults}");
+    }
 }
 
 #[test]

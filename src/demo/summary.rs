@@ -138,6 +138,13 @@ mod tests {
             suggestions: Arc::default(),
             samplers: Arc::default(),
             activity: Arc::default(),
+            tables: Arc::default(),
+            growth: Arc::default(),
+            catalog: Arc::default(),
+            vacuum: Arc::default(),
+            replication: Arc::default(),
+            io: Arc::default(),
+            settings: Arc::default(),
             spending: None,
         }
     }

@@ -17,8 +17,8 @@ const LONGEST_PATTERN: usize = 80;
 /// Names with a meaning of their own.
 const RESERVED: [&str; 3] = ["other", "unknown", "generic"];
 
-const KEYS: [&str; 7] =
-    ["name", "extends", "recognised_by", "modules", "applications", "roles", "kinds"];
+const KEYS: [&str; 8] =
+    ["name", "extends", "recognised_by", "modules", "applications", "roles", "kinds", "states"];
 
 /// One thing that is wrong in a profile's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub(super) struct File {
     pub(super) applications: Lists<String>,
     pub(super) roles: Lists<String>,
     pub(super) kinds: Lists<Kind>,
+    pub(super) states: Vec<String>,
 }
 
 /// A word and where it stands.
@@ -132,6 +133,7 @@ impl Faults<'_> {
             applications: self.lists(root, "applications", value_of_label),
             roles: self.lists(root, "roles", value_of_label),
             kinds: self.lists(root, "kinds", kind),
+            states: root.get("states").map(|v| self.columns(v)).unwrap_or_default(),
         }
     }
 
@@ -174,6 +176,16 @@ impl Faults<'_> {
             }
         }
         lists
+    }
+
+    /// Columns, each in full: what may be shown is said without stars.
+    fn columns(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<String> {
+        let columns = self.patterns("states", value);
+        for column in columns.iter().filter(|column| column.contains('*')) {
+            let problem = format!("`{column}`: write each column in full, without `*`");
+            self.at(value.span().start, "states", problem);
+        }
+        columns
     }
 
     fn patterns(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Vec<String> {

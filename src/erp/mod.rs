@@ -19,6 +19,19 @@ pub use profiles::{Profiles, built_in};
 /// The label of what no pattern matches.
 pub const OTHER: &str = "other";
 
+/// The tables that a statement names, without schema: those it writes, then those it reads.
+#[must_use]
+pub fn tables_of(text: &str) -> Vec<String> {
+    let statement::Tables { written, read } = statement::tables(text);
+    written.into_iter().chain(read).collect()
+}
+
+/// The tables whose rows or definition a statement changes, without schema.
+#[must_use]
+pub fn tables_changed(text: &str) -> Vec<String> {
+    if statement::changes(text) { statement::tables(text).written } else { Vec::new() }
+}
+
 /// What a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meaning {
@@ -55,6 +68,11 @@ impl Erp {
     #[must_use]
     pub fn module(&self, table: &str) -> Arc<str> {
         self.first(|profile| profile.module(table))
+    }
+
+    /// Columns (`column` or `table.column`) whose values are words of the ERP, such as states of documents.
+    pub fn states(&self) -> impl Iterator<Item = &str> {
+        self.profiles.iter().flat_map(|profile| profile.states())
     }
 
     /// The module of a statement, from the tables in its text; `other` without any that is known.

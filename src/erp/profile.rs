@@ -41,6 +41,7 @@ pub struct Profile {
     applications: Patterns<Arc<str>>,
     roles: Patterns<Arc<str>>,
     kinds: Patterns<Kind>,
+    states: Vec<String>,
     extends: Option<Arc<Profile>>,
 }
 
@@ -100,6 +101,7 @@ impl Profile {
             applications: named(&file.applications.names),
             roles: named(&file.roles.names),
             kinds: Patterns::new(kinds),
+            states: file.states,
             extends,
         }
     }
@@ -135,6 +137,11 @@ impl Profile {
 
     pub(super) fn kind(&self, application_name: &str) -> Option<Kind> {
         self.lineage().find_map(|profile| profile.kinds.find(application_name)).copied()
+    }
+
+    /// Columns (`column` or `table.column`) that hold words of the program and nothing of its users.
+    pub(super) fn states(&self) -> impl Iterator<Item = &str> {
+        self.lineage().flat_map(|profile| &profile.states).map(String::as_str)
     }
 
     /// Every application that it can name a session by.

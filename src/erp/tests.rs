@@ -137,3 +137,20 @@ fn sessions_are_named_by_their_application_and_kind() {
     assert_eq!(&*erp.module("sale_order"), "sales");
     assert_eq!(&*erp.module("zzz"), "other");
 }
+
+#[test]
+fn states_are_those_of_the_profile_and_of_what_it_extends() {
+    let odoo = Erp::new(vec![profile("odoo")]);
+    assert!(odoo.states().any(|column| column == "state"));
+    let others = built_in().unwrap();
+    let text = "name = \"ours\"\nextends = \"odoo\"\nstates = [\"rental_contract.stage\"]";
+    let ours = Profile::parse(text, others.iter(), &[]).unwrap();
+    let ours = Erp::new(vec![Arc::new(ours)]);
+    let states: Vec<&str> = ours.states().collect();
+    assert!(states.contains(&"rental_contract.stage") && states.contains(&"state"), "{states:?}");
+    let stars = "name = \"ours\"\nstates = [\"rental_*.state\"]";
+    let fault = Profile::parse(stars, others.iter(), &[]).unwrap_err().to_string();
+    assert!(fault.contains("without `*`"), "{fault}");
+    let anything = built_in().unwrap().iter().flat_map(|p| p.states()).any(|s| s.contains("name"));
+    assert!(!anything, "what users type is no state");
+}

@@ -1,16 +1,20 @@
 //! The JSON API: pictures of a snapshot, and what a request may ask of them.
 
 mod events;
+mod findings;
 mod health;
 mod integrations;
 mod locks;
+mod modules;
 mod statements;
 mod suggestions;
 
 pub use events::{EventsPage, EventsQuery, events};
+pub use findings::{FactJson, FindingJson, FindingsPage, FindingsQuery, RuleJson, findings};
 pub use health::{Health, ServerHealth, health};
 pub use integrations::{IntegrationPage, IntegrationsPage, integration, integrations};
 pub use locks::{LocksPage, ServerQuery, TransactionsPage, locks, transactions};
+pub use modules::{ModuleJson, ModulesPage, modules};
 pub use statements::{OtherJson, StatementJson, StatementsPage, StatementsQuery, statements};
 pub use suggestions::{DatabaseJson, SuggestionsPage, SuggestionsQuery, suggestions};
 
@@ -28,6 +32,9 @@ pub enum BadQuery {
     /// No such integration.
     #[error("no integration is called `{0}`; the integrations are: {1}")]
     Integration(String, String),
+    /// No such severity.
+    #[error("there is no severity `{0}`; there are info, warning and critical")]
+    Severity(String),
     /// No such state.
     #[error("no suggestion is `{0}`; the states are: {1}")]
     State(String, String),

@@ -10,6 +10,7 @@ use crate::advise::ledger::Line;
 use crate::integration::Direction;
 use crate::state::{Connection, ServerSnapshot, Snapshot};
 use crate::track::calls::OfView;
+use crate::track::findings::Finding;
 use crate::track::lock_tree::Blocker;
 use crate::track::reports::SlowTransaction;
 
@@ -17,6 +18,8 @@ use crate::track::reports::SlowTransaction;
 const ROWS: usize = 5;
 /// Calls on the page.
 const CALLS: usize = 10;
+/// Findings on the page.
+const FINDINGS: usize = 12;
 /// Statements on the page.
 const HEAVIEST: usize = 10;
 /// Suggestions on the page.
@@ -27,12 +30,20 @@ const SUGGESTIONS: usize = 10;
 struct Page<'a> {
     version: &'a str,
     servers: Vec<ServerRow<'a>>,
+    findings: Vec<FindingRow<'a>>,
+    findings_notes: Vec<String>,
     roots: Vec<RootRow<'a>>,
     slow: Vec<SlowRow<'a>>,
     integrations: Vec<IntegrationRow<'a>>,
     calls: Vec<CallRow<'a>>,
     suggestions: Vec<SuggestionRow<'a>>,
     heaviest: Vec<StatementRow<'a>>,
+}
+
+struct FindingRow<'a> {
+    finding: &'a Finding,
+    severity: &'static str,
+    cost: String,
 }
 
 struct SuggestionRow<'a> {
@@ -104,6 +115,8 @@ pub fn page(snapshot: &Snapshot) -> String {
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         servers: snapshot.servers.iter().map(server).collect(),
+        findings: findings(snapshot),
+        findings_notes: findings_notes(snapshot),
         roots: roots(snapshot),
         slow: slow(snapshot),
         integrations: snapshot.calls.integrations.iter().map(|of| row(snapshot, of)).collect(),
@@ -132,6 +145,32 @@ fn server(server: &ServerSnapshot) -> ServerRow<'_> {
             .unwrap_or_default(),
         statements: server.statements.counts.tracked,
     }
+}
+
+fn findings(snapshot: &Snapshot) -> Vec<FindingRow<'_>> {
+    let cost = |finding: &Finding| finding.candidate.cost_seconds_per_day;
+    snapshot
+        .findings
+        .told()
+        .take(FINDINGS)
+        .map(|finding| FindingRow {
+            finding,
+            severity: finding.candidate.severity.name(),
+            cost: cost(finding).map_or_else(String::new, |cost| format!("{cost:.0}")),
+        })
+        .collect()
+}
+
+/// What is not on the page, and rules that do not look although they should.
+fn findings_notes(snapshot: &Snapshot) -> Vec<String> {
+    let view = &snapshot.findings;
+    let more = view.told().count().saturating_sub(FINDINGS) + view.left_out;
+    let more = (more > 0).then(|| format!("and {more} more, at /api/v1/findings"));
+    let off = view.rules.iter().filter_map(|rule| {
+        Some(format!("the rule {} is off: {}", rule.id, rule.detail.as_deref()?))
+    });
+    let over = view.expired_mutes.iter().map(|mute| format!("a mute is over: {mute}"));
+    more.into_iter().chain(off).chain(over).collect()
 }
 
 fn roots(snapshot: &Snapshot) -> Vec<RootRow<'_>> {

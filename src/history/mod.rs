@@ -31,7 +31,9 @@ pub use self::row::{
     Batch, Covered, Episode, HOUR, IndexGrowth, IndexUse, Kind, Place, StatementGrowth,
     StatementText, Suggestion, TableGrowth, TableUse, Work, hour_of,
 };
-pub use self::sum::{Coverage, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum};
+pub use self::sum::{
+    Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
+};
 
 /// Batches and questions that may wait for the thread.
 const QUEUE: usize = 64;

@@ -9,7 +9,9 @@ use super::error::HistoryError;
 use super::file;
 use super::row::{Episode, IndexUse, Kind, Place, Suggestion, TableUse, Work};
 use super::store::REST;
-use super::sum::{Coverage, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum};
+use super::sum::{
+    Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
+};
 
 /// Answers from the file, or from the agent's memory.
 pub struct Reader<'a> {
@@ -68,6 +70,17 @@ impl<'a> Reader<'a> {
         let values = params![&*place.server, &*place.datname, from, until, queryid];
         self.all(include_str!("read/statement.sql"), values, |row| {
             Ok(StatementHour { hour: row.get(0)?, work: work(row, 1)? })
+        })
+    }
+
+    /// All statements hour by hour, for the hours that were looked at.
+    pub fn hours(&self, period: &Period) -> Result<Vec<HourLoad>, HistoryError> {
+        self.all(include_str!("read/hours.sql"), bounds(period), |row| {
+            Ok(HourLoad {
+                hour: row.get(0)?,
+                exec_seconds: row.get(1)?,
+                covered_seconds: row.get(2)?,
+            })
         })
     }
 

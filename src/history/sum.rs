@@ -34,6 +34,17 @@ pub struct Coverage {
     pub resets: u64,
 }
 
+/// All statements of one database in one hour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HourLoad {
+    /// The hour.
+    pub hour: i64,
+    /// Seconds that they took.
+    pub exec_seconds: f64,
+    /// How long was looked at.
+    pub covered_seconds: f64,
+}
+
 /// Rows and how much of the period they are of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sums<T> {

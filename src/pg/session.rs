@@ -38,6 +38,14 @@ impl Session {
         connect(&self.server, datname).await
     }
 
+    /// Another one in the same database, without what we set for our own good: to see what the
+    /// server sets. For a query or two that cost nothing.
+    pub async fn beside_as_the_server_has_it(&self) -> Result<Self, ConnectError> {
+        let mut guards = guards(&self.server);
+        guards.retain(|(name, _)| !PLANS.contains(name) && !OURS.contains(name));
+        connect_with(&self.server, &self.datname, &guards).await
+    }
+
     /// Whether it has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -67,6 +75,9 @@ pub async fn connect_to_plan(server: &Server, datname: &str) -> Result<Session, 
 
 /// Guards that change plans.
 const PLANS: [&str; 3] = ["work_mem", "max_parallel_workers_per_gather", "search_path"];
+
+/// Further guards that hide what the server sets.
+const OURS: [&str; 2] = ["jit", "idle_in_transaction_session_timeout"];
 
 type Guard = (&'static str, String);
 

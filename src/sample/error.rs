@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::pg::reason;
+use crate::pg::{ConnectError, reason};
 
 /// The label `result` of a sampler's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,9 @@ pub enum SampleError {
     /// PostgreSQL or the connection to it failed the query.
     #[error("{}", reason(.0))]
     Query(#[from] tokio_postgres::Error),
+    /// A further connection that is needed could not be made.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The statistics were reset between the first and the last row.
     #[error("the statistics were reset while they were read; the next sample starts from zero")]
     Reset,
@@ -80,7 +83,7 @@ impl SampleError {
         let error = match self {
             Self::Query(error) => error,
             Self::Reset => return Outcome::Reset,
-            Self::TooMany { .. } => return Outcome::Error,
+            Self::TooMany { .. } | Self::Connect(_) => return Outcome::Error,
         };
         if error.is_closed() {
             return Outcome::Closed;

@@ -33,6 +33,10 @@ pub struct Index {
     pub counters: Counters,
     /// Bytes of its main fork at its last vacuum, analyze or when it was made.
     pub bytes: u64,
+    /// It can be used: `create index concurrently` did not fail or break off, and is not under way.
+    pub is_valid: bool,
+    /// It enforces something: a primary key, a unique or exclusion constraint, or unique by itself.
+    pub enforces: bool,
 }
 
 /// Reads all of the connected database, but for those of catalogs, TOAST and temporary tables.
@@ -55,7 +59,17 @@ pub async fn read(client: &Client) -> Result<Vec<Index>, SampleError> {
                 index: text(row, 3)?,
                 counters: Counters { idx_scan: count(4)?, idx_tup_read: count(5)? },
                 bytes: count(6)?,
+                is_valid: row.try_get(7)?,
+                enforces: row.try_get(8)?,
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+impl Index {
+    pub(crate) fn named(oid: u32, schema: String, table: String, index: String) -> Self {
+        let counters = Counters::default();
+        Self { oid, schema, table, index, counters, bytes: 0, is_valid: true, enforces: false }
+    }
 }

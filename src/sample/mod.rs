@@ -4,16 +4,24 @@
 //! numbers, one `.rs` beside it. Samplers know SQL and nothing else: no state, no clock, no retry.
 
 pub mod activity;
+pub mod catalog;
 pub mod database;
 mod decode;
 mod error;
+pub mod extent;
+pub mod function_usage;
 pub mod index_usage;
+pub mod io;
 mod normalise;
 pub mod relations;
+pub mod replication;
+pub mod settings;
 pub mod statements;
+pub mod table_options;
 pub mod table_usage;
 pub mod texts;
 pub mod usage;
+pub mod vacuum;
 
 use std::time::{Duration, SystemTime};
 
@@ -31,8 +39,18 @@ pub enum Sampler {
     Texts,
     /// Names of relations that sessions wait for.
     Relations,
-    /// How tables and indexes are used.
+    /// Settings that decide how well an ERP runs, and limits of roles.
+    Settings,
+    /// How tables, indexes and functions are used and kept.
     Usage,
+    /// Ages of databases in transactions, and running vacuums.
+    Vacuum,
+    /// Standbys, slots, and lag.
+    Replication,
+    /// Checkpoints, WAL, and I/O by who does it.
+    Io,
+    /// What catalogs say: foreign keys without an index, numbers that run out, triggers, sizes.
+    Catalog,
     /// Sessions that are not idle.
     Activity,
     /// Who blocks whom, while somebody waits.
@@ -47,12 +65,17 @@ pub enum Sampler {
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
         Self::Relations,
+        Self::Settings,
         Self::Usage,
+        Self::Vacuum,
+        Self::Replication,
+        Self::Io,
+        Self::Catalog,
         Self::Activity,
         Self::Blockers,
         Self::Log,
@@ -68,7 +91,12 @@ impl Sampler {
             Self::Statements => "statements",
             Self::Texts => "texts",
             Self::Relations => "relations",
+            Self::Settings => "settings",
             Self::Usage => "usage",
+            Self::Vacuum => "vacuum",
+            Self::Replication => "replication",
+            Self::Io => "io",
+            Self::Catalog => "catalog",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",

@@ -1,10 +1,14 @@
 //! What was read and written in the tables of one database: pg_stat_all_tables.
 
-use tokio_postgres::Client;
+use std::time::SystemTime;
+
+use tokio_postgres::{Client, Row};
 
 use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
+use super::table_options::Options;
+use crate::pg::Lossy;
 
 /// More tables than this in one database are not read.
 const MOST: usize = 50_000;
@@ -31,7 +35,7 @@ pub struct Counters {
 }
 
 /// One table, materialised view or partitioned table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// `pg_class.oid`.
     pub oid: u32,
@@ -45,6 +49,52 @@ pub struct Table {
     pub n_live_tup: u64,
     /// Bytes of its main fork at its last vacuum, analyze or create index.
     pub bytes: u64,
+    /// What vacuum and analyze have done and have to do.
+    pub upkeep: Upkeep,
+}
+
+/// How far vacuum and analyze have come with a table. Times are by the server's clock.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upkeep {
+    /// Dead rows, as the statistics estimate.
+    pub n_dead_tup: u64,
+    /// Rows changed since its last analyze.
+    pub n_mod_since_analyze: u64,
+    /// Rows inserted since its last vacuum.
+    pub n_ins_since_vacuum: u64,
+    /// Somebody's last vacuum (without full).
+    pub last_vacuum: Option<SystemTime>,
+    /// Autovacuum's last vacuum.
+    pub last_autovacuum: Option<SystemTime>,
+    /// Somebody's last analyze.
+    pub last_analyze: Option<SystemTime>,
+    /// Autovacuum's last analyze.
+    pub last_autoanalyze: Option<SystemTime>,
+    /// Transactions since the oldest that is not frozen in it or in its TOAST table; a
+    /// partitioned table has none.
+    pub xid_age: Option<u32>,
+    /// The same for multixacts.
+    pub mxid_age: Option<u32>,
+    /// Bytes of its TOAST table at its last vacuum.
+    pub toast_bytes: u64,
+    /// Live rows at its last vacuum or analyze; `None` if there was none yet.
+    pub reltuples: Option<u64>,
+    /// What differs from the server's settings, if anything does.
+    pub options: Option<Box<Options>>,
+}
+
+impl Upkeep {
+    /// Its last vacuum, whoever's.
+    #[must_use]
+    pub fn vacuumed(&self) -> Option<SystemTime> {
+        self.last_vacuum.max(self.last_autovacuum)
+    }
+
+    /// Its last analyze, whoever's.
+    #[must_use]
+    pub fn analyzed(&self) -> Option<SystemTime> {
+        self.last_analyze.max(self.last_autoanalyze)
+    }
 }
 
 /// Reads all of the connected database, but for catalogs, TOAST and temporary ones.
@@ -57,26 +107,51 @@ pub async fn read(client: &Client) -> Result<Vec<Table>, SampleError> {
     if rows.len() > MOST {
         return Err(SampleError::TooMany { what: "tables", most: MOST });
     }
-    rows.iter()
-        .map(|row| {
-            let count = |column| row.try_get::<_, i64>(column).map(unsigned);
-            Ok(Table {
-                oid: row.try_get(0)?,
-                schema: text(row, 1)?,
-                table: text(row, 2)?,
-                counters: Counters {
-                    seq_scan: count(3)?,
-                    seq_tup_read: count(4)?,
-                    idx_scan: count(5)?,
-                    idx_tup_fetch: count(6)?,
-                    n_tup_ins: count(7)?,
-                    n_tup_upd: count(8)?,
-                    n_tup_del: count(9)?,
-                    n_tup_hot_upd: count(10)?,
-                },
-                n_live_tup: count(11)?,
-                bytes: count(12)?,
-            })
-        })
-        .collect()
+    rows.iter().map(decode).collect()
+}
+
+fn decode(row: &Row) -> Result<Table, SampleError> {
+    let count = |column| row.try_get::<_, i64>(column).map(unsigned);
+    let age = |column| {
+        let age: Option<i32> = row.try_get(column)?;
+        Ok::<_, SampleError>(age.map(|age| u32::try_from(age).unwrap_or(0)))
+    };
+    let options: Option<Vec<Lossy>> = row.try_get(24)?;
+    Ok(Table {
+        oid: row.try_get(0)?,
+        schema: text(row, 1)?,
+        table: text(row, 2)?,
+        counters: Counters {
+            seq_scan: count(3)?,
+            seq_tup_read: count(4)?,
+            idx_scan: count(5)?,
+            idx_tup_fetch: count(6)?,
+            n_tup_ins: count(7)?,
+            n_tup_upd: count(8)?,
+            n_tup_del: count(9)?,
+            n_tup_hot_upd: count(10)?,
+        },
+        n_live_tup: count(11)?,
+        bytes: count(12)?,
+        upkeep: Upkeep {
+            n_dead_tup: count(13)?,
+            n_mod_since_analyze: count(14)?,
+            n_ins_since_vacuum: count(15)?,
+            last_vacuum: row.try_get(16)?,
+            last_autovacuum: row.try_get(17)?,
+            last_analyze: row.try_get(18)?,
+            last_autoanalyze: row.try_get(19)?,
+            xid_age: age(20)?,
+            mxid_age: age(21)?,
+            toast_bytes: count(22)?,
+            reltuples: rows_of(row.try_get(23)?),
+            options: options.and_then(|all| Options::read(all.iter().map(|o| o.0.as_str()))),
+        },
+    })
+}
+
+/// `pg_class.reltuples`: -1 before the first vacuum or analyze (0 before PostgreSQL 14).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate above 0")]
+fn rows_of(reltuples: f32) -> Option<u64> {
+    (reltuples >= 0.0).then_some(reltuples as u64)
 }

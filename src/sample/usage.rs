@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use super::SampleError;
+use super::extent::{self, Extent};
+use super::function_usage::{self, Function};
 use super::index_usage::{self, Index};
 use super::table_usage::{self, Table};
 use crate::pg::Session;
@@ -13,7 +15,7 @@ use crate::pg::Session;
 pub const MOST_DATABASES: usize = 5;
 
 /// One database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Database {
     /// `pg_database.oid`.
     pub dbid: u32,
@@ -21,13 +23,19 @@ pub struct Database {
     pub tables: Vec<Table>,
     /// All their indexes.
     pub indexes: Vec<Index>,
+    /// Its heaviest functions, where they are tracked.
+    pub functions: Vec<Function>,
+    /// How large it is, and when that was.
+    pub extent: Option<Extent>,
 }
 
 /// Those that could be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     /// One after the other.
     pub databases: Vec<Database>,
+    /// How many could not be entered or read in this turn.
+    pub skipped: u64,
 }
 
 /// Reads the database of `session`, which is `dbid`, and then by one connection each the first
@@ -54,7 +62,9 @@ pub async fn read(
     if tokio::time::timeout(patience, elsewhere).await.is_err() {
         tracing::debug!("not all databases could be looked into within {patience:?}");
     }
-    Ok(Sample { databases })
+    let tried = others.len().min(MOST_DATABASES) + 1;
+    let skipped = u64::try_from(tried.saturating_sub(databases.len())).unwrap_or(u64::MAX);
+    Ok(Sample { databases, skipped })
 }
 
 async fn there(session: &Session, dbid: u32, datname: &str) -> Result<Database, String> {
@@ -63,6 +73,8 @@ async fn there(session: &Session, dbid: u32, datname: &str) -> Result<Database, 
 }
 
 async fn here(client: &Client, dbid: u32) -> Result<Database, SampleError> {
+    let extent = Some(extent::read(client).await?);
     let tables = table_usage::read(client).await?;
-    Ok(Database { dbid, tables, indexes: index_usage::read(client).await? })
+    let indexes = index_usage::read(client).await?;
+    Ok(Database { dbid, tables, indexes, functions: function_usage::read(client).await?, extent })
 }

@@ -11,15 +11,17 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Sources;
 use crate::export::json::{
-    BadQuery, EventsQuery, ServerQuery, StatementsQuery, SuggestionsQuery, events, health,
-    integration, integrations, locks, statements, suggestions, transactions,
+    BadQuery, EventsQuery, FindingsQuery, ServerQuery, StatementsQuery, SuggestionsQuery, events,
+    findings, health, integration, integrations, locks, modules, statements, suggestions,
+    transactions,
 };
 use crate::export::metrics::Format;
 use crate::export::page::page;
+use crate::export::report::{Writing, report};
 use crate::state::Snapshot;
 
 pub(super) fn router(sources: Sources) -> Router {
@@ -33,6 +35,9 @@ pub(super) fn router(sources: Sources) -> Router {
         .route("/api/v1/transactions", get(api_transactions))
         .route("/api/v1/suggestions", get(api_suggestions))
         .route("/api/v1/events", get(api_events))
+        .route("/api/v1/findings", get(api_findings))
+        .route("/api/v1/modules", get(api_modules))
+        .route("/api/v1/report", get(api_report))
         .route("/api/v1/integrations", get(api_integrations))
         .route("/api/v1/integrations/{name}", get(api_integration))
         .fallback(missing)
@@ -107,6 +112,49 @@ async fn api_events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Response {
     answer(&sources, query, |snapshot, query| events(snapshot, query).map(json))
+}
+
+async fn api_findings(
+    State(sources): State<Sources>,
+    query: Result<Query<FindingsQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| findings(snapshot, query).map(json))
+}
+
+async fn api_modules(
+    State(sources): State<Sources>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| modules(snapshot, query).map(json))
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReportFormat {
+    #[default]
+    Markdown,
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReportQuery {
+    format: ReportFormat,
+}
+
+async fn api_report(
+    State(sources): State<Sources>,
+    query: Result<Query<ReportQuery>, QueryRejection>,
+) -> Response {
+    answer(&sources, query, |snapshot, query| match query.format {
+        ReportFormat::Html => {
+            report(snapshot, Writing::Html).map(|text| Html(text).into_response())
+        }
+        ReportFormat::Markdown => report(snapshot, Writing::Markdown).map(|text| {
+            ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response()
+        }),
+    })
 }
 
 async fn api_integrations(State(sources): State<Sources>) -> Response {

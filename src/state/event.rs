@@ -8,10 +8,13 @@ use crate::erp::Erps;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
 use crate::sample::{
-    Moment, Outcome, Sampler, activity, database, relations, statements, texts, usage,
+    Moment, Outcome, Sampler, activity, catalog, database, io, relations, replication, settings,
+    statements, texts, usage, vacuum,
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
+use crate::track::findings::Judgement;
+use crate::track::growth;
 use crate::track::reports::Report;
 
 /// Something that happened.
@@ -35,6 +38,8 @@ pub enum Event {
         /// Which, and what was sent to databases for them.
         told: Told,
     },
+    /// Rules have looked.
+    Judged(Box<Judgement>),
     /// Time goes on.
     Tick {
         /// It is now.
@@ -60,6 +65,8 @@ pub enum What {
     },
     /// The ERPs in its databases were recognised.
     Recognised(Arc<Erps>),
+    /// How its databases have grown, by what is remembered.
+    Grown(growth::View),
     /// There is no connection.
     Lost {
         /// Bounded reason, such as `password`.
@@ -98,6 +105,8 @@ pub struct Limits {
     pub statements: usize,
     /// Databases.
     pub databases: usize,
+    /// Tables, and indexes, of all databases.
+    pub tables: usize,
     /// Of sessions, locks and transactions.
     pub activity: ActivityLimits,
     /// How often what has grown is given to the history.
@@ -115,8 +124,18 @@ pub enum Sampled {
     Texts(texts::Sample),
     /// Of `relations`.
     Relations(relations::Sample),
+    /// Of `settings`.
+    Settings(settings::Sample),
     /// Of `usage`.
     Usage(usage::Sample),
+    /// Of `vacuum`.
+    Vacuum(vacuum::Sample),
+    /// Of `replication`.
+    Replication(replication::Sample),
+    /// Of `io`.
+    Io(Box<io::Sample>),
+    /// Of `catalog`.
+    Catalog(catalog::Sample),
     /// Of `activity`.
     Activity {
         /// When and how.

@@ -21,6 +21,7 @@ use crate::sample::Moment;
 use crate::track::calls::explain::Question;
 use crate::track::calls::texts::Texts;
 use crate::track::calls::{Calls, View as CallsView};
+use crate::track::findings::{Findings, Judgement, View as FindingsView};
 use crate::track::reports::{Evidence, Report};
 
 /// The state of all servers.
@@ -34,6 +35,8 @@ pub struct State {
     intake: Arc<Tallies>,
     journal: Arc<Journal>,
     history: Arc<Standing>,
+    findings: Findings,
+    findings_view: Arc<FindingsView>,
     /// What servers had not given to the history when they were removed.
     left: Vec<Batch>,
     now: Option<Moment>,
@@ -59,6 +62,7 @@ impl State {
                 self.calls_changed = true;
                 Vec::new()
             }
+            Event::Judged(judgement) => self.judge(*judgement),
             Event::Tick { at, tallies } => {
                 if *tallies != *self.intake {
                     self.intake = Arc::from(tallies);
@@ -66,6 +70,13 @@ impl State {
                 self.tick(at)
             }
         }
+    }
+
+    fn judge(&mut self, judgement: Judgement) -> Vec<Arc<Entry>> {
+        let at = judgement.at;
+        let (told, view) = self.findings.apply(judgement);
+        self.findings_view = Arc::new(view);
+        self.enter(at, told.into_iter().map(|(server, report)| (Some(server), report)).collect())
     }
 
     fn apply_to(&mut self, name: Arc<str>, at: Moment, what: What) -> Vec<Arc<Entry>> {
@@ -159,6 +170,7 @@ impl State {
             intake: Arc::clone(&self.intake),
             journal: Arc::clone(&self.journal),
             history: Arc::clone(&self.history),
+            findings: Arc::clone(&self.findings_view),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
 use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
+use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -25,11 +26,23 @@ pub(super) struct Server {
     statements: Statements,
     activity: Activity,
     hours: Hours,
+    tables: tables::Tables,
+    catalogs: catalog::Catalogs,
+    vacuums: vacuum::Vacuums,
+    replication: replication::Replication,
+    io: io::Activity,
     erps: Arc<Erps>,
     connection_view: Arc<Connection>,
     databases_view: Arc<Databases>,
     statements_view: Arc<View>,
     activity_view: Arc<ActivityView>,
+    tables_view: Arc<tables::View>,
+    growth_view: Arc<growth::View>,
+    catalog_view: Arc<catalog::View>,
+    vacuum_view: Arc<vacuum::View>,
+    replication_view: Arc<replication::View>,
+    io_view: Arc<io::View>,
+    settings_view: Arc<settings::View>,
     suggestions: Arc<Picture>,
     samplers: Arc<Samplers>,
     spending: Option<Spending>,
@@ -43,11 +56,23 @@ impl Server {
             databases: databases::Databases::default(),
             statements: Statements::new(limits.statements),
             activity: Activity::new(limits.activity),
+            tables: tables::Tables::new(limits.tables),
+            catalogs: catalog::Catalogs::default(),
+            vacuums: vacuum::Vacuums::default(),
+            replication: replication::Replication::default(),
+            io: io::Activity::default(),
             erps: Arc::default(),
             connection_view: Arc::default(),
             databases_view: Arc::default(),
             statements_view: Arc::default(),
             activity_view: Arc::default(),
+            tables_view: Arc::default(),
+            growth_view: Arc::default(),
+            catalog_view: Arc::default(),
+            vacuum_view: Arc::default(),
+            replication_view: Arc::default(),
+            io_view: Arc::default(),
+            settings_view: Arc::default(),
             suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,
@@ -57,6 +82,7 @@ impl Server {
     pub(super) fn limit(&mut self, limits: Limits) {
         self.names.limit(limits.databases);
         self.statements.limit(limits.statements);
+        self.tables.limit(limits.tables);
         self.activity.limit(limits.activity);
     }
 
@@ -74,6 +100,7 @@ impl Server {
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
             What::Recognised(erps) => self.erps = erps,
+            What::Grown(view) => self.growth_view = Arc::new(view),
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });
@@ -133,6 +160,9 @@ impl Server {
                 if self.databases.apply(&sample, &self.names) {
                     self.statements.rebase();
                     self.hours.rebase();
+                    self.tables.rebase();
+                    self.replication.rebase();
+                    self.io.rebase();
                 }
                 let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
                 self.databases_view = Arc::new(Databases {
@@ -154,7 +184,28 @@ impl Server {
                 self.statements_view = Arc::new(self.statements.view());
             }
             Sampled::Relations(sample) => self.activity.learn_names(&sample, at.elapsed),
-            Sampled::Usage(sample) => self.hours.usage(at, &sample, &self.names),
+            Sampled::Usage(sample) => {
+                self.hours.usage(at, &sample, &self.names);
+                let (names, settings) = (&self.names, &self.settings_view);
+                let view = self.tables.apply(at, &sample, names, &self.erps, settings);
+                self.tables_view = Arc::new(view);
+            }
+            Sampled::Settings(sample) => {
+                self.settings_view = Arc::new(settings::View { at: Some(at), sample });
+            }
+            Sampled::Vacuum(sample) => {
+                let (names, tables) = (&self.names, &self.tables_view);
+                let view = self.vacuums.apply(at, sample, names, &self.erps, tables);
+                self.vacuum_view = Arc::new(view);
+            }
+            Sampled::Replication(sample) => {
+                self.replication_view = Arc::new(self.replication.apply(at, sample));
+            }
+            Sampled::Io(sample) => self.io_view = Arc::new(self.io.apply(at, *sample)),
+            Sampled::Catalog(sample) => {
+                self.catalog_view = Arc::new(self.catalogs.apply(at, sample, &self.names));
+            }
+
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -187,6 +238,13 @@ impl Server {
             statements: Arc::clone(&self.statements_view),
             databases: Arc::clone(&self.databases_view),
             activity: Arc::clone(&self.activity_view),
+            tables: Arc::clone(&self.tables_view),
+            growth: Arc::clone(&self.growth_view),
+            catalog: Arc::clone(&self.catalog_view),
+            vacuum: Arc::clone(&self.vacuum_view),
+            replication: Arc::clone(&self.replication_view),
+            io: Arc::clone(&self.io_view),
+            settings: Arc::clone(&self.settings_view),
             suggestions: Arc::clone(&self.suggestions),
             samplers: Arc::clone(&self.samplers),
             spending: self.spending,

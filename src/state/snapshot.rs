@@ -11,8 +11,10 @@ use crate::sample::database;
 use crate::track::activity::View as ActivityView;
 use crate::track::calls::View as CallsView;
 use crate::track::databases::Database;
+use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
+use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
 
 /// All servers, in the order of their names.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Snapshot {
     pub journal: Arc<Journal>,
     /// How the history is doing.
     pub history: Arc<Standing>,
+    /// What is wrong, as the rules say.
+    pub findings: Arc<findings::View>,
 }
 
 /// One server. Each signal is replaced only when it changes, so a reader can tell by the pointer.
@@ -42,6 +46,23 @@ pub struct ServerSnapshot {
     pub databases: Arc<Databases>,
     /// Sessions, locks and transactions; renewed about once a second.
     pub activity: Arc<ActivityView>,
+    /// Tables, indexes and functions of the databases that were looked into: their sizes, use and
+    /// upkeep. Renewed every `usage.interval`.
+    pub tables: Arc<tables::View>,
+    /// How those have grown, by what is remembered. Renewed about once an hour.
+    pub growth: Arc<growth::View>,
+    /// What their catalogs say: foreign keys without an index, constraints, triggers, numbers that
+    /// run out, sizes on disk. Renewed every `upkeep.catalog_interval`.
+    pub catalog: Arc<catalog::View>,
+    /// Ages in transactions of all databases, and vacuums that run. Renewed every
+    /// `upkeep.interval`, as the next two.
+    pub vacuum: Arc<vacuum::View>,
+    /// Standbys, slots, and how far this server is behind.
+    pub replication: Arc<replication::View>,
+    /// Checkpoints, WAL and I/O.
+    pub io: Arc<io::View>,
+    /// Settings, and limits of roles. Renewed every `upkeep.settings_interval`.
+    pub settings: Arc<settings::View>,
     /// What the index advisor suggests, and what has become of that.
     pub suggestions: Arc<Picture>,
     /// The samplers' own record.

@@ -24,7 +24,7 @@ fn added() -> What {
         incident: Thresholds { victims: 3, after: Duration::from_secs(10) },
     };
     let write_history_every = Duration::from_secs(300);
-    What::Added(Limits { statements: 5, databases: 5, activity, write_history_every })
+    What::Added(Limits { statements: 5, databases: 5, tables: 5, activity, write_history_every })
 }
 
 fn ran(result: Result<Sampled, Failure>) -> What {

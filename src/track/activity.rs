@@ -10,12 +10,14 @@ use std::time::{Duration, SystemTime};
 use super::capped::{Capped, Coarse};
 use super::footprints::{self, Footprints, Stretch, Ties};
 use super::histogram::Histogram;
+use super::hot_spots::HotSpots;
 use super::incidents::{Incidents, Thresholds};
 use super::lock_tree::{LockTree, object};
 use super::lock_waits::{BlockedKey, Finished, LengthKey, LockWaits, Scene, WaitKey};
 use super::log::{self, FailureKey, Lines, Log};
 use super::relations::Relations;
 use super::reports::{BoundaryBreach, LockWait, Report, SlowTransaction};
+use super::runners::Runners;
 use super::sessions::{Seen, Sessions, Words};
 use super::statements;
 use super::timeline::{Now, Timeline, span};
@@ -116,6 +118,10 @@ pub struct View {
     pub lock_seconds: Vec<(LengthKey, Histogram)>,
     /// Blocked time.
     pub blocked: Capped<BlockedKey, Duration>,
+    /// Who runs which statement.
+    pub runners: Runners,
+    /// Where waits for rows gather.
+    pub hot_spots: HotSpots,
     /// At most so many series of one metric are kept apart.
     pub series: usize,
     /// Executing time.
@@ -164,6 +170,8 @@ pub struct Activity {
     relations: Relations,
     waits: Waits,
     locks: LockWaits,
+    hot_spots: HotSpots,
+    runners: Runners,
     transactions: Transactions,
     incidents: Incidents,
     footprints: Footprints,
@@ -207,6 +215,8 @@ impl Activity {
             relations: Relations::default(),
             waits: Waits::new(limits.series),
             locks: LockWaits::new(limits.series),
+            hot_spots: HotSpots::new(limits.series),
+            runners: Runners::default(),
             transactions: Transactions::new(limits.series, limits.slow_after.clone()),
             incidents: Incidents::default(),
             footprints: Footprints::new(limits.series),
@@ -222,6 +232,7 @@ impl Activity {
     pub fn limit(&mut self, limits: Limits) {
         self.waits.limit(limits.series);
         self.locks.limit(limits.series);
+        self.hot_spots.limit(limits.series);
         self.log.limit(limits.series);
         self.footprints.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
@@ -234,6 +245,7 @@ impl Activity {
         let since_last = self.last.map_or(Duration::ZERO, |last| span(last, now.at));
         let seen = self.sessions.name(sample, now, words);
         self.waits.apply(&seen, now, self.last);
+        self.runners.apply(&seen);
         if sample.all {
             self.count(&seen);
         }
@@ -267,6 +279,7 @@ impl Activity {
     /// Keeps and tells what ended waits were; samples are `interval` apart.
     fn end_waits(&mut self, ended: &[Finished], interval: Duration, reports: &mut Vec<Report>) {
         for finished in ended {
+            self.hot_spots.count(finished, &self.relations);
             let is_told = span(finished.wait.start, finished.end) >= self.limits.report_after;
             let ties = Ties::of(finished.wait.origin.as_deref());
             if !is_told && ties.is_none() {

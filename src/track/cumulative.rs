@@ -1,9 +1,11 @@
 //! Arithmetic on sets of cumulative counters.
 
-use crate::sample::{database, index_usage, statements, table_usage};
+use crate::sample::{
+    database, function_usage, index_usage, io, replication, statements, table_usage,
+};
 
 /// A set of counters which the server only lets grow, unless they are reset.
-pub(super) trait Cumulative: Copy + Default {
+pub trait Cumulative: Copy + Default {
     /// Whether no counter is above its value in `later`. If one is, there was a reset between.
     fn at_most(&self, later: &Self) -> bool;
 
@@ -57,5 +59,36 @@ cumulative!(table_usage::Counters {
 
 cumulative!(index_usage::Counters {
     counts: idx_scan idx_tup_read;
+    seconds:
+});
+
+cumulative!(function_usage::Counters {
+    counts: calls;
+    seconds: total_seconds self_seconds
+});
+
+cumulative!(io::Checkpoints {
+    counts: timed requested buffers_checkpoint buffers_clean maxwritten_clean buffers_backend
+        buffers_backend_fsync buffers_alloc;
+    seconds: write_seconds sync_seconds
+});
+
+cumulative!(io::Wal {
+    counts: bytes records full_page_images buffers_full;
+    seconds:
+});
+
+cumulative!(io::Counters {
+    counts: reads read_bytes writes write_bytes extends evictions fsyncs;
+    seconds: read_seconds write_seconds fsync_seconds
+});
+
+cumulative!(io::Archiver {
+    counts: archived failed;
+    seconds:
+});
+
+cumulative!(replication::Conflicts {
+    counts: tablespace lock snapshot bufferpin deadlock;
     seconds:
 });

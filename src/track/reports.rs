@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 pub use self::breach::BoundaryBreach;
 pub use self::call::{CallReport, Evidence, HeldOpen, Made, Sent};
 pub use self::suggestion::SuggestionReport;
+use super::findings::FindingReport;
 use super::lock_tree::Blocker;
 use super::lock_waits::{self, Root};
 use super::sessions::{Origin, Statement, Who};
@@ -36,6 +37,8 @@ pub enum Report {
     BoundaryBreach(BoundaryBreach),
     /// A call of an integration was slow, failed, or the database had to do with it.
     IntegrationCall(CallReport),
+    /// A rule's finding has opened or closed.
+    Finding(FindingReport),
     /// Something has become of a suggestion of the index advisor.
     Suggestion(SuggestionReport),
 }
@@ -51,6 +54,7 @@ impl Report {
             Self::Deadlock(_) => "deadlock",
             Self::BoundaryBreach(_) => "boundary_breach",
             Self::IntegrationCall(_) => "integration_call",
+            Self::Finding(_) => "finding",
             Self::Suggestion(_) => "suggestion",
         }
     }
@@ -66,6 +70,7 @@ impl Report {
             Self::LockWait(wait) => (wait.started, wait.seconds),
             Self::SlowTransaction(transaction) => (transaction.started, transaction.seconds),
             Self::IntegrationCall(call) => (call.started, call.seconds),
+            Self::Finding(finding) => (finding.started, finding.seconds),
             Self::Deadlock(_) | Self::BoundaryBreach(_) | Self::Suggestion(_) => (told, 0.0),
         };
         let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();

@@ -37,6 +37,7 @@ ABSENT = {
     "erpscope_lock_failures_total": "the same",
     "erpscope_log_truncated_total": "the same",
     "erpscope_otlp_forward_dropped_spans_total": "the demo passes no spans on",
+    "erpscope_index_suggestion_saved_seconds_per_day": "there once the ledger holds a suggestion, which may take longer",
     "erpscope_connection_failure": "there only while a server cannot be reached",
     "erpscope_database_connections_max": "no database of the demo has a limit of its own",
     "erpscope_probe_certificate_expires_timestamp_seconds": "the demo's provider speaks plain HTTP",

@@ -8,7 +8,7 @@ use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::catalog::Writes;
 use erpscope::advise::select::Limits;
-use erpscope::advise::workload::{Specimen, Statement, Workload};
+use erpscope::advise::workload::{SECONDS_PER_COST, Specimen, Statement, Workload};
 use erpscope::demo::cluster::Cluster;
 use erpscope::erp::Erp;
 use erpscope::pg;
@@ -23,12 +23,16 @@ use crate::rig::{admin, cluster, server, session};
 const PRECISION: f64 = 0.95;
 /// Of what a DBA would suggest, the share that is suggested.
 const RECALL: f64 = 0.9;
-/// The same where constants are not known: a rare state or a narrow range cannot be told then. It
-/// was 0.907; statistics are samples, and one case is 0.013.
-const RECALL_OF_TEMPLATES: f64 = 0.85;
+/// The same where constants are not known: that a pattern begins with a letter, which part of a time or
+/// of a document is meant. It was 0.947; statistics are samples, and one case is 0.013.
+const RECALL_OF_TEMPLATES: f64 = 0.92;
 
-/// Columns that the user says are states.
-const STATES: [&str; 3] = ["state", "parent_state", "carrier"];
+/// Without HypoPG less is said, and what is said is to be right.
+const PRECISION_OF_REASONED: f64 = 0.9;
+const RECALL_OF_REASONED: f64 = 0.75;
+
+/// Columns that the user says are states, or documents whose keys may be named.
+const STATES: [&str; 4] = ["state", "parent_state", "carrier", "payload"];
 
 /// How one case went.
 struct Outcome {
@@ -36,6 +40,8 @@ struct Outcome {
     right: usize,
     needless: Vec<String>,
     missed: Vec<String>,
+    /// What PostgreSQL did not take.
+    refused: Vec<String>,
 }
 
 /// `CASE=word` looks at the cases alone whose name has this word.
@@ -49,21 +55,28 @@ async fn what_is_suggested_is_what_a_dba_would_make() {
     admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
     let cases = Case::all().into_iter().filter(|case| case.name.contains(&only));
     let cases = stream::iter(cases).map(|case| outcomes(case, &cluster));
-    let (seen, templates): (Vec<Outcome>, Vec<Outcome>) =
-        cases.buffered(2).collect::<Vec<_>>().await.into_iter().unzip();
-    let told = [
-        ("statements seen running", &seen, RECALL),
-        ("templates", &templates, RECALL_OF_TEMPLATES),
+    let all: Vec<[Outcome; 4]> = cases.buffered(2).collect().await;
+    let ways = [
+        ("statements seen running", PRECISION, RECALL),
+        ("templates", PRECISION, RECALL_OF_TEMPLATES),
+        ("reasoned, statements seen running", PRECISION_OF_REASONED, RECALL_OF_REASONED),
+        ("reasoned, templates", PRECISION_OF_REASONED, RECALL_OF_REASONED),
     ];
-    for (what, outcomes, recall) in told {
-        let told = tell(what, outcomes);
-        assert!(!only.is_empty() || (told.0 >= PRECISION && told.1 >= recall), "{what}: {told:?}");
+    let told: Vec<(f64, f64)> = (0..ways.len())
+        .map(|way| tell(ways[way].0, &all.iter().map(|of_case| &of_case[way]).collect::<Vec<_>>()))
+        .collect();
+    let refused: Vec<&String> = all.iter().flatten().flat_map(|outcome| &outcome.refused).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    for ((what, precision, recall), told) in ways.into_iter().zip(told) {
+        assert!(!only.is_empty() || (told.0 >= precision && told.1 >= recall), "{what}: {told:?}");
     }
 }
 
 /// Prints what went wrong; returns precision and recall.
-fn tell(what: &str, outcomes: &[Outcome]) -> (f64, f64) {
-    let count = |number: fn(&Outcome) -> usize| outcomes.iter().map(number).sum::<usize>() as f64;
+fn tell(what: &str, outcomes: &[&Outcome]) -> (f64, f64) {
+    let count = |number: fn(&Outcome) -> usize| {
+        outcomes.iter().map(|outcome| number(outcome)).sum::<usize>() as f64
+    };
     for outcome in outcomes {
         let needless = outcome.needless.iter().map(|ddl| format!("needless: {ddl}"));
         let missed = outcome.missed.iter().map(|ddl| format!("missed:   {ddl}"));
@@ -78,38 +91,55 @@ fn tell(what: &str, outcomes: &[Outcome]) -> (f64, f64) {
     (precision, recall)
 }
 
-/// With statements seen running, and with templates alone.
-async fn outcomes(case: Case, cluster: &Cluster) -> (Outcome, Outcome) {
+/// With statements seen running, and with templates alone; with HypoPG, and without.
+async fn outcomes(case: Case, cluster: &Cluster) -> [Outcome; 4] {
     let client = case.load(cluster).await;
     for extension in ["pg_stat_statements", "hypopg"] {
         let create = format!("create extension if not exists {extension}");
         client.batch_execute(&create).await.unwrap();
     }
-    let mut workload = workload(&case, &client).await;
-    let seen = outcome(&case, cluster, &workload).await;
-    for statement in &mut workload.statements {
+    let (seen, counted) = workload(&case, &client).await;
+    let mut templates = seen.clone();
+    for (statement, counted) in templates.statements.iter_mut().zip(counted) {
         statement.specimens.clear();
+        statement.rows = counted.rows * statement.calls;
+        let by_plan = counted.cost * SECONDS_PER_COST * statement.calls;
+        statement.seconds = statement.seconds.or(Some(by_plan));
     }
-    (seen, outcome(&case, cluster, &workload).await)
+    let supposed =
+        [outcome(&case, cluster, &seen).await, outcome(&case, cluster, &templates).await];
+    client.batch_execute("drop extension hypopg").await.unwrap();
+    let reasoned =
+        [outcome(&case, cluster, &seen).await, outcome(&case, cluster, &templates).await];
+    let ([a, b], [c, d]) = (supposed, reasoned);
+    [a, b, c, d]
 }
 
 async fn outcome(case: &Case, cluster: &Cluster, workload: &Workload) -> Outcome {
     let advice = advice(case, cluster, workload).await;
     let mut suggested = BTreeMap::new();
+    let mut refused = Vec::new();
     // The session of the case holds nothing open, so that an index can be built beside it.
     let other = session(&cluster.url(&case.name)).await;
     for suggestion in &advice.suggestions {
         let before = indexes(&other).await;
         for ddl in &suggestion.ddl {
             if let Err(error) = other.batch_execute(ddl).await {
-                panic!("{}: {ddl}: {error:?}", case.name);
+                refused.push(format!("{}: {ddl}: {error:?}", case.name));
             }
         }
         let after = indexes(&other).await;
-        let oid = *after.difference(&before).min().unwrap();
-        suggested.insert(suggestion.ddl[0].clone(), shape(&other, oid).await);
-        other.batch_execute(&suggestion.undo).await.unwrap();
-        assert_eq!(indexes(&other).await, before, "{}: {}", case.name, suggestion.undo);
+        if let Some(oid) = after.difference(&before).min() {
+            suggested.insert(suggestion.ddl[0].clone(), shape(&other, *oid).await);
+        }
+        for undo in &suggestion.undo {
+            if let Err(error) = other.batch_execute(undo).await {
+                refused.push(format!("{}: {undo}: {error:?}", case.name));
+            }
+        }
+        if indexes(&other).await.len() != before.len() {
+            refused.push(format!("{}: {:?} takes nothing back", case.name, suggestion.undo));
+        }
     }
     let mut best: Option<Outcome> = None;
     for expected in &case.expect {
@@ -119,17 +149,20 @@ async fn outcome(case: &Case, cluster: &Cluster, workload: &Workload) -> Outcome
             best = Some(outcome);
         }
     }
-    best.unwrap()
+    Outcome { refused, ..best.unwrap() }
 }
 
 /// Runs the statements and takes back what they did; the workload is as the server has it.
-async fn workload(case: &Case, client: &Client) -> Workload {
+async fn workload(case: &Case, client: &Client) -> (Workload, Vec<Counted>) {
     let mut statements = Vec::new();
+    let mut all = Vec::new();
     for statement in &case.workload {
         client.batch_execute("begin").await.unwrap();
         client.batch_execute(&statement.sql).await.unwrap();
         client.batch_execute("rollback").await.unwrap();
-        let template = template(client, &statement.sql).await;
+        let counted = counted(client, &statement.sql).await;
+        let template = counted.as_ref().map(|counted| counted.template.clone());
+        all.push(counted.unwrap_or_default());
         statements.push(Statement {
             queryid: None,
             text: template.unwrap_or_else(|| statement.sql.clone()),
@@ -145,11 +178,21 @@ async fn workload(case: &Case, client: &Client) -> Workload {
     if let Some(sql) = &case.afterwards {
         client.batch_execute(sql).await.unwrap();
     }
-    Workload { statements, days: 7.0 }
+    (Workload { statements, days: 7.0 }, all)
 }
 
-/// A statement's text as pg_stat_statements has it.
-async fn template(client: &Client, sql: &str) -> Option<String> {
+/// What the server says of a statement that it has run.
+#[derive(Default)]
+struct Counted {
+    /// Its text as pg_stat_statements has it.
+    template: String,
+    /// Rows of one call.
+    rows: f64,
+    /// The planner's cost of it: its time, where the case says no other.
+    cost: f64,
+}
+
+async fn counted(client: &Client, sql: &str) -> Option<Counted> {
     let explained =
         client.simple_query(&format!("explain (verbose, format json) {sql}")).await.ok()?;
     let text = explained.iter().find_map(|message| match message {
@@ -158,8 +201,11 @@ async fn template(client: &Client, sql: &str) -> Option<String> {
     })?;
     let plans: Value = serde_json::from_str(text).unwrap();
     let queryid = plans[0]["Query Identifier"].as_i64()?;
-    let find = "select query from pg_stat_statements where queryid = $1 limit 1";
-    client.query_opt(find, &[&queryid]).await.unwrap().map(|row| row.get(0))
+    let cost = plans[0]["Plan"]["Total Cost"].as_f64()?;
+    let find = "select query, rows::float8 / calls from pg_stat_statements
+        where queryid = $1 and calls > 0 limit 1";
+    let row = client.query_opt(find, &[&queryid]).await.unwrap();
+    row.map(|row| Counted { template: row.get(0), rows: row.get(1), cost })
 }
 
 async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
@@ -189,6 +235,8 @@ async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
         },
         allowed: Allowed { values_of: STATES.map(str::to_owned).to_vec() },
         writes: Some(rates.collect()),
+        remembered: None,
+        unused_days: 31.0,
     };
     advise(&asking, planning, workload, &Erp::new(Vec::new()), &request).await.unwrap()
 }
@@ -223,6 +271,7 @@ async fn compare(
         right: expected.indexes.len() - missed.len(),
         needless: left.into_keys().cloned().collect(),
         missed,
+        refused: Vec::new(),
     }
 }
 

@@ -50,6 +50,7 @@ async fn what_is_missing_is_said_and_what_is_there_is_used() {
     let told = text(&advise(&cluster, &["--datname", "shop"]));
     assert!(told.contains("grant it `select` on them (SQLSTATE 42501)"), "{told}");
     assert!(told.contains("HypoPG is not installed"), "{told}");
+    assert!(told.contains("only reasoned"), "{told}");
 
     admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
     let shop = session(&cluster.url("shop")).await;

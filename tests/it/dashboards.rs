@@ -84,7 +84,10 @@ fn prometheus_can_read_every_query() {
     for (_, dashboard) in built() {
         for (_, expr) in lint::queries(&dashboard) {
             let expr = serde_json::to_string(&lint::filled(&expr)).unwrap();
-            rules += &format!("  - record: panel\n    expr: {expr}\n");
+            for line in ["  - record: panel", &format!("    expr: {expr}")] {
+                rules.push_str(line);
+                rules.push('\n');
+            }
         }
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use erpscope::advise::database::{self, Bounds, advise_on};
 use erpscope::advise::definition::{Definition, Key, Method};
 use erpscope::advise::ledger::{Change, Ledger, Line, Look, Past, Stage, Today};
-use erpscope::advise::suggestion::{Helped, Suggestion};
+use erpscope::advise::suggestion::{Confidence, Helped, Suggestion};
 use erpscope::config::{Config, Hours};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::Erp;
@@ -147,6 +147,7 @@ async fn an_applied_suggestion_is_measured_with_its_true_speed_up() {
         max: 20,
         planning: Duration::from_secs(30),
         states: vec![],
+        unused_days: 31,
     };
     let server = server(&cluster);
     let advised = advise_on(&server, &Erp::new(Vec::new()), "shop", &bounds, None).await.unwrap();
@@ -214,11 +215,15 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     let suggestion = Suggestion {
         id: "create-1".into(),
         action: "create",
+        reason: "workload",
+        index: None,
+        after: None,
+        confidence: Confidence::Low,
         datname: "shop".into(),
         table: "public.doc".into(),
         module: "other".into(),
         ddl: vec![ddl.into()],
-        undo: "drop index concurrently public.doc_tags_gin".into(),
+        undo: vec!["drop index concurrently public.doc_tags_gin".into()],
         helps: Vec::<Helped>::new(),
         saved_seconds_per_day: 10.0,
         upkeep_seconds_per_day: 1.0,

@@ -11,6 +11,12 @@ mod advise_cases;
 #[cfg(test)]
 mod advise_command;
 #[cfg(test)]
+mod advise_existing;
+#[cfg(test)]
+mod advise_faults;
+#[cfg(test)]
+mod advise_secrets;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
@@ -26,6 +32,8 @@ mod dashboards;
 mod demo;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod findings;
 #[cfg(test)]
 mod history;
 #[cfg(test)]

@@ -188,7 +188,9 @@ fn asked(expr: &Expr, out: &mut Asked) {
             {
                 out.made.insert(made.val.clone());
             }
-            args.iter().for_each(|arg| asked(arg, out));
+            for arg in args {
+                asked(arg, out);
+            }
         }
         _ => {}
     }
@@ -338,7 +340,7 @@ impl Drop for Running {
 #[tokio::test]
 async fn what_an_alert_explains_is_not_told_beside_it() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // Nobody is to be told of a test.
     let mut config: Value = serde_norway::from_str(&read("deploy/alertmanager.yml")).unwrap();
     for receiver in config["receivers"].as_array_mut().unwrap() {
@@ -354,13 +356,13 @@ async fn what_an_alert_explains_is_not_told_beside_it() {
         Command::new(program)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}", folder.path().display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--web.listen-address=127.0.0.1:{free}"))
             .arg("--cluster.listen-address=")
             .stderr(Stdio::null())
             .spawn()
             .unwrap(),
     );
-    let url = format!("http://127.0.0.1:{port}");
+    let url = format!("http://127.0.0.1:{free}");
     let alert = |name: &str, severity: &str, signal: &str, more: Value| {
         let mut labels =
             json!({"alertname": name, "severity": severity, "signal": signal, "instance": "a"});
@@ -408,8 +410,8 @@ async fn what_an_alert_explains_is_not_told_beside_it() {
     ]);
     let mut is_up = false;
     for _ in 0..600 {
-        let post = http().post(format!("{url}/api/v2/alerts")).json(&sent).send().await;
-        is_up = post.is_ok_and(|answer| answer.status().is_success());
+        let sending = http().post(format!("{url}/api/v2/alerts")).json(&sent).send().await;
+        is_up = sending.is_ok_and(|answer| answer.status().is_success());
         if is_up {
             break;
         }

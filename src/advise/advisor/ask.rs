@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Advisor, Judge};
+use super::{Advisor, Judge, Planned};
+use crate::advise::catalog::Table;
+use crate::advise::definition::Definition;
 use crate::advise::plan::Node;
 use crate::advise::reason;
 use crate::advise::select::{Atom, Weighted};
@@ -25,11 +27,15 @@ impl Advisor<'_> {
             ids.into_iter().filter(|id| !self.refused.contains_key(id)).collect();
         let ids: Vec<usize> = ids.into_iter().collect();
         // HypoPG has oids for about 2,500 at a time.
-        let (reasoned, ids): (Vec<usize>, Vec<usize>) = ids
-            .into_iter()
-            .partition(|id| self.definitions.get(*id).is_some_and(|d| !d.can_be_supposed()));
+        let (reasoned, ids): (Vec<usize>, Vec<usize>) = ids.into_iter().partition(|id| {
+            let definition = self.definitions.get(*id);
+            !self.what_if.can_suppose() || definition.is_some_and(|d| !d.can_be_supposed())
+        });
         for id in reasoned {
-            self.price(id, 0.0);
+            if !self.is_surely_taken(id) {
+                continue;
+            }
+            self.price(id, self.imagined_bytes(id));
             accepted.insert(id);
         }
         for some in ids.chunks(500) {
@@ -113,13 +119,19 @@ impl Advisor<'_> {
         }
         let mut atom = Atom::plain(BTreeSet::new(), 0.0);
         let Some(planned) = self.statements.get(number) else { return Ok(atom) };
+        if !self.what_if.can_suppose() {
+            let atom = self.imagined(planned, set);
+            if let Some(known) = self.known.get_mut(number) {
+                known.push((set.clone(), atom.plan));
+            }
+            return Ok(self.learn(number, atom));
+        }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
-        for variant in &planned.variants {
+        for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
             atom.used.extend(answer.used);
-            let share = 1.0 / planned.variants.len().max(1) as f64;
-            atom.plan += answer.plan.cost * share;
-            atom.cost += self.judged(&answer.plan) * share;
+            atom.plan += answer.plan.cost * weight;
+            atom.cost += self.judged(&answer.plan) * weight;
         }
         if let Some(known) = self.known.get_mut(number) {
             known.push((set.clone(), atom.plan));
@@ -137,16 +149,16 @@ impl Advisor<'_> {
 
     /// Plans statements as things are, to judge these plans, too.
     pub(super) async fn judge_now(&mut self) -> Result<(), WhatIfError> {
-        if self.effort.judge == Judge::Planner {
+        if self.effort.judge == Judge::Planner || !self.what_if.can_suppose() {
             return Ok(());
         }
         self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
         for number in 0..self.statements.len() {
             let Some(planned) = self.statements.get(number) else { continue };
             let mut cost = 0.0;
-            for variant in &planned.variants {
+            for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
                 let answer = self.what_if.plan(variant).await?;
-                cost += true_cost(&answer.plan) / planned.variants.len().max(1) as f64;
+                cost += true_cost(&answer.plan) * weight;
             }
             if let Some(statement) = self.model.statements.get_mut(number) {
                 *statement = Weighted {
@@ -157,6 +169,38 @@ impl Advisor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The cost as reckoned from statistics, where the planner cannot be asked.
+    fn imagined(&self, planned: &Planned, set: &BTreeSet<usize>) -> Atom {
+        let indexes: Vec<(usize, &Definition)> =
+            set.iter().filter_map(|id| Some((*id, self.definitions.get(*id)?))).collect();
+        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
+        for reading in &planned.readings {
+            let imagined = reason::imagine(reading, &indexes, self.catalog);
+            atom.used.extend(imagined.used);
+            atom.cost += imagined.cost / planned.readings.len().max(1) as f64;
+        }
+        atom.plan = atom.cost;
+        atom
+    }
+
+    fn is_surely_taken(&self, id: usize) -> bool {
+        let definition = self.definitions.get(id);
+        let table = definition.and_then(|d| self.catalog.tables.get(&d.table));
+        let is_there =
+            |d: &Definition, table: &Table| table.indexes.iter().any(|i| d.is_covered_by(i));
+        definition
+            .zip(table)
+            .is_some_and(|(d, table)| reason::is_surely_taken(d, table) && !is_there(d, table))
+    }
+
+    fn imagined_bytes(&self, id: usize) -> f64 {
+        let definition = self.definitions.get(id);
+        let table = definition.and_then(|d| self.catalog.tables.get(&d.table));
+        definition
+            .zip(table)
+            .map_or(0.0, |(d, table)| reason::bytes(d, self.catalog, table, table.rows))
     }
 
     pub(super) fn learn(&mut self, number: usize, atom: Atom) -> Atom {
@@ -174,9 +218,12 @@ impl Advisor<'_> {
         let saved: f64 = planned
             .readings
             .iter()
-            .map(|reading| reason::saved(definition, table, self.catalog, reading))
+            .zip(&planned.weights)
+            .map(|(reading, weight)| {
+                weight * reason::saved(definition, table, self.catalog, reading)
+            })
             .sum();
-        let cost = planned.cost - saved / planned.readings.len().max(1) as f64;
+        let cost = planned.cost - saved;
         Some(Atom::plain(BTreeSet::from([id]), cost.max(1.0)))
     }
 

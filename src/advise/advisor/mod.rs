@@ -9,23 +9,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidate::{Allowed, candidates};
 use super::catalog::Catalog;
 use super::definition::Definition;
-use super::plan::Reading;
+use super::plan::{Place, Reading};
 use super::plannable::Plannable;
 use super::select::{Atom, Limits, Model, Priced, Weighted};
 use super::upkeep::Daily;
 use super::what_if::{WhatIf, WhatIfError};
 
 /// A statement that can be planned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Planned {
     /// As it is asked for: one or several with real values, or the one with parameters.
     pub variants: Vec<Plannable>,
+    /// How probable each of them is; together 1.
+    pub weights: Vec<f64>,
     /// Seconds a day that it takes now.
     pub seconds: f64,
     /// Its cost now, the mean of its variants.
     pub cost: f64,
-    /// What its plans say.
+    /// What the plan of each says.
     pub readings: Vec<Reading>,
+    /// Where the parameters stand.
+    pub places: Vec<Place>,
 }
 
 impl Planned {

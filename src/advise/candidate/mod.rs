@@ -10,9 +10,10 @@ mod terms;
 
 use std::collections::BTreeSet;
 
-pub use terms::Terms;
+pub use terms::{Terms, what};
 
 use super::catalog::{Catalog, Table};
+use super::constants::may_be_shown;
 use super::definition::{Definition, Key, What};
 use super::plan::{Reading, Use, functions};
 
@@ -32,6 +33,18 @@ pub struct Allowed {
     pub values_of: Vec<String>,
 }
 
+impl Allowed {
+    /// Whether values of a column may be shown.
+    #[must_use]
+    pub fn names(&self, table: &str, column: &str) -> bool {
+        let is_it = |name: &String| {
+            name.strip_suffix(column)
+                .is_some_and(|before| before.is_empty() || before.strip_suffix('.') == Some(table))
+        };
+        self.values_of.iter().any(is_it)
+    }
+}
+
 /// All candidates for one statement, in a stable order.
 #[must_use]
 pub fn candidates(reading: &Reading, catalog: &Catalog, allowed: &Allowed) -> BTreeSet<Definition> {
@@ -47,7 +60,11 @@ pub fn candidates(reading: &Reading, catalog: &Catalog, allowed: &Allowed) -> BT
     found.retain(|definition| {
         let table = catalog.tables.get(&definition.table);
         let is_new = |table: &Table| !table.indexes.iter().any(|i| definition.is_covered_by(i));
-        table.is_some_and(is_new) && definition.keys.iter().all(|key| is_immutable(key, catalog))
+        let may_stand = |table: &Table| {
+            let mut keys = definition.keys.iter();
+            keys.all(|key| is_immutable(key, catalog) && is_shown(key, table, allowed))
+        };
+        table.is_some_and(|table| is_new(table) && may_stand(table))
     });
     found
 }
@@ -59,6 +76,14 @@ fn is_immutable(key: &Key, catalog: &Catalog) -> bool {
         What::Expression(text) => functions(text).is_some_and(|names| {
             names.iter().all(|name| catalog.immutable.contains(&name.to_lowercase()))
         }),
+    }
+}
+
+/// What is suggested is shown, with the values in its expressions.
+fn is_shown(key: &Key, table: &Table, allowed: &Allowed) -> bool {
+    match &key.what {
+        What::Column(_) => true,
+        What::Expression(text) => may_be_shown(text, table, allowed),
     }
 }
 

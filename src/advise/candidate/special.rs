@@ -146,9 +146,7 @@ fn predicate(
         Condition::Compared { side, operator: Operator::Equal, value: Some(value) } => {
             let What::Column(name) = what(side, table) else { return None };
             let column = table.column(&name)?;
-            let may_be_named = allowed.values_of.iter().any(|allowed| {
-                *allowed == column.name || *allowed == format!("{}.{}", table.name, column.name)
-            });
+            let may_be_named = allowed.names(&table.name, &column.name);
             let is_enumerated = column.distinct.is_some_and(|distinct| distinct <= STATES);
             let text = literal(value).filter(|_| may_be_named && is_enumerated)?;
             let sql = format!("{} = '{}'", quote(&column.name), text.replace('\'', "''"));

@@ -80,6 +80,7 @@ fn distinct(mut keys: Vec<Key>, table: &Table) -> Vec<Key> {
 }
 
 /// A column, also below a cast that changes nothing, or else an expression.
+#[must_use]
 pub fn what(side: &Side, table: &Table) -> What {
     let relabelled = || {
         let name = side.column_as_text()?;

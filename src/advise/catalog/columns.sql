@@ -4,7 +4,7 @@
 select
   a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull,
   s.null_frac, s.avg_width, s.n_distinct, s.correlation,
-  s.most_common_vals::text::text[], s.most_common_freqs,
+  (s.most_common_vals::text::text[])[:40], s.most_common_freqs[:40],
   coalesce(l.collname in ('C', 'POSIX') or (l.collname = 'default' and d.datcollate in ('C', 'POSIX')), true),
   exists (
     select from pg_opclass o join pg_am m on m.oid = o.opcmethod

@@ -6,8 +6,12 @@ select
   array(select e.extname::text from pg_extension e),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'hypopg'),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),
-  (select s.stats_reset from pg_stat_database s where s.datname = current_database()),
+  (select greatest(s.stats_reset, (select a.stats_reset from pg_stat_archiver a))
+    from pg_stat_database s where s.datname = current_database()),
   statement_timestamp(),
   pg_is_in_recovery(),
   array(select distinct p.proname::text from pg_proc p where p.provolatile = 'i' and p.prokind = 'f')
-    || '{coalesce,greatest,least,nullif}'::text[]
+    || '{coalesce,greatest,least,nullif}'::text[],
+  current_setting('seq_page_cost')::float8, current_setting('cpu_tuple_cost')::float8,
+  current_setting('cpu_index_tuple_cost')::float8, current_setting('cpu_operator_cost')::float8,
+  (select g.setting::float8 from pg_settings g where g.name = 'effective_cache_size')

@@ -16,6 +16,16 @@ pub struct Catalog {
     pub block_size: f64,
     /// What the planner takes for a page at random.
     pub random_page_cost: f64,
+    /// For a page in order.
+    pub seq_page_cost: f64,
+    /// For a row.
+    pub cpu_tuple_cost: f64,
+    /// For an entry of an index.
+    pub cpu_index_tuple_cost: f64,
+    /// For an operator.
+    pub cpu_operator_cost: f64,
+    /// `effective_cache_size` in blocks.
+    pub cache_pages: f64,
     /// Installed extensions.
     pub extensions: Vec<String>,
     /// Where HypoPG's functions are, if it is installed.
@@ -72,6 +82,8 @@ pub struct Table {
     pub rows: f64,
     /// Blocks of the table itself.
     pub pages: f64,
+    /// Of these, blocks whose rows all may see: an index alone can answer for them.
+    pub visible_pages: f64,
     /// It was analyzed at least once.
     pub is_analyzed: bool,
     /// Rows changed since.
@@ -198,6 +210,12 @@ impl Catalog {
         self.tables.get(&table.root)
     }
 
+    /// The relation of this name itself, be it a partition.
+    #[must_use]
+    pub fn relation(&self, schema: &str, name: &str) -> Option<&Table> {
+        self.tables.get(self.names.get(&(schema.to_owned(), name.to_owned()))?)
+    }
+
     /// What indexes of a table are really made on: its leaves, or itself.
     pub fn parts<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a Table> {
         let own = Some(table).filter(|_| table.kind != Kind::Partitioned);
@@ -214,6 +232,19 @@ impl Writes {
             updates: self.updates * factor,
             hot_updates: self.hot_updates * factor,
             deletes: self.deletes * factor,
+        }
+    }
+}
+
+impl Writes {
+    /// Together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            inserts: self.inserts + other.inserts,
+            updates: self.updates + other.updates,
+            hot_updates: self.hot_updates + other.hot_updates,
+            deletes: self.deletes + other.deletes,
         }
     }
 }

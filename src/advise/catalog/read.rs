@@ -1,6 +1,6 @@
 //! Asks for the catalog.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{Client, Row};
 
@@ -15,17 +15,18 @@ pub async fn read(
     database(client, &mut catalog).await?;
     let tables = tables(client, relations).await?;
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
-    let mut columns = Vec::new();
+    let mut columns: BTreeMap<u32, Vec<Column>> = BTreeMap::new();
     for row in client.query(include_str!("columns.sql"), &[&oids]).await? {
-        columns.push((row.try_get::<_, u32>(0)?, column(&row)?));
+        columns.entry(row.try_get(0)?).or_default().push(column(&row)?);
     }
-    let indexes = indexes(client, &oids).await?;
+    let mut indexes = indexes(client, &oids).await?;
     for mut table in tables {
-        let own = columns.iter().filter(|(oid, _)| *oid == table.oid);
-        let rows = table.rows;
-        table.columns = own.map(|(_, column)| absolute(column, rows)).collect();
-        let own = indexes.iter().filter(|(oid, _)| *oid == table.oid);
-        table.indexes = own.map(|(_, index)| index.clone()).collect();
+        let own = columns.remove(&table.oid).unwrap_or_default();
+        table.columns = own.into_iter().map(|column| absolute(column, table.rows)).collect();
+        table.indexes = indexes.remove(&table.oid).unwrap_or_default();
+        if table.pages < 1.0 {
+            table.pages = unseen_pages(&table, catalog.block_size);
+        }
         catalog.add(table);
     }
     for row in client.query(include_str!("names.sql"), &[]).await? {
@@ -43,10 +44,9 @@ pub async fn read_indexes(
     let mut catalog = Catalog::default();
     let tables = tables(client, relations).await?;
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
-    let indexes = indexes(client, &oids).await?;
+    let mut indexes = indexes(client, &oids).await?;
     for mut table in tables {
-        let own = indexes.iter().filter(|(oid, _)| *oid == table.oid);
-        table.indexes = own.map(|(_, index)| index.clone()).collect();
+        table.indexes = indexes.remove(&table.oid).unwrap_or_default();
         catalog.add(table);
     }
     join_partitions(&mut catalog);
@@ -63,13 +63,16 @@ async fn tables(
     rows.iter().map(table).collect()
 }
 
-/// Each with the oid of its table.
+/// By the oid of their table.
 async fn indexes(
     client: &Client,
     oids: &Vec<u32>,
-) -> Result<Vec<(u32, Index)>, tokio_postgres::Error> {
-    let rows = client.query(include_str!("indexes.sql"), &[oids]).await?;
-    rows.iter().map(|row| Ok((row.try_get(1)?, index(row)?))).collect()
+) -> Result<BTreeMap<u32, Vec<Index>>, tokio_postgres::Error> {
+    let mut indexes: BTreeMap<u32, Vec<Index>> = BTreeMap::new();
+    for row in client.query(include_str!("indexes.sql"), &[oids]).await? {
+        indexes.entry(row.try_get(1)?).or_default().push(index(&row)?);
+    }
+    Ok(indexes)
 }
 
 async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_postgres::Error> {
@@ -84,6 +87,11 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     catalog.now = row.try_get(7)?;
     catalog.in_recovery = row.try_get(8)?;
     catalog.immutable = row.try_get::<_, Vec<String>>(9)?.into_iter().collect();
+    catalog.seq_page_cost = row.try_get(10)?;
+    catalog.cpu_tuple_cost = row.try_get(11)?;
+    catalog.cpu_index_tuple_cost = row.try_get(12)?;
+    catalog.cpu_operator_cost = row.try_get(13)?;
+    catalog.cache_pages = row.try_get(14)?;
     Ok(())
 }
 
@@ -105,6 +113,7 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         is_readable: row.try_get(14)?,
         rows: if reltuples > 0.0 { reltuples } else { live },
         pages: row.try_get(7)?,
+        visible_pages: row.try_get(15)?,
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -147,9 +156,18 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
 }
 
 /// In pg_stats a negative number of distinct values is a share of the rows.
-fn absolute(column: &Column, rows: f64) -> Column {
+fn absolute(column: Column, rows: f64) -> Column {
     let distinct = column.distinct.map(|d| if d < 0.0 { -d * rows } else { d });
-    Column { distinct, ..column.clone() }
+    Column { distinct, ..column }
+}
+
+/// Of a row: its header and its line pointer.
+const ROW_HEADER: f64 = 28.0;
+
+/// Blocks of a table that was never analyzed nor vacuumed, from the rows that the server has counted.
+fn unseen_pages(table: &Table, block_size: f64) -> f64 {
+    let width: f64 = table.columns.iter().map(|column| column.width).sum();
+    (table.rows * (ROW_HEADER + width) / block_size).ceil()
 }
 
 fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
@@ -204,18 +222,20 @@ fn join_partitions(catalog: &mut Catalog) {
         .filter(|table| table.root != table.oid)
         .map(|table| (table.root, table.oid))
         .collect();
-    let mut biggest: std::collections::BTreeMap<u32, Table> = std::collections::BTreeMap::new();
+    let mut biggest: BTreeMap<u32, Table> = BTreeMap::new();
     for (root, leaf) in leaves {
         let Some(part) = catalog.tables.get(&leaf).cloned() else { continue };
         let Some(table) = catalog.tables.get_mut(&root) else { continue };
         if table.leaves.is_empty() {
             table.rows = 0.0;
             table.pages = 0.0;
+            table.visible_pages = 0.0;
             table.is_analyzed = true;
         }
         table.leaves.push(leaf);
         table.rows += part.rows;
         table.pages += part.pages;
+        table.visible_pages += part.visible_pages;
         table.is_analyzed &= part.is_analyzed;
         table.changed_since += part.changed_since;
         table.writes.inserts += part.writes.inserts;

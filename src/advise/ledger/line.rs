@@ -208,7 +208,7 @@ impl Line {
     pub(super) fn renew(&mut self, suggestion: &Suggestion, index: Option<&Definition>, now: i64) {
         self.module.clone_from(&suggestion.module);
         self.ddl.clone_from(&suggestion.ddl);
-        self.undo.clone_from(&suggestion.undo);
+        self.undo = suggestion.undo.join(";\n");
         self.saved_seconds_per_day = suggestion.saved_seconds_per_day;
         self.upkeep_seconds_per_day = suggestion.upkeep_seconds_per_day;
         self.size_bytes = suggestion.size_bytes;

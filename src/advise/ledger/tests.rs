@@ -4,7 +4,7 @@ use super::line::Built;
 use super::*;
 use crate::advise::catalog::{IndexKey, Kind, Table};
 use crate::advise::definition::{Key, Method, What};
-use crate::advise::suggestion::Helped;
+use crate::advise::suggestion::{Confidence, Helped};
 use crate::history::{HOUR, StatementHour, Work};
 
 /// The first second of an hour.
@@ -19,11 +19,15 @@ fn suggestion(id: &str, action: &'static str, ddl: &str) -> Suggestion {
     Suggestion {
         id: id.to_owned(),
         action,
+        reason: "workload",
+        index: None,
+        after: None,
+        confidence: Confidence::High,
         datname: "shop".to_owned(),
         table: "public.sale_line".to_owned(),
         module: "sales".to_owned(),
         ddl: vec![ddl.to_owned()],
-        undo: "drop index concurrently public.sale_line_order_id_idx".to_owned(),
+        undo: vec!["drop index concurrently public.sale_line_order_id_idx".to_owned()],
         helps: vec![Helped {
             queryid: Some("42".to_owned()),
             query: "select * from sale_line where order_id = $1".to_owned(),

@@ -74,6 +74,7 @@ pub enum Condition {
 }
 
 /// An expression as the planner prints it; `None` for what is no SQL (`(SubPlan 1)`).
+#[must_use]
 pub fn parse(text: &str) -> Option<Expr> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(100).try_with_sql(text).ok()?;
@@ -91,7 +92,7 @@ pub fn conjuncts(text: &str) -> Vec<Condition> {
 }
 
 /// Splits at the `AND`s of the outermost parentheses.
-fn split(text: &str) -> Vec<&str> {
+pub(super) fn split(text: &str) -> Vec<&str> {
     let inner = peel(text.trim());
     let mut parts = Vec::new();
     let (mut depth, mut quote, mut from) = (0_i32, None, 0);

@@ -1,11 +1,13 @@
 //! What the planner says: a plan as data, without literals' meaning and without running anything.
 
 mod condition;
+mod place;
 mod reading;
 
 use serde::Deserialize;
 
-pub use condition::{Condition, Operator, Side, functions};
+pub use condition::{Condition, Operator, Side, functions, parse as parse_expression};
+pub use place::{How, Place, places};
 pub use reading::{Order, Reading, Use, read};
 
 /// One answer of `explain (format json)`.
@@ -20,7 +22,7 @@ pub struct Explained {
 }
 
 /// One node of a plan.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Node {
     /// Such as `Index Scan`.
@@ -32,6 +34,12 @@ pub struct Node {
     /// Rows expected.
     #[serde(rename = "Plan Rows")]
     pub rows: f64,
+    /// What it is to the node above: `Outer`, `Inner`, `SubPlan`, ...
+    #[serde(rename = "Parent Relationship")]
+    pub relationship: Option<String>,
+    /// Of a join: `Inner`, `Left`, `Semi`, ...
+    #[serde(rename = "Join Type")]
+    pub join: Option<String>,
     /// Schema of the relation that is scanned.
     #[serde(rename = "Schema")]
     pub schema: Option<String>,
@@ -47,6 +55,12 @@ pub struct Node {
     /// What it hands on.
     #[serde(rename = "Output")]
     pub output: Vec<String>,
+    /// Parts that a plan with parameters leaves out when it begins, by their values.
+    #[serde(rename = "Subplans Removed")]
+    pub removed: u32,
+    /// What is asked once, before anything is read; `false` if nothing ever is.
+    #[serde(rename = "One-Time Filter")]
+    pub once: Option<String>,
     /// What rows are left out by.
     #[serde(rename = "Filter")]
     pub filter: Option<String>,
@@ -91,6 +105,25 @@ impl Node {
         let mut names = Vec::new();
         self.walk(&mut |node| names.extend(node.index.as_deref()));
         names
+    }
+
+    /// Whether parts of it are not shown.
+    #[must_use]
+    pub fn hides_parts(&self) -> bool {
+        let mut hides = false;
+        self.walk(&mut |node| hides |= node.removed > 0);
+        hides
+    }
+
+    /// Whether nothing is read, because no row can be wanted or may be seen.
+    #[must_use]
+    pub fn reads_nothing(&self) -> bool {
+        let (mut reads, mut is_barred) = (false, false);
+        self.walk(&mut |node| {
+            reads |= node.relation.is_some();
+            is_barred |= node.once.as_deref() == Some("false");
+        });
+        is_barred && !reads
     }
 
     /// The conditions of this node alone.

@@ -49,12 +49,14 @@ pub struct Use {
 pub struct Reading {
     /// By the plan's aliases.
     pub uses: BTreeMap<String, Use>,
+    /// The plan itself.
+    pub plan: Node,
 }
 
 /// Reads a plan.
 #[must_use]
 pub fn read(plan: &Node) -> Reading {
-    let mut reading = Reading::default();
+    let mut reading = Reading { plan: plan.clone(), ..Reading::default() };
     plan.walk(&mut |node| reading.scan(node));
     reading.visit(plan, true, false);
     reading.close_joins();

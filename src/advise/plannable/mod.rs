@@ -7,20 +7,33 @@ mod change;
 mod quirks;
 mod rewrite;
 
+use std::collections::BTreeMap;
+
 pub use change::Change;
 
 /// Why a statement cannot be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Unplannable {
-    /// `set`, `vacuum`, `create table`, ...
-    #[error("it reads no table (a utility statement)")]
+    /// `call`, `create index`, `fetch`, ...: what they read is not in their text.
+    #[error("what it reads is not in its text (a utility statement)")]
     Utility,
+    /// `commit`, `set`, `vacuum`, ...
+    #[error("it looks for no rows (a utility statement)")]
+    LooksForNothing,
     /// `insert ... values`
     #[error("it only adds rows")]
     OnlyInserts,
     /// Neither parsed nor a select.
     #[error("its text is cut off or cannot be parsed")]
     Text,
+}
+
+impl Unplannable {
+    /// Whether all is known that there is to know: no index could make it faster.
+    #[must_use]
+    pub const fn is_understood(self) -> bool {
+        matches!(self, Self::OnlyInserts | Self::LooksForNothing)
+    }
 }
 
 /// A statement that the planner can be asked about.
@@ -30,6 +43,9 @@ pub struct Plannable {
     pub(super) sql: String,
     /// How many parameters it has, numbered without gaps.
     pub(super) parameters: usize,
+    /// It has values that a user's statement may have had: the server is asked in a way that leaves
+    /// them in no text that it keeps.
+    pub(super) has_values: bool,
 }
 
 /// What a text is.
@@ -46,13 +62,15 @@ pub struct Parsed {
 pub fn parse(text: &str) -> Parsed {
     let text = quirks::mend(text);
     let (change, sql) = match rewrite::parse(&text) {
+        Some(_) if quirks::looks_for_nothing(&text) => (None, Err(Unplannable::LooksForNothing)),
         Some(statement) => (change::of(&statement), rewrite::to_select(statement)),
         None if quirks::is_select(&text) => (None, Ok(text)),
+        None if quirks::looks_for_nothing(&text) => (None, Err(Unplannable::LooksForNothing)),
         None => (None, Err(Unplannable::Text)),
     };
     let reads = sql.map(|sql| {
         let (sql, parameters) = quirks::renumbered(&sql);
-        Plannable { sql, parameters }
+        Plannable { sql, parameters, has_values: false }
     });
     Parsed { change, reads }
 }
@@ -60,6 +78,26 @@ pub fn parse(text: &str) -> Parsed {
 /// Of a statement that is known to be one, what it reads.
 pub fn plannable(text: &str) -> Result<Plannable, Unplannable> {
     parse(text).reads
+}
+
+/// Of a statement that was seen running, what it reads.
+pub fn seen(text: &str) -> Result<Plannable, Unplannable> {
+    Ok(Plannable { has_values: true, ..plannable(text)? })
+}
+
+impl Plannable {
+    /// The same with SQL in the place of some parameters, by their numbers.
+    #[must_use]
+    pub fn with(&self, values: &BTreeMap<usize, String>) -> Self {
+        let (sql, parameters) = quirks::filled(&self.sql, values);
+        Self { sql, parameters, has_values: true }
+    }
+
+    /// The parameters behind `limit` and `offset`.
+    #[must_use]
+    pub fn page(&self) -> (Option<usize>, Option<usize>) {
+        quirks::page(&self.sql)
+    }
 }
 
 impl std::fmt::Debug for Plannable {
@@ -125,13 +163,47 @@ mod tests {
             "SELECT * FROM t WHERE id = 1"
         );
         assert_eq!(sql("declare c cursor for select * from t"), "SELECT * FROM t");
+        assert_eq!(
+            sql("with g as (delete from t where a = $1 returning id) select count(*) from g"),
+            "WITH g AS (SELECT id FROM t WHERE a = $1) SELECT count(*) FROM g"
+        );
+        assert_eq!(
+            sql("delete from t where id in (select id from t where a = 1 for update skip locked)"),
+            "SELECT t.ctid FROM t WHERE id IN (SELECT id FROM t WHERE a = 1)"
+        );
+    }
+
+    #[test]
+    fn names_and_strings_stay_what_they_are() {
+        assert_eq!(
+            sql(r#"select "a ""b""" from "T ""x" where s = 'it''s' and e = E'it\'s \\'"#),
+            r#"SELECT "a ""b""" FROM "T ""x" WHERE s = 'it''s' AND e = E'it''s \\'"#
+        );
+    }
+
+    #[test]
+    fn some_parameters_get_values_and_the_others_new_numbers() {
+        let text = "select * from t where a = $1 and b > $2 and note <> '$1' limit $3 offset $4";
+        let template = plannable(text).unwrap();
+        assert_eq!(template.page(), (Some(3), Some(4)));
+        let values = BTreeMap::from([(1, "CAST('it''s' AS text)".into()), (3, "80".into())]);
+        let filled = template.with(&values);
+        assert_eq!(
+            filled.sql,
+            "SELECT * FROM t WHERE a = CAST('it''s' AS text) AND b > $1 AND note <> '$1' LIMIT 80 OFFSET $2"
+        );
+        assert_eq!((filled.parameters, filled.has_values), (2, true));
+        let inner = plannable("select (select x from u limit $1) from t where a = $2").unwrap();
+        assert_eq!(inner.page(), (None, None));
     }
 
     #[test]
     fn what_reads_nothing_or_is_cut_off_says_so() {
         assert_eq!(plannable("insert into a values ($1)"), Err(Unplannable::OnlyInserts));
-        assert_eq!(plannable("set work_mem = $1"), Err(Unplannable::Utility));
-        assert_eq!(plannable("vacuum t"), Err(Unplannable::Utility));
+        assert_eq!(plannable("set work_mem = $1"), Err(Unplannable::LooksForNothing));
+        assert_eq!(plannable("vacuum t"), Err(Unplannable::LooksForNothing));
+        assert_eq!(plannable("COMMIT"), Err(Unplannable::LooksForNothing));
+        assert_eq!(plannable("call close_month($1)"), Err(Unplannable::Utility));
         assert_eq!(plannable("update t set a = (sel"), Err(Unplannable::Text));
         assert_eq!(plannable("select 1; drop table t"), Err(Unplannable::Text));
     }

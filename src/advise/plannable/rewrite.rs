@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
-    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, visit_expressions,
-    visit_expressions_mut,
+    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -24,7 +24,8 @@ pub fn parse(text: &str) -> Option<Statement> {
 }
 
 /// The rows that a statement reads, as a select.
-pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
+pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
+    let _ = VisitMut::visit(&mut statement, &mut OnlyReads);
     match statement {
         Statement::Update(update) => {
             let further = match update.from {
@@ -35,20 +36,23 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
             };
             let values = update.assignments.into_iter().map(|assignment| assignment.value);
             let queries: Vec<Expr> = values.filter(holds_query).collect();
-            Ok(rows_of(update.table, further, update.selection.as_ref(), &queries))
+            Ok(rows_of(update.table, further, update.selection.as_ref(), &Selected::Rows(&queries)))
         }
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
             let mut from = from.into_iter();
             let table = from.next().ok_or(Unplannable::Text)?;
             let further = from.chain(delete.using.into_iter().flatten()).collect();
-            Ok(rows_of(table, further, delete.selection.as_ref(), &[]))
+            Ok(rows_of(table, further, delete.selection.as_ref(), &Selected::Rows(&[])))
         }
         Statement::Insert(insert) => {
             insert.source.map_or(Err(Unplannable::OnlyInserts), |q| of_query(*q))
         }
         Statement::Query(query) | Statement::Copy { source: CopySource::Query(query), .. } => {
             of_query(*query)
+        }
+        Statement::Copy { source: CopySource::Table { .. }, to: false, .. } => {
+            Err(Unplannable::OnlyInserts)
         }
         Statement::CreateTable(create) => {
             create.query.map_or(Err(Unplannable::Utility), |q| of_query(*q))
@@ -61,9 +65,60 @@ pub fn to_select(statement: Statement) -> Result<String, Unplannable> {
     }
 }
 
+/// Makes every query within a statement one that only reads: to lock rows or change them needs rights.
+struct OnlyReads;
+
+impl VisitorMut for OnlyReads {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        query.locks.clear();
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            if let Some(reads) = returned(&cte.query.body) {
+                cte.query.body = reads;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A change within a `with`, as the select of what it returns.
+fn returned(body: &SetExpr) -> Option<Box<SetExpr>> {
+    let sql = match body {
+        SetExpr::Update(Statement::Update(update)) => {
+            let update = update.clone();
+            let further = match update.from {
+                Some(
+                    UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from),
+                ) => from,
+                None => Vec::new(),
+            };
+            let returning = update.returning.unwrap_or_default();
+            rows_of(
+                update.table,
+                further,
+                update.selection.as_ref(),
+                &Selected::Returned(&returning),
+            )
+        }
+        SetExpr::Delete(Statement::Delete(delete)) => {
+            let delete = delete.clone();
+            let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = delete.from;
+            let mut from = from.into_iter();
+            let table = from.next()?;
+            let further = from.chain(delete.using.into_iter().flatten()).collect();
+            let returning = delete.returning.unwrap_or_default();
+            rows_of(table, further, delete.selection.as_ref(), &Selected::Returned(&returning))
+        }
+        _ => return None,
+    };
+    match parse(&sql)? {
+        Statement::Query(query) => Some(query.body),
+        _ => None,
+    }
+}
+
 fn of_query(mut query: Query) -> Result<String, Unplannable> {
-    // To lock rows is not to plan.
-    query.locks.clear();
     let with = query.with.as_ref().map_or_else(String::new, |with| format!("{with} "));
     match *query.body {
         SetExpr::Values(_) => Err(Unplannable::OnlyInserts),
@@ -92,12 +147,20 @@ fn holds_query(value: &Expr) -> bool {
     visit_expressions(value, looks_up).is_break()
 }
 
-/// The rows of a change, and what is looked up for each.
+/// What a change needs of its rows.
+enum Selected<'a> {
+    /// To find them, and to look these values up for each.
+    Rows(&'a [Expr]),
+    /// What it returns.
+    Returned(&'a [SelectItem]),
+}
+
+/// The rows of a change.
 fn rows_of(
     table: TableWithJoins,
     further: Vec<TableWithJoins>,
     selection: Option<&Expr>,
-    looked_up: &[Expr],
+    selected: &Selected<'_>,
 ) -> String {
     let name = match &table.relation {
         TableFactor::Table { alias: Some(alias), .. } => alias.name.to_string(),
@@ -109,10 +172,15 @@ fn rows_of(
     let from: Vec<String> =
         std::iter::once(table).chain(further).map(|table| table.to_string()).collect();
     let condition = selection.map_or_else(String::new, |expr| format!(" WHERE {expr}"));
-    let selected: Vec<String> = std::iter::once(format!("{name}.ctid"))
-        .chain(looked_up.iter().map(ToString::to_string))
-        .collect();
-    format!("SELECT {} FROM {}{condition}", selected.join(", "), from.join(", "))
+    let rows = || format!("{name}.ctid");
+    let items: Vec<String> = match selected {
+        Selected::Rows(looked_up) => {
+            std::iter::once(rows()).chain(looked_up.iter().map(ToString::to_string)).collect()
+        }
+        Selected::Returned([]) => vec![rows()],
+        Selected::Returned(items) => items.iter().map(ToString::to_string).collect(),
+    };
+    format!("SELECT {} FROM {}{condition}", items.join(", "), from.join(", "))
 }
 
 /// `select f($1, x) ... group by f($2, x)`: once the same literal, now two parameters, so that

@@ -9,6 +9,7 @@ use super::Surroundings;
 use super::told::{databases, failure, report};
 use super::turns::Turns;
 use super::waiting::waited;
+use crate::advise::candidate::Allowed;
 use crate::advise::database::{self, Advised, Bounds, RunError};
 use crate::advise::ledger::{Change, Ledger, Line, Look, OfDatabase, Past, Picture, Today};
 use crate::advise::source;
@@ -195,7 +196,8 @@ impl OfServer {
             budget_bytes: config.budget_bytes,
             max: config.max,
             planning,
-            states: config.state_columns.clone(),
+            allowed: Allowed { values_of: config.state_columns.clone() },
+            unused_days: database::UNUSED_DAYS,
         };
         let limit = planning * 4 + BESIDE;
         let advising = async {

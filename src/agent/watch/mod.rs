@@ -8,6 +8,7 @@ mod activity;
 mod log;
 mod message;
 mod session;
+mod turn;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,7 @@ pub(super) struct Watch {
     pub(super) database: config::Database,
     pub(super) activity: config::Activity,
     pub(super) usage: config::Usage,
+    pub(super) upkeep: config::Upkeep,
     pub(super) profiles: Profiles,
     /// What both lanes spend.
     pub(super) budget: Arc<Mutex<Budget>>,

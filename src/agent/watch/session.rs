@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use super::Watch;
 use super::message::Messages;
+use super::turn::Turn;
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
 use crate::recognise::recognise;
-use crate::sample::{Outcome, SampleError, Sampler, database, relations, statements, texts, usage};
+use crate::sample::{
+    Outcome, SampleError, Sampler, catalog, database, io, relations, replication, settings,
+    statements, texts, usage, vacuum,
+};
 use crate::state::{Failure, Sampled, ServerSnapshot, What};
 
 /// How often it looks whether the connection still stands and whether texts are wanted.
@@ -24,6 +28,11 @@ const RECOGNISE_AGAIN: Duration = Duration::from_secs(3_600);
 const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
 const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Databases of ERPs whose catalogs are looked into in one go.
+const MOST_CATALOGS: usize = 10;
+/// What nobody misses for some seconds after a connection was made.
+const LATER: [Sampler; 4] = [Sampler::Vacuum, Sampler::Replication, Sampler::Io, Sampler::Catalog];
 
 /// Why sampling over this connection ended.
 pub(super) enum Ended {
@@ -42,8 +51,10 @@ pub(super) struct Sampling {
     texts: Option<texts::Reader>,
     texts_failed: u32,
     erps: Arc<Erps>,
-    /// How many databases of ERPs were passed over, as others were first.
-    usage_turn: usize,
+    replication: replication::Reader,
+    io: io::Reader,
+    usage_turn: Turn,
+    catalog_turn: Turn,
     schedule: Schedule,
 }
 
@@ -67,6 +78,8 @@ impl Sampling {
     ) -> Result<Self, SampleError> {
         let client = session.client();
         let database = database::Reader::prepare(client, found.version_num).await?;
+        let replication = replication::Reader::prepare(client).await?;
+        let io = io::Reader::prepare(client).await?;
         let (mut statements, mut texts) = (None, None);
         let mut schedule = Schedule::default();
         let now = watch.clock.now().elapsed;
@@ -79,7 +92,13 @@ impl Sampling {
             schedule.plan(Sampler::Texts, now + LOOK * 2);
         }
         schedule.plan(Sampler::Relations, now + LOOK);
+        // Settings say how near tables are to their next vacuum.
+        schedule.plan(Sampler::Settings, now + LOOK);
         schedule.plan(Sampler::Usage, now + LOOK);
+        // What can wait does not come all at once.
+        for (place, sampler) in (2..).zip(LATER) {
+            schedule.plan(sampler, now + LOOK * place);
+        }
         let (lacking, erps) = (lacking(found), Arc::default());
         Ok(Self {
             session,
@@ -89,7 +108,10 @@ impl Sampling {
             texts,
             texts_failed: 0,
             erps,
-            usage_turn: 0,
+            replication,
+            io,
+            usage_turn: Turn::default(),
+            catalog_turn: Turn::default(),
             schedule,
         })
     }
@@ -233,7 +255,32 @@ impl Sampling {
                     _ => None,
                 }
             }
-            Sampler::Usage => self.usage(watch).await?.map(Sampled::Usage),
+            Sampler::Settings => Some(Sampled::Settings(settings::read(&self.session).await?)),
+            Sampler::Usage => {
+                let own = self.session.datname();
+                match self.usage_turn.next(watch, own, &self.erps, usage::MOST_DATABASES) {
+                    Some((dbid, others)) => {
+                        let read = usage::read(&self.session, dbid, &others, NETWORK);
+                        Some(Sampled::Usage(read.await?))
+                    }
+                    None => None,
+                }
+            }
+            Sampler::Vacuum => Some(Sampled::Vacuum(vacuum::read(client).await?)),
+            Sampler::Replication => {
+                Some(Sampled::Replication(self.replication.read(client).await?))
+            }
+            Sampler::Io => Some(Sampled::Io(Box::new(self.io.read(client).await?))),
+            Sampler::Catalog => {
+                let own = self.session.datname();
+                match self.catalog_turn.next(watch, own, &self.erps, MOST_CATALOGS) {
+                    Some((dbid, others)) => {
+                        let read = catalog::read(&self.session, dbid, &others, NETWORK);
+                        Some(Sampled::Catalog(read.await?))
+                    }
+                    None => None,
+                }
+            }
             // The other lanes'.
             Sampler::Activity
             | Sampler::Blockers
@@ -243,33 +290,15 @@ impl Sampling {
         })
     }
 
-    /// Of our own database and of some of those with an ERP, which take turns.
-    async fn usage(&mut self, watch: &Watch) -> Result<Option<usage::Sample>, SampleError> {
-        let datnames = watch.see(|server| Arc::clone(&server.databases)).unwrap_or_default();
-        let own = self.session.datname();
-        let Some((dbid, _)) = datnames.datnames.iter().find(|(_, name)| *name == own) else {
-            return Ok(None);
-        };
-        // A session in a template would be in the way of `create database`.
-        let is_other = |name: &str| name != own && !name.starts_with("template");
-        let mut others: Vec<(u32, String)> = datnames
-            .datnames
-            .iter()
-            .filter(|(_, name)| is_other(name) && self.erps.is_known(name))
-            .map(|(dbid, name)| (*dbid, name.clone()))
-            .collect();
-        let turn = self.usage_turn.checked_rem(others.len()).unwrap_or(0);
-        others.rotate_left(turn);
-        self.usage_turn = turn + usage::MOST_DATABASES.min(others.len());
-        Ok(Some(usage::read(&self.session, *dbid, &others, NETWORK).await?))
-    }
-
     fn interval(&mut self, sampler: Sampler, watch: &Watch, outcome: Outcome) -> Duration {
         match sampler {
             Sampler::Database => watch.database.interval,
             Sampler::Statements => watch.statements.interval,
             Sampler::Texts => self.texts_interval(watch, outcome),
             Sampler::Usage => watch.usage.interval,
+            Sampler::Vacuum | Sampler::Replication | Sampler::Io => watch.upkeep.interval,
+            Sampler::Settings => watch.upkeep.settings_interval,
+            Sampler::Catalog => watch.upkeep.catalog_interval,
             _ => LOOK,
         }
     }

@@ -5,8 +5,37 @@ use super::{Section, Shape, Times, key, optional, seconds};
 pub(in crate::config) const USAGE: Section = Section {
     name: "usage",
     times: Times::Once,
-    help: "Sampling of how tables and indexes are used, in the database connected to and in those of ERPs.",
-    keys: &[key("interval", seconds(1, 3_600), "5m", "How often they are looked at.")],
+    help: "Sampling of how tables, indexes and functions are used and kept, in the database connected to and in those of ERPs.",
+    keys: &[
+        key("interval", seconds(1, 3_600), "5m", "How often they are looked at."),
+        key(
+            "top",
+            Shape::Count { min: 0, max: 5_000 },
+            "100",
+            "Tables, as many indexes and as many functions shown singly for each server, shared among its databases; the rest is in `other`.",
+        ),
+    ],
+};
+
+pub(in crate::config) const UPKEEP: Section = Section {
+    name: "upkeep",
+    times: Times::Once,
+    help: "Sampling of what keeps a server sound: vacuum, replication, checkpoints, settings, catalogs.",
+    keys: &[
+        key(
+            "interval",
+            seconds(1, 3_600),
+            "60s",
+            "How often vacuum, replication, checkpoints and I/O are looked at.",
+        ),
+        key("settings_interval", seconds(1, 86_400), "15m", "How often settings are read."),
+        key(
+            "catalog_interval",
+            seconds(1, 86_400),
+            "1h",
+            "How often catalogs are looked into: foreign keys without an index, numbers that run out, triggers, sizes on disk.",
+        ),
+    ],
 };
 
 pub(in crate::config) const HISTORY: Section = Section {

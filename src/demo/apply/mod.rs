@@ -67,7 +67,8 @@ pub(super) async fn play(
     step(&format!("the same load again, {seconds} s (seed {})", options.seed));
     let after = load(&stage, options, seconds).await?;
 
-    let undo: Vec<&str> = advice.suggestions.iter().map(|s| s.undo.as_str()).collect();
+    let undo: Vec<&str> =
+        advice.suggestions.iter().flat_map(|s| s.undo.iter().map(String::as_str)).collect();
     let is_as_before = fresh::take_back(&stage, &undo).await?;
     step(if is_as_before {
         "taken back with the undo of each: the indexes are those of the beginning"

@@ -14,6 +14,9 @@ pub struct Health {
     pub ready: bool,
     /// By name.
     pub servers: BTreeMap<Arc<str>, ServerHealth>,
+    /// Rules that are off although they are wanted, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules_off: BTreeMap<&'static str, String>,
 }
 
 /// The state of one server.
@@ -40,6 +43,12 @@ pub fn health(snapshot: &Snapshot) -> Health {
     Health {
         ready: snapshot.servers.iter().any(|s| s.is_up() && !s.samplers.records.is_empty()),
         servers: snapshot.servers.iter().map(|s| (Arc::clone(&s.name), server(s))).collect(),
+        rules_off: snapshot
+            .findings
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rule.id, rule.detail.clone()?)))
+            .collect(),
     }
 }
 

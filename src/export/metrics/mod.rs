@@ -4,6 +4,7 @@
 mod calls;
 mod connection;
 mod databases;
+mod findings;
 mod footprints;
 mod history;
 mod intake;
@@ -62,8 +63,8 @@ const SIGNALS: [&Signal; 10] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 4] =
-    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &history::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 5] =
+    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &findings::SIGNAL, &history::SIGNAL];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {

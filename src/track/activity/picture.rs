@@ -32,6 +32,8 @@ impl Activity {
             lock_waits: self.locks.finished().clone(),
             lock_seconds: histograms(self.locks.seconds()),
             blocked: self.locks.blocked().clone(),
+            hot_spots: self.hot_spots.clone(),
+            runners: self.runners.clone(),
             series,
             active: self.waits.active().clone(),
             idle_in_transaction: self.waits.idle_in_transaction().clone(),

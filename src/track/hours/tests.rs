@@ -6,7 +6,7 @@ use super::*;
 use crate::history::{IndexUse, TableUse};
 use crate::sample::database::{self, Database};
 use crate::sample::index_usage::{self, Index};
-use crate::sample::table_usage::{self, Table};
+use crate::sample::table_usage::{self, Table, Upkeep};
 use crate::sample::texts::TextKey;
 
 const EVERY: Duration = Duration::from_secs(300);
@@ -68,17 +68,18 @@ fn grown(dbid: u32, queryid: Option<i64>, calls: u64) -> (Key, Counters) {
 fn table(oid: u32, seq_scan: u64, n_live_tup: u64) -> Table {
     let counters = table_usage::Counters { seq_scan, ..table_usage::Counters::default() };
     let (schema, table) = ("public".into(), format!("t{oid}"));
-    Table { oid, schema, table, counters, n_live_tup, bytes: 8_192 }
+    Table { oid, schema, table, counters, n_live_tup, bytes: 8_192, upkeep: Upkeep::default() }
 }
 
 fn index(oid: u32, idx_scan: u64) -> Index {
     let counters = index_usage::Counters { idx_scan, idx_tup_read: 2 * idx_scan };
     let (schema, table, index) = ("public".into(), "t".into(), format!("i{oid}"));
-    Index { oid, schema, table, index, counters, bytes: 8_192 }
+    Index { counters, bytes: 8_192, ..Index::named(oid, schema, table, index) }
 }
 
 fn usage(tables: Vec<Table>, indexes: Vec<Index>) -> usage::Sample {
-    usage::Sample { databases: vec![usage::Database { dbid: 1, tables, indexes }] }
+    let database = usage::Database { dbid: 1, tables, indexes, ..usage::Database::default() };
+    usage::Sample { databases: vec![database], skipped: 0 }
 }
 
 /// How long tables and indexes were looked at.

@@ -105,8 +105,7 @@ pub fn faults(dashboard: &Value) -> Vec<String> {
 /// Whether the metrics of a query belong to servers.
 fn takes_server(expr: &str) -> bool {
     let reference = Reference::read();
-    reference
-        .names(expr)
+    Reference::names(expr)
         .iter()
         .any(|name| reference.labels.get(name).is_some_and(|labels| labels.contains("server")))
 }
@@ -148,7 +147,7 @@ impl Reference {
     }
 
     /// The metrics in an expression.
-    pub fn names(&self, expr: &str) -> Vec<String> {
+    pub fn names(expr: &str) -> Vec<String> {
         let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
         let words = expr.split(|c| !is_word(c));
         words
@@ -159,7 +158,7 @@ impl Reference {
 
     /// Metrics and labels of an expression that nobody exports.
     pub fn unknown(&self, expr: &str) -> Vec<String> {
-        let names = self.names(expr);
+        let names = Self::names(expr);
         let mut unknown: Vec<String> = names
             .iter()
             .filter(|name| !self.labels.contains_key(*name) && !FOREIGN.contains(&name.as_str()))

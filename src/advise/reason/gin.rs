@@ -1,8 +1,8 @@
 //! What an index saves that cannot be supposed: HypoPG knows no GIN.
 
-use super::catalog::{Catalog, Table};
-use super::definition::Definition;
-use super::plan::{Condition, Operator, Reading};
+use crate::advise::catalog::{Catalog, Table};
+use crate::advise::definition::Definition;
+use crate::advise::plan::{Condition, Operator, Reading};
 
 /// To search the elements, and the entries that wait to be sorted in.
 const SEARCH: f64 = 100.0;

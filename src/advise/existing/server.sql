@@ -1,0 +1,13 @@
+-- every: once an advice; scope: server; needs: nothing; cost: 1 ms; locks: none
+-- Days since the statistics began: a crash empties those of all databases and leaves a mark with the
+-- archiver's, as does the first start. Servers that follow: not those that take decoded changes or a copy.
+select
+  extract(epoch from now() - coalesce(
+    greatest(d.stats_reset, (select a.stats_reset from pg_stat_archiver a)), pg_postmaster_start_time()))::float8 / 86400,
+  pg_is_in_recovery(),
+  (select count(*) from pg_stat_replication r
+    where coalesce(r.state, '') <> 'backup' and not exists (
+      select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical'))
+    + (select count(*) from pg_replication_slots s where s.slot_type = 'physical' and not s.active)
+from pg_stat_database d
+where d.datname = current_database()

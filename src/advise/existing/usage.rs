@@ -1,0 +1,107 @@
+//! How much an index is used, and for how long it has not been.
+
+use std::collections::BTreeMap;
+
+use super::{Existing, Inventory};
+use crate::history::{IndexSum, Sums, TableSum};
+
+/// What the history knows of indexes and tables.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// Indexes.
+    pub indexes: Sums<IndexSum>,
+    /// Tables.
+    pub tables: Sums<TableSum>,
+}
+
+/// What the history knows of one index.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Span {
+    /// Days that it was looked at.
+    pub days: f64,
+    /// Scans in that time.
+    pub scans: f64,
+    /// Entries that they returned.
+    pub entries_read: f64,
+    /// It came into being while the history looked.
+    pub is_new: bool,
+}
+
+/// For how long nothing has used an index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Idle {
+    /// Days.
+    pub days: f64,
+    /// Who says so.
+    pub source: &'static str,
+    /// It is known to have been there all the time.
+    pub is_age_known: bool,
+}
+
+/// How an index is used in a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    /// Scans.
+    pub scans_per_day: f64,
+    /// Entries that one returns.
+    pub entries_per_scan: f64,
+}
+
+/// Seconds of a day and of an hour.
+const DAY: f64 = 86_400.0;
+const HOUR: i64 = 3_600;
+
+impl Remembered {
+    /// What is known of each index, by schema, table and name.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<(&str, &str, &str), Span> {
+        let coverage = &self.indexes.coverage;
+        let (Some(first), Some(last)) = (coverage.first_hour, coverage.last_hour) else {
+            return BTreeMap::new();
+        };
+        let span = |sum: &IndexSum| Span {
+            days: coverage.seconds.min((last + HOUR - sum.first_hour).max(0) as f64) / DAY,
+            scans: sum.growth.idx_scan as f64,
+            entries_read: sum.growth.idx_tup_read as f64,
+            is_new: sum.first_hour > first + 2 * HOUR,
+        };
+        let rows = self.indexes.rows.iter();
+        rows.map(|sum| ((sum.schema.as_str(), sum.table.as_str(), sum.index.as_str()), span(sum)))
+            .collect()
+    }
+}
+
+/// The longest time that is known without a scan: by the history, which adds up over resets, by
+/// the server's counters, or by the time of the last scan. An index that is younger had less.
+#[must_use]
+pub fn idle(index: &Existing, inventory: &Inventory) -> Option<Idle> {
+    let remembered = index.remembered.filter(|span| span.scans <= 0.0);
+    let history = remembered.map(|span| (span.days, "the history"));
+    let server = (index.scans <= 0.0).then_some((inventory.counted_days, "the server's counters"));
+    let last = index.last_scan_days.map(|days| (days, "the time of its last scan"));
+    let (days, source) =
+        [history, server, last].into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let new = index.remembered.filter(|span| span.is_new).map(|span| span.days);
+    let age = [new, index.age_days].into_iter().flatten().min_by(f64::total_cmp);
+    // It was scanned then, or seen then: so it was there.
+    let is_seen = source != "the server's counters";
+    Some(Idle {
+        days: age.map_or(days, |age| days.min(age)),
+        source,
+        is_age_known: is_seen || age.is_some(),
+    })
+}
+
+/// In a day, by the history if it looked for a day at least, else by the server's counters.
+#[must_use]
+pub fn used(index: &Existing, inventory: &Inventory) -> Used {
+    let (scans, read, days) = match index.remembered.filter(|span| span.days >= 1.0) {
+        Some(span) => (span.scans, span.entries_read, span.days),
+        None => (index.scans, index.entries_read, inventory.counted_days),
+    };
+    Used {
+        // Counters of less than an hour are taken as those of an hour.
+        scans_per_day: scans / days.max(1.0 / 24.0),
+        entries_per_scan: read / scans.max(1.0),
+    }
+}

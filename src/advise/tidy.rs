@@ -1,0 +1,104 @@
+//! What to drop and what to rebuild, given what is suggested to be created.
+
+use std::collections::BTreeSet;
+
+use super::advice::Advised;
+use super::advisor::Found;
+use super::existing::{self, Inventory, Planned, Told};
+use super::suggestion::{Suggestion, create_id};
+use super::what_if::{WhatIf, WhatIfError};
+use crate::pg::Session;
+
+/// Everything that it is said from.
+pub(super) struct Tidy<'a> {
+    pub(super) advised: &'a Advised<'a>,
+    pub(super) found: &'a Found,
+    pub(super) passed: &'a BTreeSet<usize>,
+}
+
+/// Why it cannot be said.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TidyError {
+    #[error("the catalog of indexes cannot be read: {0}")]
+    Catalog(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Planner(#[from] WhatIfError),
+}
+
+impl Tidy<'_> {
+    /// The safest first.
+    pub(super) async fn suggestions(
+        &self,
+        asking: &Session,
+        what_if: &mut WhatIf,
+    ) -> Result<Vec<Suggestion>, TidyError> {
+        let Advised { request, catalog, daily, erp, .. } = self.advised;
+        let remembered = request.remembered.as_ref();
+        let mut inventory = existing::read(asking.client(), remembered, &daily.sets).await?;
+        for (oid, writes) in &daily.writes {
+            if let Some(owner) = inventory.owners.get_mut(oid) {
+                owner.writes = *writes;
+            }
+        }
+        inventory.planned = self.planned_with(&inventory, what_if).await?;
+        let estimates = existing::estimates(asking.client(), &inventory).await?;
+        let ids: Vec<(String, usize)> =
+            self.passed.iter().filter_map(|id| Some((self.create_id(*id)?, *id))).collect();
+        let planned: Vec<Planned<'_>> = ids
+            .iter()
+            .filter_map(|(name, id)| {
+                let definition = self.found.definitions.get(*id)?;
+                let bytes = self.found.model.indexes.get(*id)?.bytes;
+                Some(Planned { id: name, definition, bytes })
+            })
+            .collect();
+        let verdicts = existing::judge(
+            &inventory,
+            &planned,
+            &estimates,
+            request.unused_days,
+            catalog.block_size,
+        );
+        let told = Told { datname: &request.datname, inventory: &inventory, erp };
+        Ok(verdicts.iter().filter_map(|verdict| existing::write(&told, verdict)).collect())
+    }
+
+    fn create_id(&self, id: usize) -> Option<String> {
+        let definition = self.found.definitions.get(id)?;
+        let table = self.advised.catalog.tables.get(&definition.table)?;
+        Some(create_id(&self.advised.request.datname, table, definition))
+    }
+
+    /// Names of all indexes that plans use once what is suggested is there, as far as they are of tables
+    /// that have an index which nothing has scanned yet.
+    async fn planned_with(
+        &self,
+        inventory: &Inventory,
+        what_if: &mut WhatIf,
+    ) -> Result<BTreeSet<String>, WhatIfError> {
+        let idle: BTreeSet<(&str, &str)> = inventory
+            .indexes
+            .iter()
+            .filter(|index| index.scans <= 0.0 && index.is_free() && !index.is_unique)
+            .map(|index| (index.schema.as_str(), index.table_name.as_str()))
+            .collect();
+        what_if.suppose_only(self.passed, &self.found.definitions, self.advised.catalog).await?;
+        let mut names = BTreeSet::new();
+        for planned in &self.advised.understood.planned {
+            let mut uses = planned.readings.iter().flat_map(|reading| reading.uses.values());
+            if !uses.any(|u| idle.contains(&(u.schema.as_str(), u.relation.as_str()))) {
+                continue;
+            }
+            for variant in &planned.variants {
+                match what_if.plan(variant).await {
+                    Ok(answer) => {
+                        names.extend(answer.plan.indexes().into_iter().map(str::to_owned));
+                    }
+                    Err(WhatIfError::Refused(_)) => {}
+                    Err(lost) => return Err(lost),
+                }
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,78 @@
+//! Findings: the classic ways an ERP database goes wrong, each a rule in a file of its own.
+//!
+//! A rule is a pure function of what was measured. What it says at each look becomes an episode in
+//! `track/findings`. To add one: its file in `rules/`, its line in [`RULES`], its table in
+//! `config/keys/rules.rs`, its runbook in `docs/runbooks/`.
+
+mod hours;
+mod past;
+mod rules;
+mod shape;
+mod sight;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub use self::hours::{Hours, hours_of_weeks};
+pub use self::past::Past;
+pub use self::rules::RULES;
+pub use self::shape::Shape;
+pub use self::sight::{Around, Grown, Scene, Sight};
+use crate::track::findings::{About, Candidate, Look};
+
+/// Most that one rule may say of one server.
+const MOST: usize = 50;
+
+/// What a rule calls too much, by key; durations in seconds.
+pub type Limits = BTreeMap<&'static str, f64>;
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// What is always true of it.
+    pub about: About,
+    /// How it looks.
+    pub judge: Judge,
+}
+
+/// How a rule looks.
+#[derive(Clone, Copy, Debug)]
+pub enum Judge {
+    /// At each server.
+    Server(fn(&Sight<'_>) -> Vec<Candidate>),
+    /// At what belongs to no server: calls of integrations.
+    Around(fn(&Around<'_>) -> Vec<Candidate>),
+}
+
+impl Rule {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// When it panics: what the panic said.
+    pub fn look(&'static self, scene: &Scene, limits: &Limits) -> Result<Vec<Look>, String> {
+        let look = |server: &Arc<str>, mut found: Vec<Candidate>| {
+            found.sort_by(Candidate::rank);
+            found.truncate(MOST);
+            Look { about: &self.about, server: Arc::clone(server), found }
+        };
+        // A rule has nothing that it could leave broken: it only reads.
+        catch_unwind(AssertUnwindSafe(|| match self.judge {
+            Judge::Server(judge) => {
+                scene.servers(limits).map(|sight| look(&sight.server.name, judge(&sight))).collect()
+            }
+            Judge::Around(judge) => {
+                let around = scene.around(limits);
+                around.map(|around| look(&"".into(), judge(&around))).into_iter().collect()
+            }
+        }))
+        .map_err(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            said.unwrap_or("it did not say why").to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! All rules.
+
+mod autovacuum_behind;
+mod bulk_in_transactions;
+mod cache_misses;
+mod calls_in_transactions;
+mod checkpoints;
+mod connections;
+mod customization;
+mod direct_writes;
+mod disk_growth;
+mod hot_rows;
+mod idle_in_transaction;
+mod integration_failures;
+mod large_scans;
+mod long_transactions;
+mod numbers_run_out;
+mod peaks;
+mod primary_reporting;
+mod replication;
+mod settings;
+mod stale_statistics;
+mod temp_spills;
+mod unindexed_foreign_keys;
+mod unsound_objects;
+mod unused_indexes;
+mod wraparound;
+
+use super::Rule;
+
+/// In the order of the manual.
+pub static RULES: &[&Rule] = &[
+    &large_scans::RULE,
+    &primary_reporting::RULE,
+    &peaks::RULE,
+    &direct_writes::RULE,
+    &bulk_in_transactions::RULE,
+    &calls_in_transactions::RULE,
+    &idle_in_transaction::RULE,
+    &long_transactions::RULE,
+    &hot_rows::RULE,
+    &temp_spills::RULE,
+    &cache_misses::RULE,
+    &customization::RULE,
+    &disk_growth::RULE,
+    &numbers_run_out::RULE,
+    &wraparound::RULE,
+    &autovacuum_behind::RULE,
+    &stale_statistics::RULE,
+    &unindexed_foreign_keys::RULE,
+    &unused_indexes::RULE,
+    &unsound_objects::RULE,
+    &connections::RULE,
+    &checkpoints::RULE,
+    &replication::RULE,
+    &settings::RULE,
+    &integration_failures::RULE,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Statements that read many blocks for each row that they return, weighted by the time they take,
+//! together for each table. A statement that reads little a call is never one, however often it
+//! runs, so a small table never is; nor is a report, whose work is to read much. The table is the
+//! first that the statement names and that is known to be read from end to end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::erp::{OTHER, tables_of};
+use crate::finding::sight::dearest;
+use crate::finding::{Grown, Judge, Rule, Shape, Sight};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+
+pub(super) static RULE: Rule = Rule {
+    about: About {
+        id: "large_scans",
+        title: "Much is read to find little",
+        severity: Severity::Warning,
+        needs: &[Need::Samples],
+        explanation: "To find a few rows, the database reads a large part of a table each time, as \
+            one would look for a name in a phone book that is not sorted. It gets slower as the \
+            table grows. An index is the sorted list that is missing.",
+        remedy: &[
+            "Run `erpscope advise`: it says which index helps, what it saves and what it costs.",
+            "Let the ERP's vendor know if the table is one of the ERP's own.",
+            "If no index fits, change the search: fewer columns, a limit, a prefix instead of a part.",
+        ],
+    },
+    judge: Judge::Server(judge),
+};
+
+/// Statements that are told as evidence.
+const TOLD: usize = 3;
+
+fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
+    let mut tables: BTreeMap<(Arc<str>, String), Vec<&Grown>> = BTreeMap::new();
+    for grown in sight.statements.iter().filter(|grown| reads_much(sight, grown)) {
+        let Some(table) = scanned(sight, grown) else { continue };
+        tables.entry((Arc::clone(&grown.datname), table)).or_default().push(grown);
+    }
+    let all = tables.into_iter();
+    let all = all.filter_map(|((datname, table), found)| case(sight, datname, &table, found));
+    dearest(all.collect())
+}
+
+/// Of the tables of a statement the one of which most rows are read from end to end, else the first. A
+/// table that is known to be small is none.
+fn scanned(sight: &Sight<'_>, grown: &Grown) -> Option<String> {
+    let read = |name: &String| {
+        sight.table(&grown.datname, name).map_or(0, |table| table.growth.seq_tup_read)
+    };
+    let is_large = |name: &String| {
+        let rows = sight.table(&grown.datname, name).map(|table| table.n_live_tup as f64);
+        rows.is_none_or(|rows| rows >= sight.limit("rows"))
+    };
+    let mut names = tables_of(grown.text());
+    names.retain(is_large);
+    names.into_iter().rev().max_by_key(read)
+}
+
+fn reads_much(sight: &Sight<'_>, grown: &Grown) -> bool {
+    let blocks = grown.per_call(grown.blocks());
+    let rows = grown.per_call(grown.work.rows as f64).max(1.0);
+    blocks >= sight.limit("blocks_per_call")
+        && blocks / rows >= sight.limit("blocks_per_row")
+        && Shape::of(grown, 0.5, 1_000.0) == Shape::Transactional
+}
+
+fn case(
+    sight: &Sight<'_>,
+    datname: Arc<str>,
+    table: &str,
+    mut found: Vec<&Grown>,
+) -> Option<Candidate> {
+    let seconds = |grown: &Grown| grown.work.exec_seconds;
+    found.sort_by(|a, b| seconds(b).total_cmp(&seconds(a)));
+    let cost = sight.per_day(found.iter().map(|grown| seconds(grown)).sum());
+    if cost < sight.limit("seconds_per_day") {
+        return None;
+    }
+    let blocks: f64 = found.iter().map(|grown| grown.blocks()).sum();
+    let rows: u64 = found.iter().map(|grown| grown.work.rows).sum();
+    let calls: u64 = found.iter().map(|grown| grown.work.calls).sum();
+    let mut evidence = vec![
+        Fact::number("blocks_read_per_row_returned", blocks / (rows.max(1) as f64)),
+        Fact::number("calls_per_day", sight.per_day(calls as f64)),
+        Fact::number("blocks_per_call", blocks / (calls.max(1) as f64)),
+        Fact::count("statements", found.len() as u64),
+    ];
+    if let Some(known) = sight.table(&datname, table) {
+        evidence.push(Fact::count("rows_of_the_table", known.n_live_tup));
+        evidence.push(Fact::bytes("bytes_of_the_table", known.bytes));
+    }
+    for grown in found.iter().take(TOLD) {
+        evidence.push(Fact::text("queryid", grown.queryid.to_string()));
+        evidence.push(Fact::text("query", grown.text()));
+        if let Some(runner) = sight.server.activity.runners.of(&datname, grown.queryid) {
+            evidence.push(Fact::text("application", Arc::clone(&runner.application)));
+        }
+        evidence.push(Fact::seconds("seconds_per_day", sight.per_day(seconds(grown))));
+    }
+    let mut sql = Vec::new();
+    for line in sight.suggestions(&datname, "create").filter(|line| is_of(&line.table, table)) {
+        evidence.push(Fact::text("suggestion", line.id.as_str()));
+        evidence.push(Fact::seconds("it_saves_seconds_per_day", line.saved_seconds_per_day));
+        sql.extend(line.ddl.iter().cloned());
+    }
+    let module = found.first().map_or_else(|| OTHER.into(), |grown| Arc::clone(&grown.module));
+    Some(Candidate {
+        datname,
+        subject: table.into(),
+        module,
+        severity: Severity::Warning,
+        summary: format!(
+            "{} statement(s) on {table} read {:.0} blocks for each row that they return and take {} a day",
+            found.len(),
+            blocks / (rows.max(1) as f64),
+            Value::Seconds(cost),
+        ),
+        evidence,
+        sql,
+        cost_seconds_per_day: Some(cost),
+    })
+}
+
+/// Whether a table's name with its schema, as SQL has it, is that of this table.
+fn is_of(with_schema: &str, table: &str) -> bool {
+    with_schema.rsplit('.').next().is_some_and(|name| name.trim_matches('"') == table)
+}

@@ -1,0 +1,154 @@
+//! Settings that hurt: those that risk data, those that switch off what keeps a server healthy,
+//! and those without which one cannot see what is wrong. What depends on
+//! the machine (memory, disks) is told as information only.
+
+use crate::erp::OTHER;
+use crate::finding::sight::dearest;
+use crate::finding::{Judge, Rule, Sight};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::track::settings::View;
+
+pub(super) static RULE: Rule = Rule {
+    about: About {
+        id: "settings",
+        title: "A setting of the server hurts",
+        severity: Severity::Critical,
+        needs: &[Need::Samples],
+        explanation: "The database server has a setting that risks data, makes it slower than it need \
+            be, or hides what is wrong.",
+        remedy: &[
+            "Read what the setting does: the manual's chapter on server configuration.",
+            "Change it; most take effect by a reload, some by a restart.",
+        ],
+    },
+    judge: Judge::Server(judge),
+};
+
+/// What is wrong with a value, and what is better.
+struct Case {
+    name: &'static str,
+    is_bad: fn(f64) -> bool,
+    severity: Severity,
+    why: &'static str,
+    better: &'static str,
+}
+
+const fn case(
+    name: &'static str,
+    is_bad: fn(f64) -> bool,
+    severity: Severity,
+    why: &'static str,
+    better: &'static str,
+) -> Case {
+    Case { name, is_bad, severity, why, better }
+}
+
+const CASES: &[Case] = &[
+    case(
+        "fsync",
+        is_off,
+        Severity::Critical,
+        "after a power cut the data can be broken beyond repair",
+        "on",
+    ),
+    case(
+        "full_page_writes",
+        is_off,
+        Severity::Critical,
+        "after a power cut pages can be half old and half new",
+        "on",
+    ),
+    case(
+        "autovacuum",
+        is_off,
+        Severity::Critical,
+        "nothing is cleaned up, and transaction numbers run out",
+        "on",
+    ),
+    case("track_counts", is_off, Severity::Critical, "autovacuum cannot know where to go", "on"),
+    case(
+        "random_page_cost",
+        |v| v >= 4.0,
+        Severity::Info,
+        "right for turning disks; on flash, indexes are used too seldom",
+        "1.1",
+    ),
+    case(
+        "track_io_timing",
+        is_off,
+        Severity::Info,
+        "nobody can tell how long reading from disk takes",
+        "on",
+    ),
+    case(
+        "log_lock_waits",
+        is_off,
+        Severity::Info,
+        "waits for locks leave no trace in the server's log",
+        "on",
+    ),
+    case(
+        "idle_in_transaction_session_timeout",
+        |v| v == 0.0,
+        Severity::Info,
+        "a forgotten transaction stays open for ever",
+        "'10min'",
+    ),
+    case(
+        "shared_buffers",
+        |v| v <= 128.0 * MIB,
+        Severity::Info,
+        "the default of a small machine; a quarter of the memory is usual",
+        "'4GB'",
+    ),
+    case(
+        "work_mem",
+        |v| v > 1024.0 * MIB,
+        Severity::Warning,
+        "each sort of each session may take that much memory",
+        "'64MB'",
+    ),
+    case(
+        "max_connections",
+        |v| v > 1000.0,
+        Severity::Info,
+        "so many sessions at work would stand in each other's way: a pooler serves more with fewer",
+        "200",
+    ),
+];
+
+const MIB: f64 = 1_048_576.0;
+
+fn is_off(value: f64) -> bool {
+    value == 0.0
+}
+
+fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
+    let settings = &sight.server.settings;
+    if settings.at.is_none() {
+        return Vec::new();
+    }
+    let bad = CASES.iter().filter(|case| settings.number(case.name).is_some_and(case.is_bad));
+    dearest(bad.map(|case| told(settings, case)).collect())
+}
+
+fn told(settings: &View, case: &Case) -> Candidate {
+    let setting = settings.get(case.name);
+    let value = setting.and_then(|s| s.value.as_deref()).unwrap_or_default();
+    let unit = setting.map_or("", |s| s.unit.as_str());
+    let source = setting.map_or("", |s| s.source.as_str());
+    Candidate {
+        datname: "".into(),
+        subject: case.name.into(),
+        module: OTHER.into(),
+        severity: case.severity,
+        summary: format!("{} is {value}{unit}: {}", case.name, case.why),
+        evidence: vec![
+            Fact::text("value", format!("{value}{unit}")),
+            Fact::text("set_by", source),
+            Fact::text("better", case.better),
+        ],
+        sql: vec![format!("alter system set {} = {};", case.name, case.better)],
+        cost_seconds_per_day: None,
+    }
+}

@@ -1,0 +1,61 @@
+//! Tables of which many times more rows have changed since their last analyze than what should bring
+//! one. The planner then takes them for what they were, and chooses plans for that.
+
+use std::sync::Arc;
+
+use super::autovacuum_behind::{named, quoted};
+use crate::finding::sight::dearest;
+use crate::finding::{Judge, Rule, Sight};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::track::tables::Table;
+
+pub(super) static RULE: Rule = Rule {
+    about: About {
+        id: "stale_statistics",
+        title: "The planner works with old figures",
+        severity: Severity::Warning,
+        needs: &[Need::Catalog],
+        explanation: "Before it runs a query, the database estimates how many rows it will meet, from \
+            figures that it takes now and then. For this table they are from another time, so it \
+            may choose a way that takes a hundred times as long.",
+        remedy: &[
+            "Analyze the table: it takes seconds and locks nobody out.",
+            "If it happens again and again after an import, let the import analyze at its end.",
+        ],
+    },
+    judge: Judge::Server(judge),
+};
+
+fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for (datname, database) in &sight.server.tables.databases {
+        let stale = database.tables.iter().filter(|table| {
+            table.upkeep.n_mod_since_analyze as f64 >= sight.limit("changed_rows")
+                && table.due.analyze.is_some_and(|due| due >= sight.limit("times"))
+        });
+        found.extend(stale.map(|table| case(datname, table)));
+    }
+    dearest(found)
+}
+
+fn case(datname: &Arc<str>, table: &Table) -> Candidate {
+    let (name, changed) = (named(&table.schema, &table.table), table.upkeep.n_mod_since_analyze);
+    let never = table.upkeep.last_analyze.is_none() && table.upkeep.last_autoanalyze.is_none();
+    Candidate {
+        datname: Arc::clone(datname),
+        subject: name.as_str().into(),
+        module: Arc::clone(&table.module),
+        severity: Severity::Warning,
+        summary: format!(
+            "{changed} rows of {name} have changed since its {}",
+            if never { "making: it was never analyzed" } else { "last analyze" }
+        ),
+        evidence: vec![
+            Fact::count("changed_rows", changed),
+            Fact::count("live_rows", table.n_live_tup),
+            Fact::number("times_what_brings_an_analyze", table.due.analyze.unwrap_or(0.0)),
+        ],
+        sql: vec![format!("analyze {};", quoted(&table.schema, &table.table))],
+        cost_seconds_per_day: None,
+    }
+}

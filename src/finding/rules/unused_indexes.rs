@@ -1,0 +1,106 @@
+//! Indexes that nobody has scanned since the statistics began, that enforce nothing, and whose table is
+//! written; and those that the index advisor would drop, as another does the same. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
+//! look there before you drop one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::autovacuum_behind::{named, quoted};
+use crate::advise::ledger::Line;
+use crate::finding::sight::dearest;
+use crate::finding::{Judge, Rule, Sight};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+use crate::track::tables::{Database, Index};
+
+pub(super) static RULE: Rule = Rule {
+    about: About {
+        id: "unused_indexes",
+        title: "Indexes that nobody uses",
+        severity: Severity::Info,
+        needs: &[Need::Catalog],
+        explanation: "Every change of a row has to be written into each index of its table. An index \
+            that no search uses makes changes slower and backups larger for nothing.",
+        remedy: &[
+            "See whether a standby uses it: pg_stat_user_indexes there has its own counts.",
+            "Wait for the end of a month or a quarter: reports may want it only then.",
+            "Drop it concurrently; keep its definition, so that you can make it again.",
+        ],
+    },
+    judge: Judge::Server(judge),
+};
+
+fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
+    let all = sight.server.tables.databases.iter();
+    dearest(all.flat_map(|(datname, database)| of_database(sight, datname, database)).collect())
+}
+
+fn of_database(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Vec<Candidate> {
+    let writes: BTreeMap<(&str, &str), u64> = database
+        .tables
+        .iter()
+        .map(|table| {
+            let written = table.counters.n_tup_ins + table.counters.n_tup_upd;
+            ((&*table.schema, &*table.table), written - table.counters.n_tup_hot_upd.min(written))
+        })
+        .collect();
+    let unused = database.indexes.iter().filter_map(|index| {
+        let written = writes.get(&(&*index.schema, &*index.table)).copied().unwrap_or(0);
+        let is_unused = index.is_valid && !index.enforces && index.counters.idx_scan == 0;
+        let is_large = index.bytes as f64 >= sight.limit("bytes");
+        (is_unused && is_large && written as f64 >= sight.limit("writes"))
+            .then(|| case(datname, index, written))
+    });
+    let mut found: Vec<Candidate> = unused.collect();
+    for line in sight.suggestions(datname, "drop") {
+        let candidate = suggested(datname, line);
+        if !found.iter().any(|found| found.subject == candidate.subject) {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+/// The advisor would drop it: it does what another does, or nothing.
+fn suggested(datname: &Arc<str>, line: &Line) -> Candidate {
+    let name = line.ddl.first().and_then(|ddl| ddl.split_whitespace().last());
+    let name = name.unwrap_or_default().trim_end_matches(';');
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size in bytes")]
+    let bytes = line.size_bytes.max(0.0) as u64;
+    Candidate {
+        datname: Arc::clone(datname),
+        subject: format!("index {}", name.strip_prefix("public.").unwrap_or(name)).into(),
+        module: line.module.as_str().into(),
+        severity: Severity::Info,
+        summary: line.explanation.clone(),
+        evidence: vec![
+            Fact::text("table", line.table.as_str()),
+            Fact::bytes("bytes", bytes),
+            Fact::text("suggestion", line.id.as_str()),
+            Fact::text("undo", line.undo.as_str()),
+        ],
+        sql: line.ddl.clone(),
+        cost_seconds_per_day: Some(line.saved_seconds_per_day).filter(|saved| *saved > 0.0),
+    }
+}
+
+fn case(datname: &Arc<str>, index: &Index, written: u64) -> Candidate {
+    let name = named(&index.schema, &index.index);
+    Candidate {
+        datname: Arc::clone(datname),
+        subject: format!("index {name}").into(),
+        module: Arc::clone(&index.module),
+        severity: Severity::Info,
+        summary: format!(
+            "nobody has scanned {name} ({}); {written} changes of {} had to keep it",
+            Value::Bytes(index.bytes),
+            index.table
+        ),
+        evidence: vec![
+            Fact::text("table", named(&index.schema, &index.table)),
+            Fact::bytes("bytes", index.bytes),
+            Fact::count("changes_of_the_table", written),
+        ],
+        sql: vec![format!("drop index concurrently {};", quoted(&index.schema, &index.index))],
+        cost_seconds_per_day: None,
+    }
+}

@@ -1,0 +1,293 @@
+//! What a rule sees: what is true now, and what has grown over the window.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::past::has_begun;
+use super::{Hours, Limits, Past};
+use crate::advise::ledger::{Line, Stage};
+use crate::erp::OTHER;
+use crate::history::{HourLoad, Place};
+use crate::sample::Moment;
+use crate::sample::statements::Counters;
+use crate::state::{ServerSnapshot, Snapshot};
+use crate::track::capped::{Capped, Coarse};
+use crate::track::cumulative::Cumulative;
+use crate::track::findings::Candidate;
+use crate::track::reports::{Report, SlowTransaction};
+use crate::track::statements::Shown;
+use crate::track::tables::Table;
+
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
+/// A statement and what it took over the window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grown {
+    /// Its database.
+    pub datname: Arc<str>,
+    /// Its role.
+    pub usename: Arc<str>,
+    /// Hash of its shape.
+    pub queryid: i64,
+    /// The business module of its tables.
+    pub module: Arc<str>,
+    /// Its normalised text.
+    pub query: Option<Arc<str>>,
+    /// What has grown.
+    pub work: Counters,
+}
+
+impl Grown {
+    /// Shared blocks that it asked for.
+    #[must_use]
+    pub fn blocks(&self) -> f64 {
+        (self.work.blocks_hit.saturating_add(self.work.blocks_read)) as f64
+    }
+
+    /// This much for each call.
+    #[must_use]
+    pub fn per_call(&self, much: f64) -> f64 {
+        much / (self.work.calls.max(1) as f64)
+    }
+
+    /// Its text, or nothing.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.query.as_deref().unwrap_or_default()
+    }
+}
+
+/// What all rules look at, at one time.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    now: Moment,
+    snapshot: Snapshot,
+    measured: Vec<Measured>,
+    before: Option<(Moment, Snapshot)>,
+    hours: Arc<Hours>,
+}
+
+/// What was measured of one server.
+#[derive(Clone, Debug)]
+struct Measured {
+    before: ServerSnapshot,
+    span: Duration,
+    statements: Vec<Grown>,
+}
+
+impl Scene {
+    /// What is true now, beside the past. Of servers that are not up, or not yet for `warm_up`,
+    /// nothing is seen.
+    #[must_use]
+    pub fn new(now: Moment, snapshot: &Snapshot, past: &Past, warm_up: Duration) -> Self {
+        let is_long = |then: &Moment| now.elapsed.saturating_sub(then.elapsed) >= warm_up;
+        let measure = |server: &ServerSnapshot| {
+            let was_up = |past: &Snapshot| past.server(&server.name).is_some_and(has_begun);
+            let (then, before) = past.earliest(was_up).filter(|(then, _)| is_long(then))?;
+            let before = before.server(&server.name)?.clone();
+            let span = now.elapsed.saturating_sub(then.elapsed);
+            Some(Measured { statements: grown(server, &before), before, span })
+        };
+        let up = snapshot.servers.iter().filter(|server| server.is_up());
+        Self {
+            now,
+            measured: up.filter_map(measure).collect(),
+            snapshot: snapshot.clone(),
+            hours: Arc::default(),
+            before: past
+                .earliest(|_| true)
+                .filter(|(then, _)| is_long(then))
+                .map(|(then, before)| (then, before.clone())),
+        }
+    }
+
+    /// With load by hour from the history.
+    #[must_use]
+    pub fn with_hours(self, hours: Arc<Hours>) -> Self {
+        Self { hours, ..self }
+    }
+
+    /// Each server of which something was measured.
+    pub(super) fn servers<'a>(&'a self, limits: &'a Limits) -> impl Iterator<Item = Sight<'a>> {
+        self.measured.iter().filter_map(move |measured| {
+            Some(Sight {
+                server: self.snapshot.server(&measured.before.name)?,
+                before: &measured.before,
+                snapshot: &self.snapshot,
+                span: measured.span,
+                now: self.now.wall,
+                statements: &measured.statements,
+                hours: &self.hours,
+                limits,
+            })
+        })
+    }
+
+    /// What belongs to no server.
+    pub(super) fn around<'a>(&'a self, limits: &'a Limits) -> Option<Around<'a>> {
+        let (then, before) = self.before.as_ref()?;
+        let span = self.now.elapsed.saturating_sub(then.elapsed);
+        Some(Around { snapshot: &self.snapshot, before, span, limits })
+    }
+}
+
+/// One server.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// What is true now.
+    pub server: &'a ServerSnapshot,
+    /// What was true when the window began.
+    pub before: &'a ServerSnapshot,
+    /// Everything that is true now.
+    pub snapshot: &'a Snapshot,
+    /// How long the window is.
+    pub span: Duration,
+    /// By the agent's clock.
+    pub now: SystemTime,
+    /// Statements that took something in the window.
+    pub statements: &'a [Grown],
+    hours: &'a Hours,
+    limits: &'a Limits,
+}
+
+/// What belongs to no server.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// What is true now.
+    pub snapshot: &'a Snapshot,
+    /// What was true when the window began.
+    pub before: &'a Snapshot,
+    /// How long the window is.
+    pub span: Duration,
+    limits: &'a Limits,
+}
+
+impl Sight<'_> {
+    /// What the config calls too much. A key that no rule declares is never reached.
+    #[must_use]
+    pub fn limit(&self, key: &'static str) -> f64 {
+        self.limits.get(key).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// What was measured over the window, as it would be over a day.
+    #[must_use]
+    pub fn per_day(&self, much: f64) -> f64 {
+        much * DAY / self.span.as_secs_f64().max(1.0)
+    }
+
+    /// Executing time of all statements of a database over the window, in seconds.
+    #[must_use]
+    pub fn statement_seconds(&self, datname: &str) -> f64 {
+        let shown = self.statements.iter().filter(|grown| *grown.datname == *datname);
+        let other = |view: &ServerSnapshot| -> f64 {
+            let all = view.statements.other.iter().filter(|((d, _), _)| **d == *datname);
+            all.map(|(_, sum)| sum.exec_seconds).sum()
+        };
+        let hidden = (other(self.server) - other(self.before)).max(0.0);
+        shown.map(|grown| grown.work.exec_seconds).sum::<f64>() + hidden
+    }
+
+    /// Slow transactions that ended in the window, as far as they are remembered, and then those
+    /// that are open.
+    pub fn transactions(&self) -> impl Iterator<Item = &SlowTransaction> {
+        let began = self.now.checked_sub(self.span).unwrap_or(SystemTime::UNIX_EPOCH);
+        let ended = self.reports().filter(move |(at, _)| *at >= began);
+        let ended = ended.filter_map(|(_, report)| match report {
+            Report::SlowTransaction(slow) => Some(slow),
+            _ => None,
+        });
+        ended.chain(&self.server.activity.open)
+    }
+
+    /// The business module of a table, by its name without schema; `other` if it is not known.
+    #[must_use]
+    pub fn module(&self, datname: &Arc<str>, table: &str) -> Arc<str> {
+        self.table(datname, table).map_or_else(|| OTHER.into(), |table| Arc::clone(&table.module))
+    }
+
+    /// A table by its name without schema, if it is among those that are looked at singly.
+    #[must_use]
+    pub fn table(&self, datname: &str, name: &str) -> Option<&Table> {
+        let database = self.server.tables.databases.get(datname)?;
+        database.tables.iter().find(|table| *table.table == *name)
+    }
+
+    /// What the index advisor suggests for a database and nobody has done yet: `create` or `drop`.
+    pub fn suggestions(&self, datname: &str, action: &str) -> impl Iterator<Item = &Line> {
+        let lines = self.server.suggestions.lines.iter().map(AsRef::as_ref);
+        lines.filter(move |line| {
+            line.state == Stage::Suggested && *line.datname == *datname && line.action == action
+        })
+    }
+
+    /// Load of a database by hour, as far as the history reaches.
+    #[must_use]
+    pub fn hours(&self, datname: &Arc<str>) -> &[HourLoad] {
+        let place = Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) };
+        self.hours.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was told of this server, as far as it is remembered, and when.
+    pub fn reports(&self) -> impl Iterator<Item = (SystemTime, &Report)> {
+        self.snapshot
+            .journal
+            .since(0)
+            .filter(|entry| entry.server.as_ref() == Some(&self.server.name))
+            .map(|entry| (entry.at, &entry.report))
+    }
+}
+
+impl Around<'_> {
+    /// What the config calls too much. A key that no rule declares is never reached.
+    #[must_use]
+    pub fn limit(&self, key: &'static str) -> f64 {
+        self.limits.get(key).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// What was measured over the window, as it would be over a day.
+    #[must_use]
+    pub fn per_day(&self, much: f64) -> f64 {
+        much * DAY / self.span.as_secs_f64().max(1.0)
+    }
+}
+
+/// What each value has grown by; values that were not there before have grown from nothing.
+pub(super) fn growth<'a, K: Coarse + Clone, V: Default + Copy>(
+    now: &'a Capped<K, V>,
+    before: &Capped<K, V>,
+    minus: impl Fn(V, V) -> V + 'a,
+) -> Vec<(&'a K, V)> {
+    let then: std::collections::BTreeMap<&K, V> = before.iter().map(|(k, v)| (k, *v)).collect();
+    now.iter().map(|(k, v)| (k, minus(*v, then.get(k).copied().unwrap_or_default()))).collect()
+}
+
+/// What statements have grown by. Of one that was not shown singly when the window began, what it
+/// took since it is.
+fn grown(now: &ServerSnapshot, before: &ServerSnapshot) -> Vec<Grown> {
+    let key =
+        |shown: &Shown| (Arc::clone(&shown.datname), shown.queryid, Arc::clone(&shown.usename));
+    let then: HashMap<_, &Shown> =
+        before.statements.shown.iter().map(|shown| (key(shown), shown)).collect();
+    let work = |shown: &Shown| match then.get(&key(shown)) {
+        Some(before) => shown.total.since(&before.total),
+        None if before.statements.shown.is_empty() => shown.total,
+        None => shown.series,
+    };
+    let all = now.statements.shown.iter().map(|shown| Grown {
+        datname: Arc::clone(&shown.datname),
+        usename: Arc::clone(&shown.usename),
+        queryid: shown.queryid,
+        module: Arc::clone(&shown.module),
+        query: shown.query.clone(),
+        work: work(shown),
+    });
+    all.filter(|grown| grown.work.calls > 0).collect()
+}
+
+/// The case in the order of ranks: the dearest first.
+pub(super) fn dearest(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(Candidate::rank);
+    candidates
+}

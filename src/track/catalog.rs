@@ -1,0 +1,131 @@
+//! What catalogs say, and when numbers run out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::Names;
+use crate::sample::Moment;
+use crate::sample::catalog::{Column, Database as Read, Sample};
+
+/// By label `datname`, of those that were looked into.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// Those with a label of their own.
+    pub databases: BTreeMap<Arc<str>, Database>,
+    /// Times that one could not be entered.
+    pub skipped: u64,
+}
+
+/// One database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Database {
+    /// When it was looked into.
+    pub at: Moment,
+    /// What was found.
+    pub read: Arc<Read>,
+    /// Sequences and integer keys that run out, the fullest first.
+    pub numbers: Vec<Number>,
+}
+
+/// A supply of numbers that can run out: a sequence that does not begin again, or an integer key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    /// Schema and name of the sequence; `None` of a key that the application fills.
+    pub sequence: Option<(String, String)>,
+    /// The column that they are for, if that is known.
+    pub column: Option<Column>,
+    /// The last number there is room for.
+    pub end: u64,
+    /// Share that is used.
+    pub used_ratio: f64,
+    /// How much of it is used in a day, since the agent first looked; `None` before it has looked
+    /// for an hour.
+    pub ratio_per_day: Option<f64>,
+}
+
+impl Number {
+    /// Days until it has run out, at the rate of late; `None` if it does not grow or that is not
+    /// known.
+    #[must_use]
+    pub fn days_left(&self) -> Option<f64> {
+        let rate = self.ratio_per_day.filter(|rate| *rate > 0.0)?;
+        Some(((1.0 - self.used_ratio) / rate).max(0.0))
+    }
+}
+
+/// Rates are told from this time on.
+const LONG_ENOUGH: Duration = Duration::from_secs(3_600);
+/// A rate is of the last days only: what was before a busy season says little.
+const OF_LATE: Duration = Duration::from_secs(7 * 86_400);
+
+/// The catalogs of one server.
+#[derive(Debug, Default)]
+pub struct Catalogs {
+    view: View,
+    /// When a supply of numbers was first looked at, and how much of it was used then.
+    first: HashMap<(Arc<str>, String), (Duration, f64)>,
+}
+
+impl Catalogs {
+    /// Folds a sample in. Databases without a label of their own are left out.
+    pub fn apply(&mut self, at: Moment, sample: Sample, names: &Names) -> View {
+        self.view.skipped += sample.skipped;
+        for read in sample.databases.into_iter().filter(|read| names.is_single(read.dbid)) {
+            let datname = names.datname(read.dbid);
+            let numbers = self.numbers(at.elapsed, &datname, &read);
+            let database = Database { at, read: Arc::new(read), numbers };
+            self.view.databases.insert(datname, database);
+        }
+        let labels = names.labels();
+        self.view.databases.retain(|datname, _| labels.contains(&**datname));
+        self.first.retain(|(datname, _), _| labels.contains(&**datname));
+        self.view.clone()
+    }
+
+    fn numbers(&mut self, at: Duration, datname: &Arc<str>, read: &Read) -> Vec<Number> {
+        let of_sequences = read.sequences.rows.iter().filter(|sequence| !sequence.cycles);
+        let of_sequences = of_sequences.filter_map(|sequence| {
+            Some(Number {
+                sequence: Some((sequence.schema.clone(), sequence.sequence.clone())),
+                column: sequence.column.clone(),
+                end: sequence.end,
+                used_ratio: sequence.used_ratio?,
+                ratio_per_day: None,
+            })
+        });
+        let of_keys = read.integer_keys.rows.iter().map(|key| Number {
+            sequence: None,
+            column: Some(key.column.clone()),
+            end: if key.column.type_name == "smallint" { 32_767 } else { 2_147_483_647 },
+            used_ratio: key.used_ratio,
+            ratio_per_day: None,
+        });
+        let mut numbers: Vec<Number> = of_sequences.chain(of_keys).collect();
+        for number in &mut numbers {
+            let key = (Arc::clone(datname), number.name());
+            let first = self.first.entry(key).or_insert((at, number.used_ratio));
+            // One that was set back, or a table that was emptied, begins anew.
+            if number.used_ratio < first.1 || at.saturating_sub(first.0) > OF_LATE {
+                *first = (at, number.used_ratio);
+            }
+            let over = at.saturating_sub(first.0);
+            number.ratio_per_day = (over >= LONG_ENOUGH)
+                .then(|| (number.used_ratio - first.1) / over.as_secs_f64() * 86_400.0);
+        }
+        numbers.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
+        numbers
+    }
+}
+
+impl Number {
+    /// What it is called: the sequence, else the column.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (&self.sequence, &self.column) {
+            (Some((schema, sequence)), _) => format!("{schema}.{sequence}"),
+            (None, Some(c)) => format!("{}.{}.{}", c.schema, c.table, c.column),
+            (None, None) => String::new(),
+        }
+    }
+}

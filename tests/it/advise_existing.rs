@@ -1,0 +1,287 @@
+//! What the advisor says of indexes that are there, on a server with each fault planted once and each near
+//! miss beside it; PostgreSQL takes every word of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use erpscope::advise::advice::{Advice, Request, advise};
+use erpscope::advise::advisor::Effort;
+use erpscope::advise::candidate::Allowed;
+use erpscope::advise::select::Limits;
+use erpscope::advise::workload::Workload;
+use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Erp;
+use erpscope::pg;
+use tokio_postgres::Client;
+
+use crate::rig::{admin, cluster, server, session};
+
+/// Small: too small for what is unused to matter. What fires has `_goes` in its name.
+const NEAR: &str = r#"
+    create schema "Büro";
+    set search_path to "Büro";
+    create table near (id int primary key, a int not null, b int, c text unique, "d e" text, "order" int, "select" int);
+    insert into near select i, i, i % 7, i, 'd' || i, i, i from generate_series(1, 1000) i;
+    create index "near_a_goes" on near (a);
+    create index near_ab on near (a, b);
+    create index near_a_part1 on near (a) where b > 1;
+    create index near_a_part2 on near (a) where b > 2;
+    create index near_d on near ("d e");
+    create index near_d_pattern on near ("d e" text_pattern_ops);
+    create index near_d_hash on near using hash ("d e");
+    create index near_d_c on near ("d e" collate "C");
+    create index near_lower on near (lower("d e"));
+    create index near_upper on near (upper("d e"));
+    create index "Near lower_goes" on near (lower("d e"));
+    create index near_order on near ("order");
+    create index near_order_desc on near ("order" desc nulls last);
+    create index "order_goes" on near ("order");
+    create unique index near_select on near ("select");
+    create index near_select_b on near ("select", b);
+    create unique index near_id_goes on near (id);
+    create index near_c_goes on near (c);
+    alter table near add constraint "near again_goes" unique (c);
+    create table refers (c text references near (c));
+    create unique index near_identity on near (id, a);
+    alter table near replica identity using index near_identity;
+    create unique index near_identity_goes on near (id, a);
+
+    create table part (id int, day date not null, v int) partition by range (day);
+    create table part_2024 partition of part for values from ('2024-01-01') to ('2025-01-01');
+    create table part_2025 partition of part for values from ('2025-01-01') to ('2026-01-01');
+    insert into part select i, date '2024-01-01' + i % 700, i from generate_series(1, 1000) i;
+    create index part_v on part (v);
+    create index part_v_goes on part (v);
+    create index part_2024_goes on part_2024 (v);
+"#;
+
+/// Large enough for what is unused to matter.
+const LARGE: &str = "
+    create table large (id int primary key, unused int, used int, is_unique int, text text);
+    insert into large select i, i, i, i, 'n' || i from generate_series(1, 60000) i;
+    create index large_unused_goes on large (unused);
+    create index large_used on large (used);
+    create unique index large_unique on large (is_unique);
+    create index large_lower_goes on large (lower(text));
+
+    create table unread (id int primary key, x int);
+    insert into unread select i, i from generate_series(1, 60000) i;
+    create index unread_x on unread (x);
+
+    create table deleted (id int primary key);
+    create table kept (id int primary key);
+    insert into deleted select generate_series(1, 60001);
+    insert into kept select generate_series(1, 60000);
+    create table child (id int primary key, deleted_id int references deleted, kept_id int references kept);
+    insert into child select i, i, i from generate_series(1, 60000) i;
+    delete from deleted where id = 60001;
+    create index child_deleted on child (deleted_id);
+    create index child_kept_goes on child (kept_id);
+
+    create table failed (x int);
+    insert into failed values (1), (1);
+";
+
+/// Pages that are nearly empty.
+const BLOATED: &str = "
+    create table bloated (id int primary key, text text) with (autovacuum_enabled = off);
+    insert into bloated select i, repeat(md5(i::text), 6) from generate_series(1, 330000) i;
+    create index bloated_text on bloated (text);
+    vacuum analyze bloated";
+
+async fn shop() -> (Cluster, Client) {
+    let cluster = cluster(&Options::default().set("autovacuum", "off")).await;
+    admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
+    admin(&cluster).await.batch_execute("create database shop").await.unwrap();
+    let client = session(&cluster.url("shop")).await;
+    (cluster, client)
+}
+
+async fn advice(cluster: &Cluster) -> Advice {
+    let server = server(cluster);
+    let asking = pg::connect(&server, "shop").await.unwrap();
+    let planning = pg::connect_to_plan(&server, "shop").await.unwrap();
+    let request = Request {
+        datname: "shop".into(),
+        effort: Effort {
+            limits: Limits { bytes: 1e12, number: 20 },
+            lean: true,
+            sizes_of_hypopg: false,
+            calls: 5_000,
+            planning_ms: 30_000.0,
+        },
+        allowed: Allowed::default(),
+        writes: None,
+        remembered: None,
+        unused_days: 0.0,
+    };
+    let nothing = Workload::default();
+    advise(&asking, planning, &nothing, &Erp::new(Vec::new()), &request).await.unwrap()
+}
+
+/// What is wrong, by the index's name.
+fn faults(advice: &Advice) -> BTreeMap<String, &'static str> {
+    let fault = |s: &erpscope::advise::suggestion::Suggestion| {
+        let (_, name) = s.index.as_ref().unwrap().split_once('.').unwrap();
+        (name.to_owned(), s.reason)
+    };
+    advice.suggestions.iter().map(fault).collect()
+}
+
+fn wanted(pairs: &[(&str, &'static str)]) -> BTreeMap<String, &'static str> {
+    pairs.iter().map(|(name, reason)| ((*name).to_owned(), *reason)).collect()
+}
+
+/// Runs all that is suggested and takes it back, where there is a way back; then all is as it was, except that
+/// PostgreSQL names the parts of a partitioned index as it likes.
+async fn run_and_undo(client: &Client, advice: &Advice) {
+    let lost =
+        |s: &&erpscope::advise::suggestion::Suggestion| s.action == "drop" && s.undo.is_empty();
+    let lost: Vec<String> =
+        advice.suggestions.iter().filter(lost).filter_map(|s| s.index.clone()).collect();
+    let before: Vec<_> = all_indexes(client).await;
+    let before: Vec<_> = before.into_iter().filter(|(name, _)| !lost.contains(name)).collect();
+    let run = advice.suggestions.iter().flat_map(|suggestion| &suggestion.ddl);
+    for sql in run.chain(advice.suggestions.iter().flat_map(|suggestion| &suggestion.undo)) {
+        if let Err(error) = client.batch_execute(sql).await {
+            panic!("{sql}: {error:?}");
+        }
+    }
+    assert_eq!(all_indexes(client).await, before);
+}
+
+async fn all_indexes(client: &Client) -> Vec<(String, String)> {
+    let sql =
+        "select case when i.relispartition then '' else n.nspname || '.' || i.relname end as name,
+          regexp_replace(pg_get_indexdef(i.oid), '^.*? ON ', '') as definition
+        from pg_class i join pg_namespace n on n.oid = i.relnamespace
+        where i.relkind in ('i', 'I') and i.oid >= 16384 and n.nspname <> 'pg_toast' order by 1, 2";
+    let rows = client.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+async fn until(client: &Client, condition: &str) {
+    for _ in 0..600 {
+        if client.query_one(condition, &[]).await.unwrap().get(0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never: {condition}");
+}
+
+#[tokio::test]
+async fn the_same_twice_and_what_others_cover_is_to_be_dropped_and_nothing_beside() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(NEAR).await.unwrap();
+    let advice = advice(&cluster).await;
+    let expected = wanted(&[
+        ("near_a_goes", "covered"),
+        ("Near lower_goes", "duplicate"),
+        ("order_goes", "duplicate"),
+        ("near_id_goes", "duplicate"),
+        ("near_c_goes", "duplicate"),
+        ("near again_goes", "duplicate"),
+        ("near_identity_goes", "duplicate"),
+        ("part_v_goes", "duplicate"),
+        ("part_2024_goes", "duplicate"),
+    ]);
+    assert_eq!(faults(&advice), expected);
+    assert!(advice.suggestions.iter().all(|s| s.action == "drop" && s.id.starts_with("drop-")));
+    run_and_undo(&client, &advice).await;
+    let again = self::advice(&cluster).await;
+    let ids = |advice: &Advice| {
+        let mut ids: Vec<String> = advice.suggestions.iter().map(|s| s.id.clone()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&again), ids(&advice), "ids are the same in every run");
+}
+
+#[tokio::test]
+async fn what_nothing_uses_and_what_a_failed_build_left_is_to_be_dropped_and_nothing_beside() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(LARGE).await.unwrap();
+    let index = "create unique index concurrently failed_x_goes on failed (x)";
+    assert!(client.batch_execute(index).await.is_err());
+    assert!(client.batch_execute("reindex index concurrently failed_x_goes").await.is_err());
+    {
+        let reader = session(&cluster.url("shop")).await;
+        reader
+            .batch_execute("set enable_seqscan = off; select from large where used = 7")
+            .await
+            .unwrap();
+        let read =
+            "set enable_seqscan = on; select count(*) from large; select count(*) from child";
+        for _ in 0..25 {
+            reader.batch_execute(read).await.unwrap();
+        }
+    }
+    until(
+        &client,
+        "select bool_and(seq_scan >= 25) from pg_stat_user_tables where relname in ('large', 'child')",
+    )
+    .await;
+    let advice = advice(&cluster).await;
+    let expected = wanted(&[
+        ("large_unused_goes", "unused"),
+        ("large_lower_goes", "unused"),
+        ("child_kept_goes", "unused"),
+        ("failed_x_goes", "invalid"),
+        ("failed_x_goes_ccnew", "invalid"),
+    ]);
+    assert_eq!(faults(&advice), expected);
+    let of = |name: &str| {
+        let found = advice.suggestions.iter().find(|s| s.index.as_deref() == Some(name));
+        found.unwrap_or_else(|| panic!("{name}"))
+    };
+    assert!(of("public.child_kept_goes").warnings.iter().any(|w| w.contains("child_kept_id_fkey")));
+    assert!(of("public.large_lower_goes").warnings.iter().any(|w| w.contains("create statistics")));
+    assert!(of("public.failed_x_goes_ccnew").explanation.contains("The original is still there"));
+    run_and_undo(&client, &advice).await;
+}
+
+#[tokio::test]
+async fn an_index_that_is_being_built_is_no_leftover() {
+    let (cluster, client) = shop().await;
+    client.batch_execute("create table slow (x int)").await.unwrap();
+    let holder = session(&cluster.url("shop")).await;
+    holder.batch_execute("begin; insert into slow values (1)").await.unwrap();
+    let builder = session(&cluster.url("shop")).await;
+    let building = tokio::spawn(async move {
+        builder.batch_execute("create index concurrently slow_x on slow (x)").await.unwrap();
+    });
+    until(&client, "select exists (select from pg_index where not indisvalid)").await;
+    assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+    holder.batch_execute("commit").await.unwrap();
+    building.await.unwrap();
+    assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_large_index_that_is_mostly_air_is_to_be_rebuilt_and_none_waits_for_its_size() {
+    let (cluster, client) = shop().await;
+    for sql in BLOATED.split(';') {
+        client.batch_execute(sql).await.unwrap();
+    }
+    assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+    client.batch_execute("delete from bloated where id % 5 <> 0").await.unwrap();
+    client.batch_execute("vacuum analyze bloated").await.unwrap();
+    let found = advice(&cluster).await;
+    assert_eq!(faults(&found), wanted(&[("bloated_text", "bloated")]));
+    // Who has locked the table is not waited for.
+    let holder = session(&cluster.url("shop")).await;
+    holder.batch_execute("begin; lock table bloated").await.unwrap();
+    assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+    holder.batch_execute("rollback").await.unwrap();
+    let size = "select pg_relation_size('bloated_text')::float8";
+    let before: f64 = client.query_one(size, &[]).await.unwrap().get(0);
+    run_and_undo(&client, &found).await;
+    let after: f64 = client.query_one(size, &[]).await.unwrap().get(0);
+    let (freed, told) = (before - after, found.suggestions[0].size_bytes);
+    println!(
+        "{before:.0} -> {after:.0} bytes; {told:.0} were foretold to be freed, {freed:.0} were"
+    );
+    assert!((freed - told).abs() < before * 0.1);
+    assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+}
