@@ -32,8 +32,14 @@ const MEGA: f64 = 1e6;
 const BUDGETS: [f64; 4] = [250.0, 500.0, 1_000.0, 2_000.0];
 const ROUNDS: usize = 3;
 
-/// Samples of the statistics: `analyze` looks at other rows each time.
-const SAMPLES: usize = 3;
+/// A statement is slower if it takes so many times longer.
+const SLOWER: f64 = 1.1;
+
+/// Samples of the statistics, for `analyze` looks at other rows each time: the first argument that is a
+/// number, else 1. With 0 the statements are run and nothing else.
+fn samples() -> usize {
+    std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1)
+}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -41,19 +47,24 @@ fn main() {
         let stage = stage::set().await;
         let server = server(stage.port);
         let client = &stage.client;
-        println!("Cost by the planner, relative to primary keys alone; sizes by HypoPG.");
-        println!("Extend: the published algorithm. planner: ours, plans judged by the planner's cost as there.");
-        println!("default: ours as erpscope advise judges, which counts visits, too.");
-        for sample in 1..=SAMPLES {
+        for sample in 1..=samples() {
+            if sample == 1 {
+                println!("Cost by the planner, relative to primary keys alone; sizes by HypoPG.");
+                println!("Extend: the published algorithm. planner: ours, plans judged by the planner's cost as there.");
+                println!("default: ours as erpscope advise judges, which counts visits, too.");
+            } else {
+                client.batch_execute("analyze").await.unwrap();
+            }
             println!("sample {sample} of the statistics");
             println!("budget, MB  by       cost    indexes  MB      wall, s  own CPU, s  server's CPU, s  questions");
             for budget in BUDGETS {
                 compare(&server, client, budget).await;
             }
-            client.batch_execute("analyze").await.unwrap();
         }
-        println!("all 22 statements:");
-        ours(&server, client, 500.0, Judge::Planner, true).await;
+        if samples() > 0 {
+            println!("all 22 statements:");
+            ours(&server, client, 500.0, Judge::Planner, true).await;
+        }
         execute(&server, client).await;
     });
 }
@@ -116,7 +127,7 @@ impl Watch {
 
     fn print(&self, task: &Task, budget: f64, by: &str, (share, number, bytes): (f64, usize, f64)) {
         println!(
-            "{budget:>10}  {by:<7} {share:>7.4} {number:>8} {:>6.0} {:>9.1} {:>11.1} {:>16.1} {:>10}",
+            "{budget:>10}  {by:<7} {share:>7.5} {number:>8} {:>6.0} {:>9.1} {:>11.1} {:>16.1} {:>10}",
             bytes / MEGA,
             self.began.elapsed().as_secs_f64(),
             cpu::seconds("self") - self.own,
@@ -143,12 +154,23 @@ async fn execute(server: &Server, client: &Client) {
     client.batch_execute("vacuum analyze").await.unwrap();
     let after = times(client).await;
     println!("statement  before, ms  after, ms  ratio");
+    let mut slower = Vec::new();
     for (number, before) in &before {
         let after = after[number];
         println!("{number:>9} {before:>11.0} {after:>10.0} {:>6.2}", after / before);
+        if after > before * SLOWER {
+            slower.push(*number);
+        }
     }
     let total = |times: &BTreeMap<usize, f64>| times.values().sum::<f64>();
     println!("    total {:>11.0} {:>10.0}", total(&before), total(&after));
+    for number in slower {
+        println!("slower: {number}");
+        let sql = format!("explain (analyze, buffers, timing off) {}", queries()[number - 1]);
+        for row in client.query(&sql, &[]).await.unwrap() {
+            println!("{}", row.get::<_, String>(0));
+        }
+    }
 }
 
 /// Medians in milliseconds.
