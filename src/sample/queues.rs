@@ -17,7 +17,7 @@ use crate::pg::Session;
 pub const MOST: u64 = 10_000;
 /// What the planner may think that one look costs, in its own units: a table of a million rows
 /// whose state has no index is dearer, and not read.
-const DEAREST: f64 = 40_000.0;
+const DEAREST: f64 = 20_000.0;
 
 /// What one queue is like.
 #[derive(Clone, Debug, PartialEq)]

@@ -65,6 +65,8 @@ mod proxy_abuse;
 #[cfg(test)]
 mod proxy_tunnels;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rules;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watch;
-use super::message::Messages;
+use super::message::{Messages, describe};
 use super::turn::Turn;
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
@@ -399,27 +399,6 @@ fn lacking(found: &Capabilities) -> Vec<String> {
         );
     }
     lines
-}
-
-fn describe(sampler: Sampler, error: &SampleError) -> String {
-    let hint = match (sampler, error.outcome()) {
-        (Sampler::Texts, Outcome::Timeout) => {
-            "; the texts take too long to read and are asked for ever more rarely: lower \
-             pg_stat_statements.max, reset pg_stat_statements, or raise statement_timeout"
-        }
-        (Sampler::Texts, _) if error.is_of_encoding() => {
-            "; one statement of a database in another encoding hides all texts: create \
-             pg_stat_statements in a database with encoding SQL_ASCII, which shows them all, and make \
-             it `dbname`"
-        }
-        (_, Outcome::Timeout) => {
-            "; it runs again at its next turn: raise statement_timeout if it stays"
-        }
-        (_, Outcome::Refused) => "; grant the role pg_monitor, see `erpscope check`",
-        (_, Outcome::Missing) => "; see `erpscope check`",
-        _ => "",
-    };
-    format!("the {} sampler brought nothing: {error}{hint}", sampler.name())
 }
 
 /// Up to a tenth of the interval, at most a second: agents that start together do not ask together.

@@ -129,6 +129,38 @@ pub(in crate::config) const RULES: &[&Section] = &[
         ],
     ),
     &rule(
+        "finding.queues",
+        "Queues of work for later that do not get done.",
+        &[
+            ENABLED,
+            key(
+                "oldest",
+                seconds(1, 31_536_000),
+                "1h",
+                "The oldest row waits for so long, and they become no fewer.",
+            ),
+            key("running", seconds(1, 31_536_000), "6h", "A row is being worked on for so long."),
+            key(
+                "tries",
+                Shape::Count { min: 1, max: 1 << 40 },
+                "10",
+                "A row that waits was tried so often.",
+            ),
+            key(
+                "failed",
+                Shape::Count { min: 1, max: 1 << 40 },
+                "100",
+                "So many rows have failed, whenever that was: worth knowing.",
+            ),
+            key(
+                "failed_anew",
+                Shape::Count { min: 1, max: 1 << 40 },
+                "10",
+                "So many have failed in the window.",
+            ),
+        ],
+    ),
+    &rule(
         "finding.long_transactions",
         "Open transactions that keep vacuum from its work.",
         &[
