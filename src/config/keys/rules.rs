@@ -3,6 +3,7 @@
 use super::{Key, Section, Shape, Times, key, milliseconds, seconds};
 
 const ENABLED: Key = key("enabled", Shape::Switch, "true", "Whether this rule looks.");
+const MANY: Shape = Shape::Count { min: 1, max: 1 << 40 };
 const A_DAY: Shape = milliseconds(0, 86_400_000);
 
 const fn rule(name: &'static str, help: &'static str, keys: &'static [Key]) -> Section {
@@ -140,24 +141,14 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 "The oldest row waits for so long, and they become no fewer.",
             ),
             key("running", seconds(1, 31_536_000), "6h", "A row is being worked on for so long."),
-            key(
-                "tries",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "10",
-                "A row that waits was tried so often.",
-            ),
+            key("tries", MANY, "10", "A row that waits was tried so often."),
             key(
                 "failed",
-                Shape::Count { min: 1, max: 1 << 40 },
+                MANY,
                 "100",
                 "So many rows have failed, whenever that was: worth knowing.",
             ),
-            key(
-                "failed_anew",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "10",
-                "So many have failed in the window.",
-            ),
+            key("failed_anew", MANY, "10", "So many have failed in the window."),
         ],
     ),
     &rule(
