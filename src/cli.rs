@@ -1,6 +1,7 @@
 //! What can be asked for on the command line.
 
 mod advise;
+mod running;
 mod demo;
 mod findings;
 
@@ -80,6 +81,8 @@ enum Command {
     Advise(advise::AdviseArgs),
     /// Tell what is wrong, as the rules of the running agent say; exit status 2 if something is.
     Findings(findings::FindingsArgs),
+    /// Tell whether the agent of this config runs, for health checks. Exit status 0 if it does.
+    Health(running::AgentArgs),
     /// Write one page for a manager: modules, integrations, the worst findings, the last week.
     Report(findings::ReportArgs),
     /// Everything on this machine: a throw-away PostgreSQL, a made-up ERP under load, the agent.
@@ -118,6 +121,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Locks { config, watch, format } => run_locks(&config, watch, format),
         Command::Advise(args) => advise::run(&args),
         Command::Findings(args) => findings::run(&args),
+        Command::Health(args) => running::health(&args),
         Command::Report(args) => findings::report(&args),
         Command::Demo(args) => demo::run(&args),
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use erpscope::advise::advice::{Request, advise};
-use erpscope::advise::advisor::Effort;
+use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::catalog;
 use erpscope::advise::select::Limits;
@@ -80,6 +80,7 @@ async fn advised(cluster: &Cluster, admin: &Client, datname: &str, workload: Wor
         effort: Effort {
             limits,
             lean: true,
+            judge: Judge::Visits,
             sizes_of_hypopg: false,
             calls: 20_000,
             planning_ms: 30_000.0,

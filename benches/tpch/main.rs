@@ -10,136 +10,139 @@
     reason = "a bench is a test with a report"
 )]
 
+mod cpu;
+mod extend;
 mod stage;
+mod workload;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use erpscope::advise::advisor::{Advisor, Effort, Found, Planned};
+use erpscope::advise::advisor::{Advisor, Effort, Found, Judge};
 use erpscope::advise::candidate::Allowed;
-use erpscope::advise::catalog::{self, Catalog};
 use erpscope::advise::definition::qualified;
-use erpscope::advise::plan::read;
-use erpscope::advise::plannable::plannable;
 use erpscope::advise::select::Limits;
 use erpscope::advise::upkeep::Daily;
-use erpscope::advise::what_if::WhatIf;
 use erpscope::config::{Flags, Server, Sources, load};
-use erpscope::demo::cluster::Cluster;
 use tokio_postgres::Client;
+
+use workload::{APART, Task, queries};
 
 const MEGA: f64 = 1e6;
 const BUDGETS: [f64; 4] = [250.0, 500.0, 1_000.0, 2_000.0];
-/// Their cost without indexes drowns the rest.
-const APART: [usize; 3] = [2, 17, 20];
 const ROUNDS: usize = 3;
 
+/// A statement is slower if it takes so many times longer.
+const SLOWER: f64 = 1.1;
+
+/// Samples of the statistics, for `analyze` looks at other rows each time: the first argument that is a
+/// number, else 1. With 0 the statements are run and nothing else.
+fn samples() -> usize {
+    std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1)
+}
+
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tpch");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/tpch/generate.sh");
-    assert!(Command::new(script).arg(&folder).status().unwrap().success());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (cluster, client) = stage::set(&folder).await;
-        let server = server(&cluster);
-        println!("budget, MB  sizes         cost  indexes     MB  seconds  questions");
-        for is_of_hypopg in [true, false] {
+        let stage = stage::set().await;
+        let server = server(stage.port);
+        let client = &stage.client;
+        for sample in 1..=samples() {
+            if sample == 1 {
+                println!("Cost by the planner, relative to primary keys alone; sizes by HypoPG.");
+                println!("Extend: the published algorithm. planner: ours, plans judged by the planner's cost as there.");
+                println!("default: ours as erpscope advise judges, which counts visits, too.");
+            } else {
+                client.batch_execute("analyze").await.unwrap();
+            }
+            println!("sample {sample} of the statistics");
+            println!("budget, MB  by       cost    indexes  MB      wall, s  own CPU, s  server's CPU, s  questions");
             for budget in BUDGETS {
-                Run { server: &server, client: &client, is_of_hypopg, all: false }
-                    .print(budget)
-                    .await;
+                compare(&server, client, budget).await;
             }
         }
-        let all = Run { server: &server, client: &client, is_of_hypopg: true, all: true };
-        println!("all 22 statements:");
-        all.print(500.0).await;
-        execute(&server, &client).await;
+        if samples() > 0 {
+            println!("all 22 statements:");
+            ours(&server, client, 500.0, Judge::Planner, true).await;
+        }
+        execute(&server, client).await;
     });
 }
 
-fn server(cluster: &Cluster) -> Server {
-    let url = format!("postgres://erpscope@127.0.0.1:{}/tpch", cluster.port());
+fn server(port: u16) -> Server {
+    let url = format!("postgres://erpscope@127.0.0.1:{port}/tpch");
     let flags = Flags { url: Some(url), ..Flags::default() };
     let sources = Sources { file: None, env: BTreeMap::new(), flags };
     load(&sources).unwrap().config.servers.remove(0)
 }
 
-fn queries() -> Vec<String> {
-    let uncommented = |text: &str| {
-        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("--")).collect();
-        lines.join("\n").trim().to_owned()
+async fn compare(server: &Server, client: &Client, budget: f64) {
+    let watch = Watch::start();
+    let mut task = Task::new(server, client, false).await;
+    let extended = extend::extend(&mut task, budget * MEGA).await;
+    let share = extended.cost / task.base();
+    watch.print(&task, budget, "Extend", (share, extended.number, extended.bytes));
+    ours(server, client, budget, Judge::Planner, false).await;
+    ours(server, client, budget, Judge::Visits, false).await;
+}
+
+/// Our own, and what the planner says in the end of all statements.
+async fn ours(server: &Server, client: &Client, budget: f64, judge: Judge, all: bool) {
+    let watch = Watch::start();
+    let mut task = Task::new(server, client, all).await;
+    let found = advise(&mut task, budget, judge, true).await;
+    let by = if judge == Judge::Planner { "planner" } else { "default" };
+    let bytes = found.model.bytes(&found.chosen);
+    let what_if = &mut task.what_if;
+    what_if.suppose_only(&found.chosen, &found.definitions, &task.catalog).await.unwrap();
+    let share = task.cost().await / task.base();
+    watch.print(&task, budget, by, (share, found.chosen.len(), bytes));
+}
+
+async fn advise(task: &mut Task, budget: f64, judge: Judge, sizes_of_hypopg: bool) -> Found {
+    let limits = Limits { bytes: budget * MEGA, number: 50 };
+    let effort = Effort {
+        limits,
+        lean: false,
+        sizes_of_hypopg,
+        judge,
+        calls: 20_000,
+        planning_ms: 60_000.0,
     };
-    let texts = include_str!("queries.sql").split(';').map(uncommented);
-    texts.filter(|text| !text.is_empty()).collect()
+    let daily = Daily::default();
+    let advisor = Advisor::new(&mut task.what_if, &task.catalog, &daily, &task.planned, effort);
+    advisor.run(&Allowed::default(), &[limits]).await.unwrap().pop().unwrap()
 }
 
-struct Run<'a> {
-    server: &'a Server,
-    client: &'a Client,
-    is_of_hypopg: bool,
-    all: bool,
+/// What a run takes: of the clock, and of processors, which other work on the machine does not lengthen.
+struct Watch {
+    began: Instant,
+    own: f64,
 }
 
-impl Run<'_> {
-    async fn print(&self, budget: f64) {
-        let began = Instant::now();
-        let (found, _, base, calls) = self.advise(budget).await;
-        println!(
-            "{budget:>10}  {:<8} {:>9.4} {:>8} {:>6.0} {:>8.1} {calls:>10}",
-            if self.is_of_hypopg { "HypoPG" } else { "ours" },
-            found.model.total(&found.chosen) / base,
-            found.chosen.len(),
-            found.model.bytes(&found.chosen) / MEGA,
-            began.elapsed().as_secs_f64()
-        );
+impl Watch {
+    fn start() -> Self {
+        Self { began: Instant::now(), own: cpu::seconds("self") }
     }
 
-    /// What is found, the cost without, and the number of questions to the planner.
-    async fn advise(&self, budget: f64) -> (Found, Catalog, f64, u64) {
-        let empty = catalog::read(self.client, &BTreeSet::new()).await.unwrap();
-        let planning = erpscope::pg::connect_to_plan(self.server, "tpch").await.unwrap();
-        let mut what_if = WhatIf::new(planning, &empty);
-        let mut planned = Vec::new();
-        let mut relations = BTreeSet::new();
-        for (number, text) in queries().iter().enumerate() {
-            let variant = plannable(text).unwrap();
-            let answer = what_if.read(&variant).await.unwrap();
-            let reading = read(&answer.plan);
-            let names = reading.uses.values().map(|u| (u.schema.clone(), u.relation.clone()));
-            relations.extend(names);
-            let counts = self.all || !APART.contains(&(number + 1));
-            planned.push(Planned {
-                variants: vec![variant],
-                weights: vec![1.0],
-                places: Vec::new(),
-                seconds: if counts { answer.plan.cost } else { 0.0 },
-                cost: answer.plan.cost,
-                readings: vec![reading],
-            });
-        }
-        let base = planned.iter().map(|planned| planned.seconds).sum();
-        let catalog = catalog::read(self.client, &relations).await.unwrap();
-        let limits = Limits { bytes: budget * MEGA, number: 50 };
-        let effort = Effort {
-            limits,
-            lean: false,
-            sizes_of_hypopg: self.is_of_hypopg,
-            calls: 20_000,
-            planning_ms: 60_000.0,
-        };
-        let daily = Daily::default();
-        let advisor = Advisor::new(&mut what_if, &catalog, &daily, &planned, effort);
-        let found = advisor.run(&Allowed::default(), &[limits]).await.unwrap().pop().unwrap();
-        (found, catalog, base, what_if.calls)
+    fn print(&self, task: &Task, budget: f64, by: &str, (share, number, bytes): (f64, usize, f64)) {
+        println!(
+            "{budget:>10}  {by:<7} {share:>7.5} {number:>8} {:>6.0} {:>9.1} {:>11.1} {:>16.1} {:>10}",
+            bytes / MEGA,
+            self.began.elapsed().as_secs_f64(),
+            cpu::seconds("self") - self.own,
+            cpu::seconds(&task.backend),
+            task.what_if.calls,
+        );
     }
 }
 
 /// Real times before and after, at 500 MB of real size.
 async fn execute(server: &Server, client: &Client) {
-    let run = Run { server, client, is_of_hypopg: false, all: false };
-    let (found, catalog, ..) = run.advise(500.0).await;
+    println!("run, before and after the default's indexes at 500 MB of real size:");
+    let mut task = Task::new(server, client, false).await;
+    let found = advise(&mut task, 500.0, Judge::Visits, false).await;
+    let catalog = &task.catalog;
     let before = times(client).await;
     for id in &found.chosen {
         let definition = &found.definitions[*id];
@@ -151,12 +154,23 @@ async fn execute(server: &Server, client: &Client) {
     client.batch_execute("vacuum analyze").await.unwrap();
     let after = times(client).await;
     println!("statement  before, ms  after, ms  ratio");
+    let mut slower = Vec::new();
     for (number, before) in &before {
         let after = after[number];
         println!("{number:>9} {before:>11.0} {after:>10.0} {:>6.2}", after / before);
+        if after > before * SLOWER {
+            slower.push(*number);
+        }
     }
     let total = |times: &BTreeMap<usize, f64>| times.values().sum::<f64>();
     println!("    total {:>11.0} {:>10.0}", total(&before), total(&after));
+    for number in slower {
+        println!("slower: {number}");
+        let sql = format!("explain (analyze, buffers, timing off) {}", queries()[number - 1]);
+        for row in client.query(&sql, &[]).await.unwrap() {
+            println!("{}", row.get::<_, String>(0));
+        }
+    }
 }
 
 /// Medians in milliseconds.

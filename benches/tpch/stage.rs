@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::pin::pin;
+use std::process::Command;
 
 use bytes::Bytes;
 use erpscope::demo::cluster::{Cluster, Options};
@@ -24,8 +25,20 @@ fn options() -> Options {
         .set("jit", "off")
 }
 
-/// Starts the server and loads `folder` into database `tpch`.
-pub async fn set(folder: &Path) -> (Cluster, Client) {
+/// A server that is ready.
+pub struct Stage {
+    /// Where it listens on this machine.
+    pub port: u16,
+    /// A superuser's session.
+    pub client: Client,
+    _cluster: Cluster,
+}
+
+/// Makes the rows if they are not there, starts a server and loads them into the database `tpch`.
+pub async fn set() -> Stage {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tpch");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/tpch/generate.sh");
+    assert!(Command::new(script).arg(&folder).status().unwrap().success());
     let cluster = Cluster::start(&options()).await.unwrap();
     session(&cluster, "postgres").await.batch_execute("create database tpch").await.unwrap();
     let client = session(&cluster, "tpch").await;
@@ -39,10 +52,10 @@ pub async fn set(folder: &Path) -> (Cluster, Client) {
     for table in TABLES {
         client.batch_execute(&format!("vacuum analyze {table}")).await.unwrap();
     }
-    (cluster, client)
+    Stage { port: cluster.port(), client, _cluster: cluster }
 }
 
-pub async fn session(cluster: &Cluster, datname: &str) -> Client {
+async fn session(cluster: &Cluster, datname: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(&cluster.url(datname), NoTls).await.unwrap();
     tokio::spawn(connection);
     client

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::advice::{Advice, AdviceError, Request, advise};
-use super::advisor::Effort;
+use super::advisor::{Effort, Judge};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog};
 use super::select::Limits;
@@ -109,6 +109,7 @@ pub async fn advise_on(
             limits: Limits { bytes: bounds.budget_bytes as f64, number: bounds.max },
             lean: true,
             sizes_of_hypopg: false,
+            judge: Judge::Visits,
             calls: CALLS,
             planning_ms: bounds.planning.as_secs_f64() * 1e3,
         },

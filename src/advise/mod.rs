@@ -22,5 +22,6 @@ pub mod suggestion;
 mod tidy;
 pub mod understood;
 pub mod upkeep;
+pub mod visits;
 pub mod what_if;
 pub mod workload;

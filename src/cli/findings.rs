@@ -1,30 +1,14 @@
 //! `erpscope findings` and `erpscope report`: what the running agent says.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::ValueEnum;
-use erpscope::config::Config;
 use erpscope::export::findings::{explain, markdown, table};
 use erpscope::export::json::FindingsPage;
-use erpscope::trust;
 
-use super::{ConfigArgs, answer, runtime};
-
-/// An agent that does not answer within it is not there.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Which agent is asked.
-#[derive(Debug, clap::Args)]
-struct AgentArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-    /// URL of the agent; without it the address on which the config says that it serves.
-    #[arg(long, value_name = "URL")]
-    agent: Option<String>,
-}
+use super::answer;
+use super::running::AgentArgs;
 
 /// Which findings, and how.
 #[derive(Debug, clap::Args)]
@@ -138,52 +122,4 @@ impl Least {
             Self::Critical => "critical",
         }
     }
-}
-
-impl AgentArgs {
-    fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<String> {
-        let base = match &self.agent {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => address(&self.config.load()?.config),
-        };
-        let tls = trust::client(None)?;
-        let asking = async {
-            let client = reqwest::Client::builder()
-                .tls_backend_preconfigured(tls)
-                .timeout(PATIENCE)
-                .redirect(reqwest::redirect::Policy::none())
-                .build()?;
-            let pairs: Vec<String> =
-                query.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
-            let url = format!("{base}{path}?{}", pairs.join("&"));
-            let response = client.get(url).send().await.map_err(|error| {
-                let error = error.without_url();
-                anyhow::Error::new(error).context(format!(
-                    "no agent answers at {base}: is `erpscope run` running, with the same config? \
-                     Another one is named by --agent URL"
-                ))
-            })?;
-            let status = response.status();
-            let body = response.text().await.context("the agent broke off its answer")?;
-            if !status.is_success() {
-                bail!("the agent at {base} refuses ({status}): {}", body.trim());
-            }
-            Ok(body)
-        };
-        runtime()?.block_on(asking)
-    }
-}
-
-/// Where an agent with this config can be reached from here.
-fn address(config: &Config) -> String {
-    let ip = match config.listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, config.listen.port()))
-}
-
-fn encode(value: &str) -> String {
-    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -214,6 +214,19 @@ impl Sight<'_> {
         database.tables.iter().find(|table| *table.table == *name)
     }
 
+    /// Rows of a table that were read from end to end in the window, if it was looked at singly then.
+    #[must_use]
+    pub fn rows_scanned(&self, datname: &str, name: &str) -> Option<u64> {
+        let now = self.table(datname, name)?;
+        let before = self.before.tables.databases.get(datname);
+        let before = before.and_then(|b| b.tables.iter().find(|table| table.oid == now.oid));
+        // Not looked at then: what has grown since it is. Making an index reads its table, too.
+        let Some(then) = before else { return Some(now.series.seq_tup_read) };
+        let rows = now.counters.seq_tup_read;
+        // Less than before: the statistics were reset.
+        Some(rows.checked_sub(then.counters.seq_tup_read).unwrap_or(rows))
+    }
+
     /// What the index advisor suggests for a database and nobody has done yet: `create` or `drop`.
     pub fn suggestions(&self, datname: &str, action: &str) -> impl Iterator<Item = &Line> {
         let lines = self.server.suggestions.lines.iter().map(AsRef::as_ref);

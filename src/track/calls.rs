@@ -70,6 +70,7 @@ struct Of {
     operations: Operations,
     errors: BTreeMap<&'static str, u64>,
     held_open: u64,
+    held_open_by_trace: u64,
     /// When it was last told that an operation is called in open transactions.
     told_open: BTreeMap<Arc<str>, Duration>,
     last: Option<SystemTime>,
@@ -103,6 +104,8 @@ pub struct OfView {
     pub errors: BTreeMap<&'static str, u64>,
     /// Calls made while a transaction was kept open.
     pub held_open: u64,
+    /// Those of them whose trace id the transaction carries: the others are tied to it by time alone.
+    pub held_open_by_trace: u64,
     /// When the last call ended.
     pub last: Option<SystemTime>,
     /// p50, p90, p99 and p99.9 in seconds of the calls of the last five to ten minutes; absent
@@ -169,6 +172,8 @@ impl Calls {
             let slow = is_slow(self.declared.get(&timed.call.integration), &timed.call);
             let held_open = evidence.iter().any(|found| found.held_open.is_some());
             of.held_open += u64::from(held_open);
+            of.held_open_by_trace +=
+                u64::from(evidence.iter().any(Evidence::is_held_open_by_trace));
             let waited = evidence.iter().any(|found| found.waited_seconds >= WORTH);
             let is_news = held_open && of.is_news(&timed.call, at.elapsed);
             if !(slow || waited || is_news || timed.call.fault.is_some()) {
@@ -280,6 +285,7 @@ impl Of {
             operations: self.operations.view(),
             errors: self.errors.clone(),
             held_open: self.held_open,
+            held_open_by_trace: self.held_open_by_trace,
             last: self.last,
             percentiles,
             notable: self.notable.iter().cloned().collect(),

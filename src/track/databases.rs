@@ -19,6 +19,8 @@ pub struct Database {
     pub connection_limit: Option<u32>,
     /// Statistics resets seen, and fail-overs to another server's statistics.
     pub resets: u64,
+    /// When its statistics were last reset, by the server's clock; `None` if never.
+    pub stats_reset: Option<SystemTime>,
 }
 
 /// The databases of one server, by label.
@@ -43,6 +45,7 @@ impl Databases {
         for database in self.shown.values_mut() {
             database.connections = 0;
             database.connection_limit = None;
+            database.stats_reset = None;
         }
         let now = Seen { start_time: sample.server.start_time, read_at: sample.read_at };
         let begun = self.last_server.is_some();
@@ -51,6 +54,7 @@ impl Databases {
         for seen in &sample.databases {
             let shown = self.shown.entry(names.datname(seen.dbid)).or_default();
             shown.connections += seen.connections;
+            shown.stats_reset = shown.stats_reset.max(seen.stats_reset);
             shown.connection_limit = seen.connection_limit.filter(|_| names.is_single(seen.dbid));
             let from = match self.last.get(&seen.dbid) {
                 _ if elsewhere => {

@@ -10,7 +10,7 @@ use crate::sample::activity::{Backend, State};
 /// Statements whose runner is remembered.
 const MOST: usize = 5_000;
 
-/// A session that was seen executing a statement.
+/// A session that was seen executing a statement, or idle in transaction right after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runner {
     /// Its application, in the profile's words.
@@ -28,9 +28,10 @@ pub struct Runners {
 impl Runners {
     /// Folds one sample in.
     pub(super) fn apply(&mut self, sessions: &[Seen<'_>]) {
-        let active = sessions
-            .iter()
-            .filter(|seen| seen.row.state == State::Active && seen.who.backend == Backend::Client);
+        let active = sessions.iter().filter(|seen| {
+            let is_within = matches!(seen.row.state, State::Active | State::IdleInTransaction);
+            is_within && seen.who.backend == Backend::Client
+        });
         for seen in active {
             let Some(queryid) = seen.statement.queryid else { continue };
             let key = (Arc::clone(&seen.who.datname), queryid);

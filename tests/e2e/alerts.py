@@ -11,19 +11,15 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from stage import ROOT, STEP_SECONDS, ask, demo, fail_if_ended, free_port, get, prometheus, running
+
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/erpscope"
-STEP_SECONDS = 5
 # As a profile names who holds the lock; nothing else of the demo is called so.
 BLOCKER = "pgadmin"
 VICTIMS = 6
@@ -37,20 +33,25 @@ ABSENT = {
     "erpscope_lock_failures_total": "the same",
     "erpscope_log_truncated_total": "the same",
     "erpscope_otlp_forward_dropped_spans_total": "the demo passes no spans on",
-    "erpscope_index_suggestion_saved_seconds_per_day": "there once the ledger holds a suggestion, which may take longer",
     "erpscope_connection_failure": "there only while a server cannot be reached",
     "erpscope_database_connections_max": "no database of the demo has a limit of its own",
     "erpscope_probe_certificate_expires_timestamp_seconds": "the demo's provider speaks plain HTTP",
+    "erpscope_sequence_used_ratio_per_day": "there once the agent has looked for an hour",
+    "erpscope_module_growth_bytes_per_day": "the same",
+    "erpscope_integer_key_used_ratio": "each integer key of the demo has a sequence",
+    "erpscope_standby_lag_seconds": "the demo has no standby",
+    "erpscope_standby_receiving": "the same",
+    "erpscope_standby_replay_paused": "the same",
+    "erpscope_replication_replay_lag_seconds": "the same",
+    "erpscope_replication_slot_active": "the demo has no replication slot",
+    "erpscope_replication_slot_lost": "the same",
+    "erpscope_replication_slot_retained_bytes": "the same",
+    "erpscope_replication_slot_safe_bytes": "the same",
 }
+
 
 def fail(text):
     sys.exit(f"FAILED: {text}")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def program(*names):
@@ -60,30 +61,15 @@ def program(*names):
     fail(f"none of {', '.join(names)} is installed: deploy/install-deps.sh test")
 
 
-@contextlib.contextmanager
-def running(*command, log, **options):
-    process = subprocess.Popen([str(word) for word in command], stderr=log, **{"stdout": log, **options})
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
-
-
-def until(what, wanted, seconds=DEADLINE_SECONDS, every=0.5):
-    """Waits until `wanted` gives something."""
-    end = time.monotonic() + seconds
+def until(what, wanted, check):
+    """Waits until `wanted` gives something; `check` may end us before."""
+    end = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            if found := wanted():
-                return found
-        time.sleep(every)
-    fail(f"not within {seconds} s: {what}")
+        if found := wanted():
+            return found
+        check()
+        time.sleep(0.5)
+    fail(f"not within {DEADLINE_SECONDS} s: {what}")
 
 
 class Webhook(http.server.ThreadingHTTPServer):
@@ -116,11 +102,7 @@ class Webhook(http.server.ThreadingHTTPServer):
 
 
 def configs(folder, agent, alertmanager, webhook):
-    """The shipped files, with addresses of here, and sooner looks."""
-    prometheus = (ROOT / "deploy/prometheus.yml").read_text()
-    prometheus = prometheus.replace("interval: 15s", f"interval: {STEP_SECONDS}s")
-    prometheus = prometheus.replace("127.0.0.1:10187", agent).replace("127.0.0.1:9093", alertmanager)
-    (folder / "prometheus.yml").write_text(prometheus)
+    """The shipped files, with addresses of here, and sooner looks; gives Prometheus' config."""
     shutil.copytree(ROOT / "alerts", folder / "alerts", ignore=shutil.ignore_patterns("tests"))
     receivers = (ROOT / "deploy/alertmanager.yml").read_text()
     # Each receiver posts to a path with its name.
@@ -132,6 +114,8 @@ def configs(folder, agent, alertmanager, webhook):
     (folder / "secret").write_text("of nobody")
     receivers = re.sub(r"credentials_file: \S+", f"credentials_file: {folder}/secret", receivers)
     (folder / "alertmanager.yml").write_text(receivers)
+    config = (ROOT / "deploy/prometheus.yml").read_text().replace("interval: 15s", f"interval: {STEP_SECONDS}s")
+    return config.replace("127.0.0.1:10187", f"127.0.0.1:{agent}").replace("127.0.0.1:9093", alertmanager)
 
 
 class Sessions:
@@ -155,10 +139,10 @@ class Sessions:
         self.open = []
 
 
-def names_in_rules(prometheus):
+def names_in_rules(url):
     """Metrics of the agent that the loaded rules ask for, with a rule that does."""
     names = {}
-    for group in get(f"{prometheus}/api/v1/rules")["data"]["groups"]:
+    for group in get(f"{url}/api/v1/rules")["groups"]:
         for rule in group["rules"]:
             if rule["health"] == "err":
                 fail(f"{rule['name']}: {rule['lastError']}")
@@ -168,31 +152,31 @@ def names_in_rules(prometheus):
     return names
 
 
-def check_metrics(prometheus):
-    wanted = names_in_rules(prometheus)
+def check_metrics(url):
+    wanted = names_in_rules(url)
     if len(wanted) < 40:
         fail(f"only {len(wanted)} metrics in the rules: are they loaded?")
 
-    def missing():
-        start, end = time.time() - 3600, time.time()
-        found = get(f"{prometheus}/api/v1/label/__name__/values?start={start}&end={end}")["data"]
-        return {name for name in wanted if name not in found} - set(ABSENT)
+    def names():
+        return set(get(f"{url}/api/v1/label/__name__/values", start=time.time() - 3600, end=time.time()))
 
     end = time.monotonic() + DEADLINE_SECONDS
-    while (lacking := missing()) and time.monotonic() < end:
+    while (lacking := set(wanted) - set(ABSENT) - names()) and time.monotonic() < end:
         time.sleep(STEP_SECONDS)
     if lacking:
         fail("no series of " + ", ".join(f"{name} ({wanted[name]})" for name in sorted(lacking)))
     for name in sorted(set(ABSENT) - set(wanted)):
         fail(f"{name} is in the list of absent ones, and no rule asks for it")
+    for name in sorted(set(ABSENT) & names()):
+        fail(f"{name} is in the list of absent ones, and is there")
     print(f"{len(wanted)} metrics in the rules; {len(wanted) - len(ABSENT)} are there, absent are:")
     for name, reason in ABSENT.items():
         print(f"  {name}: {reason}")
 
 
-def contend(webhook, url, log):
+def contend(webhook, erp, check, log):
     """One session keeps others waiting and does nothing. Gives the seconds to the page and to its end."""
-    sessions = Sessions(url, log)
+    sessions = Sessions(erp, log)
     hot = "update account_account set name = name where id = 1"
     try:
         sessions.run("pgAdmin", f"begin; {hot};")
@@ -203,6 +187,7 @@ def contend(webhook, url, log):
         moment, labels, told = until(
             "the page of the planted contention",
             lambda: next(webhook.told("pager", "firing", BLOCKER), None),
+            check,
         )
         paged = moment - began
         print(f"paged after {paged:.0f} s (should be {PAGED_WITHIN}) by {labels['alertname']}: {told['summary']}")
@@ -212,6 +197,7 @@ def contend(webhook, url, log):
     moment, labels, _ = until(
         "the end of that page",
         lambda: next(webhook.told("pager", "resolved", BLOCKER), None),
+        check,
     )
     resolved = moment - ended
     print(f"resolved after {resolved:.0f} s (should be {RESOLVED_WITHIN})")
@@ -223,33 +209,22 @@ def main():
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         log = stack.enter_context(open(folder / "log", "w+"))
         webhook = Webhook()
-        ports = [free_port() for _ in range(3)]
-        agent, server, alertmanager = (f"127.0.0.1:{port}" for port in ports)
-        configs(folder, agent, alertmanager, webhook)
-        demo = stack.enter_context(running(
-            PROGRAM, "demo", "--scale", "0.1", "--listen", agent, log=log, stdout=subprocess.PIPE, text=True))
-        stack.enter_context(running(
+        agent, alertmanager = free_port(), f"127.0.0.1:{free_port()}"
+        config = configs(folder, agent, alertmanager, webhook)
+        shown = stack.enter_context(demo(agent, log, "--scale", "0.1", program=PROGRAM))
+        telling = stack.enter_context(running(
             program("prometheus-alertmanager", "alertmanager"),
             f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
             f"--web.listen-address={alertmanager}", "--cluster.listen-address=", log=log))
-        stack.enter_context(running(
-            program("prometheus"), f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/data", f"--web.listen-address={server}", log=log))
-        url = None
-        for line in demo.stdout:
-            if "the ERP:" in line:
-                url = line.split("the ERP:")[1].strip()
-                break
-        if not url:
-            fail("the demo did not start")
-        # Its further lines must not fill the pipe.
-        threading.Thread(target=demo.stdout.read, daemon=True).start()
-        prometheus = f"http://{server}"
-        seen = urllib.parse.quote('erpscope_up{job="erpscope"} == 1')
-        until("the agent in Prometheus",
-              lambda: get(f"{prometheus}/api/v1/query?query={seen}")["data"]["result"])
-        contend(webhook, url, log)
-        check_metrics(prometheus)
+        url, server = stack.enter_context(prometheus(config, log, folder=folder))
+
+        def check():
+            fail_if_ended((shown, telling, server), log)
+
+        said = until("the demo's ERP", lambda: re.search(r"the ERP:\s*(\S+)", (folder / "log").read_text()), check)
+        until("the agent in Prometheus", lambda: ask(url, 'erpscope_up{job="erpscope"} == 1'), check)
+        contend(webhook, said[1], check, log)
+        check_metrics(url)
         print("alerts: all well")
 
 

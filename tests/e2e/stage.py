@@ -32,13 +32,13 @@ def running(*command, log):
 
 
 @contextlib.contextmanager
-def prometheus(config, log, *flags):
-    """A Prometheus with this config; gives its URL and its process."""
+def prometheus(config, log, *flags, folder=None):
+    """A Prometheus with this config, which may name files of a folder; gives its URL and its process."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "prometheus.yml"
-        file.write_text(config)
-        command = ("prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data",
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        (folder / "prometheus.yml").write_text(config)
+        command = ("prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                    f"--web.listen-address=127.0.0.1:{port}", *flags)
         with running(*command, log=log) as process:
             yield f"http://127.0.0.1:{port}", process
@@ -56,13 +56,19 @@ scrape_configs:
 
 
 @contextlib.contextmanager
+def demo(agent, log, *flags, program=ROOT / "target/release/erpscope"):
+    """The demo, its agent at this port; gives its process."""
+    with running(program, "demo", "--listen", f"127.0.0.1:{agent}", *flags, log=log) as process:
+        yield process
+
+
+@contextlib.contextmanager
 def stage(more=""):
     """The demo and a Prometheus that scrapes it; gives its URL, and what ends us if one of them has ended."""
     agent = free_port()
-    with tempfile.NamedTemporaryFile("w+") as log:
-        command = (ROOT / "target/release/erpscope", "demo", "--listen", f"127.0.0.1:{agent}")
-        with running(*command, log=log) as demo, prometheus(scraping(agent, more), log) as (url, server):
-            yield url, lambda: fail_if_ended((demo, server), log)
+    with tempfile.NamedTemporaryFile("w+") as log, demo(agent, log) as shown, \
+            prometheus(scraping(agent, more), log) as (url, server):
+        yield url, lambda: fail_if_ended((shown, server), log)
 
 
 def fail_if_ended(processes, log):
@@ -72,12 +78,17 @@ def fail_if_ended(processes, log):
             sys.exit(f"{process.args[0]} has ended:\n{log.read()[-4000:]}")
 
 
-def ask(prometheus, query):
-    url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+def get(url, **parameters):
+    """What an API of Prometheus answers; nothing while it cannot be asked."""
+    asked = f"{url}?{urllib.parse.urlencode(parameters)}"
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]["result"]
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
-        sys.exit(f"{query}\n{error.read().decode()}")
+        sys.exit(f"{parameters or url}\n{error.read().decode()}")
     except OSError:
-        return []
+        return {}
+
+
+def ask(prometheus, query):
+    return get(f"{prometheus}/api/v1/query", query=query).get("result", [])

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use erpscope::advise::advice::{Advice, Request, advise};
-use erpscope::advise::advisor::Effort;
+use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::catalog::Writes;
 use erpscope::advise::select::Limits;
@@ -229,6 +229,7 @@ async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
             limits: Limits { bytes: 1e12, number: 20 },
             lean: true,
             sizes_of_hypopg: false,
+            judge: Judge::Visits,
             calls: 5_000,
             planning_ms: 30_000.0,
         },

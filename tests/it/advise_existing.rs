@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use erpscope::advise::advice::{Advice, Request, advise};
-use erpscope::advise::advisor::Effort;
+use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::select::Limits;
 use erpscope::advise::workload::Workload;
@@ -106,6 +106,7 @@ async fn advice(cluster: &Cluster) -> Advice {
         effort: Effort {
             limits: Limits { bytes: 1e12, number: 20 },
             lean: true,
+            judge: Judge::Visits,
             sizes_of_hypopg: false,
             calls: 5_000,
             planning_ms: 30_000.0,

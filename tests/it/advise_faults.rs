@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use erpscope::advise::advice::{Advice, Request, advise};
-use erpscope::advise::advisor::Effort;
+use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::command::{self, Answer};
 use erpscope::advise::select::Limits;
@@ -62,6 +62,7 @@ async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
         effort: Effort {
             limits: Limits { bytes: 1e12, number: 50 },
             lean: true,
+            judge: Judge::Visits,
             sizes_of_hypopg: false,
             calls: 20_000,
             planning_ms: 30_000.0,

@@ -5,6 +5,7 @@ mod build;
 mod lint;
 mod source;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -112,4 +113,52 @@ fn panels_use_no_metric_and_no_label_that_the_reference_does_not_list() {
         }
     }
     assert_eq!(unknown, Vec::<String>::new());
+}
+
+/// Metrics that no dashboard and no alert uses, each with a reason.
+#[derive(serde::Deserialize)]
+struct Unused {
+    unused: Vec<Spare>,
+}
+
+#[derive(serde::Deserialize)]
+struct Spare {
+    metrics: Vec<String>,
+    why: String,
+}
+
+#[test]
+fn every_metric_is_on_a_dashboard_in_an_alert_or_has_a_reason_why_not() {
+    let mut texts: Vec<String> =
+        built().iter().flat_map(|(_, d)| lint::queries(d)).map(|(_, expr)| expr).collect();
+    for (_, dashboard) in built() {
+        texts.push(dashboard["templating"].to_string());
+    }
+    for file in files(&folder().join("../alerts"), "yaml") {
+        texts.push(std::fs::read_to_string(file).unwrap());
+    }
+    let used: BTreeSet<String> = texts.iter().flat_map(|t| lint::Reference::names(t)).collect();
+    let spare = std::fs::read_to_string(folder().join("unused.toml")).unwrap();
+    let spare: Unused = toml::from_str(&spare).unwrap();
+    assert!(spare.unused.iter().all(|spare| !spare.why.is_empty()));
+    let spare: BTreeSet<String> = spare.unused.into_iter().flat_map(|s| s.metrics).collect();
+    let reference = lint::Reference::read();
+    let of_one = |name: &str| {
+        ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .unwrap_or(name)
+            .to_owned()
+    };
+    let used: BTreeSet<String> = used
+        .iter()
+        .map(|name| if reference.is_listed(name) { of_one(name) } else { name.clone() })
+        .collect();
+    let all: BTreeSet<String> = reference.all().map(of_one).collect();
+    let forgotten: Vec<&String> =
+        all.iter().filter(|n| !used.contains(*n) && !spare.contains(*n)).collect();
+    assert_eq!(forgotten, Vec::<&String>::new());
+    let needless: Vec<&String> =
+        spare.iter().filter(|n| used.contains(*n) || !all.contains(*n)).collect();
+    assert_eq!(needless, Vec::<&String>::new(), "these are used, or not there");
 }

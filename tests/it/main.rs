@@ -31,6 +31,8 @@ mod dashboards;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod demo_findings;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod findings;

@@ -318,6 +318,10 @@ fn alertmanager_accepts_the_example_and_sends_each_alert_where_it_belongs() {
         ),
         ("dba", "alertname=ErpscopeConnectionsHigh severity=warning signal=connections"),
         ("dba", "alertname=ErpscopeStatementRegression severity=warning signal=statements"),
+        ("dba", "alertname=ErpscopeFindingCritical severity=warning signal=findings server=erp"),
+        ("dba", "alertname=ErpscopeSlotKeepsLog severity=warning signal=replication server=erp"),
+        ("pager", "alertname=ErpscopeWraparound severity=page signal=capacity server=erp"),
+        ("tickets", "alertname=ErpscopeSuggestionWorthIt severity=info signal=suggestions"),
         ("tickets", "alertname=ErpscopeSightIncomplete severity=info signal=agent"),
         ("chat", "alertname=SomebodyElses severity=warning"),
     ] {

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{Advisor, Planned};
+use super::{Advisor, Judge, Planned};
 use crate::advise::catalog::Table;
 use crate::advise::definition::Definition;
+use crate::advise::plan::Node;
 use crate::advise::reason;
-use crate::advise::select::Atom;
+use crate::advise::select::{Atom, Weighted};
 use crate::advise::size;
 use crate::advise::upkeep::{PRESENCE, upkeep};
+use crate::advise::visits::true_cost;
 use crate::advise::what_if::WhatIfError;
+
+/// Bounds that are so near to each other are an answer.
+const NEAR: f64 = 1e-3;
 
 impl Advisor<'_> {
     /// Those that PostgreSQL takes; learns their sizes.
@@ -76,51 +81,107 @@ impl Advisor<'_> {
             || self.what_if.planning_ms >= self.effort.planning_ms
     }
 
-    /// The plan of a statement with these indexes: known, or asked for.
+    /// The plan of a statement with these indexes: known, or bounded closely by what is known, or
+    /// asked for.
     pub(super) async fn ask(
         &mut self,
         number: usize,
         set: &BTreeSet<usize>,
     ) -> Result<Atom, WhatIfError> {
-        let known = self.known.get(number).into_iter().flatten();
-        let mut same =
-            known.filter(|(asked, atom)| set.is_subset(asked) && atom.used.is_subset(set));
-        if let Some((_, atom)) = same.next() {
-            return Ok(atom.clone());
+        if let Some(atom) = self.bounded(number, set, NEAR) {
+            return Ok(atom);
         }
-        let Some(planned) = self.statements.get(number) else {
-            return Ok(Atom { used: BTreeSet::new(), cost: 0.0 });
-        };
+        self.ask_exactly(number, set).await
+    }
+
+    /// The plan that is taken at worst, if no plan can be cheaper by more than a share: with fewer
+    /// indexes a statement never costs less.
+    fn bounded(&self, number: usize, set: &BTreeSet<usize>, share: f64) -> Option<Atom> {
+        let worst = self.model.statements.get(number)?.plan(set)?;
+        (self.least(number, set) >= worst.plan * (1.0 - share)).then(|| worst.clone())
+    }
+
+    /// What a statement costs at least with these indexes, in the planner's eyes.
+    pub(super) fn least(&self, number: usize, set: &BTreeSet<usize>) -> f64 {
+        let more = self.known.get(number).into_iter().flatten();
+        let more = more.filter(|(asked, _)| set.is_subset(asked));
+        more.map(|(_, plan)| *plan).fold(0.0, f64::max)
+    }
+
+    /// The same, asked for unless it was.
+    pub(super) async fn ask_exactly(
+        &mut self,
+        number: usize,
+        set: &BTreeSet<usize>,
+    ) -> Result<Atom, WhatIfError> {
+        if let Some(atom) = self.bounded(number, set, 1e-9) {
+            return Ok(atom);
+        }
+        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
+        let Some(planned) = self.statements.get(number) else { return Ok(atom) };
         if !self.what_if.can_suppose() {
             let atom = self.imagined(planned, set);
             if let Some(known) = self.known.get_mut(number) {
-                known.push((set.clone(), atom.clone()));
+                known.push((set.clone(), atom.plan));
             }
             return Ok(self.learn(number, atom));
         }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
-        let mut atom = Atom { used: BTreeSet::new(), cost: 0.0 };
         for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
             atom.used.extend(answer.used);
-            atom.cost += answer.plan.cost * weight;
+            atom.plan += answer.plan.cost * weight;
+            atom.cost += self.judged(&answer.plan) * weight;
         }
         if let Some(known) = self.known.get_mut(number) {
-            known.push((set.clone(), atom.clone()));
+            known.push((set.clone(), atom.plan));
         }
         Ok(self.learn(number, atom))
+    }
+
+    /// What a plan is taken to cost.
+    fn judged(&self, plan: &Node) -> f64 {
+        match self.effort.judge {
+            Judge::Planner => plan.cost,
+            Judge::Visits => true_cost(plan),
+        }
+    }
+
+    /// Plans statements as things are, to judge these plans, too.
+    pub(super) async fn judge_now(&mut self) -> Result<(), WhatIfError> {
+        if self.effort.judge == Judge::Planner || !self.what_if.can_suppose() {
+            return Ok(());
+        }
+        self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
+        for number in 0..self.statements.len() {
+            let Some(planned) = self.statements.get(number) else { continue };
+            let mut cost = 0.0;
+            for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
+                let answer = self.what_if.plan(variant).await?;
+                cost += true_cost(&answer.plan) * weight;
+            }
+            if let Some(statement) = self.model.statements.get_mut(number) {
+                *statement = Weighted {
+                    weight: if cost > 0.0 { planned.seconds / cost } else { 0.0 },
+                    now: cost,
+                    atoms: vec![Atom { used: BTreeSet::new(), plan: planned.cost, cost }],
+                };
+            }
+        }
+        Ok(())
     }
 
     /// The cost as reckoned from statistics, where the planner cannot be asked.
     fn imagined(&self, planned: &Planned, set: &BTreeSet<usize>) -> Atom {
         let indexes: Vec<(usize, &Definition)> =
             set.iter().filter_map(|id| Some((*id, self.definitions.get(*id)?))).collect();
-        let mut atom = Atom { used: BTreeSet::new(), cost: 0.0 };
+        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
         for reading in &planned.readings {
             let imagined = reason::imagine(reading, &indexes, self.catalog);
             atom.used.extend(imagined.used);
             atom.cost += imagined.cost / planned.readings.len().max(1) as f64;
         }
+        atom.plan = atom.cost;
         atom
     }
 
@@ -163,7 +224,7 @@ impl Advisor<'_> {
             })
             .sum();
         let cost = planned.cost - saved;
-        Some(Atom { used: BTreeSet::from([id]), cost: cost.max(1.0) })
+        Some(Atom::plain(BTreeSet::from([id]), cost.max(1.0)))
     }
 
     /// Those that PostgreSQL takes, with their sizes known.

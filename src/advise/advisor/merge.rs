@@ -8,6 +8,9 @@ use crate::advise::what_if::WhatIfError;
 /// Merged indexes that are asked about in one round.
 const MERGED: usize = 300;
 
+/// Plans of a statement whose indexes are merged.
+const BEST: usize = 10;
+
 impl Advisor<'_> {
     /// Two indexes whose keys begin alike can be one that carries what both carry; and three.
     pub(super) async fn merge(&mut self) -> Result<(), WhatIfError> {
@@ -46,9 +49,14 @@ impl Advisor<'_> {
         Ok(())
     }
 
-    /// Pairs of useful indexes on the same table.
+    /// Pairs of indexes on the same table that the best plans of some statement use.
     pub(super) fn pairs(&self) -> Vec<(usize, usize)> {
-        let useful: BTreeSet<usize> = self.relevant.iter().flatten().copied().collect();
+        let mut useful: BTreeSet<usize> = BTreeSet::new();
+        for statement in &self.model.statements {
+            let mut atoms: Vec<_> = statement.atoms.iter().collect();
+            atoms.sort_by(|a, b| a.plan.total_cmp(&b.plan));
+            useful.extend(atoms.into_iter().take(BEST).flat_map(|atom| atom.used.iter().copied()));
+        }
         let mut by_table: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for id in useful {
             if let Some(definition) = self.definitions.get(id) {

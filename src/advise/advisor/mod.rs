@@ -32,6 +32,24 @@ pub struct Planned {
     pub places: Vec<Place>,
 }
 
+impl Planned {
+    /// Tables that its plans read, by oid.
+    fn tables(&self, catalog: &Catalog) -> BTreeSet<u32> {
+        let uses = self.readings.iter().flat_map(|reading| reading.uses.values());
+        uses.filter_map(|u| Some(catalog.table(&u.schema, &u.relation)?.oid)).collect()
+    }
+}
+
+/// By what a plan is judged. It is chosen by the planner's cost in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judge {
+    /// By its cost with what the planner forgets of it.
+    #[default]
+    Visits,
+    /// By the planner's cost alone, as published algorithms do it: to compare with those.
+    Planner,
+}
+
 /// How far to go.
 #[derive(Clone, Debug)]
 pub struct Effort {
@@ -41,6 +59,8 @@ pub struct Effort {
     pub lean: bool,
     /// Sizes are HypoPG's, as other advisors take them: to compare with those.
     pub sizes_of_hypopg: bool,
+    /// By what plans are judged.
+    pub judge: Judge,
     /// Questions to the planner.
     pub calls: u64,
     /// Milliseconds of planning, by the server's clock.
@@ -63,6 +83,15 @@ pub struct Found {
 /// Rounds of looking for other ways to serve one statement.
 const WAYS: usize = 6;
 
+/// The same with small ones alone.
+const FEW_WAYS: usize = 3;
+
+/// Circles of small ones at most.
+const CIRCLES: usize = 14;
+
+/// Each circle of candidates is of those that are so many times smaller.
+const HALVING: f64 = 1.6;
+
 /// A way is one if it saves at least this share.
 const LEAST_GAIN: f64 = 0.01;
 
@@ -77,10 +106,12 @@ pub struct Advisor<'a> {
     ids: BTreeMap<Definition, usize>,
     model: Model,
     refused: BTreeMap<usize, String>,
-    /// Plans that are known: with these supposed, these were used, at this cost.
-    known: Vec<Vec<(BTreeSet<usize>, Atom)>>,
+    /// What was asked: with these supposed, the plan cost so much.
+    known: Vec<Vec<(BTreeSet<usize>, f64)>>,
     /// Indexes that may matter to a statement.
     relevant: Vec<BTreeSet<usize>>,
+    /// Tables that a statement reads, by oid.
+    tables: Vec<BTreeSet<u32>>,
 }
 
 impl<'a> Advisor<'a> {
@@ -94,7 +125,8 @@ impl<'a> Advisor<'a> {
     ) -> Self {
         let weighted = |planned: &Planned| Weighted {
             weight: if planned.cost > 0.0 { planned.seconds / planned.cost } else { 0.0 },
-            atoms: vec![Atom { used: BTreeSet::new(), cost: planned.cost }],
+            now: planned.cost,
+            atoms: vec![Atom::plain(BTreeSet::new(), planned.cost)],
         };
         let model =
             Model { indexes: Vec::new(), statements: statements.iter().map(weighted).collect() };
@@ -109,6 +141,7 @@ impl<'a> Advisor<'a> {
             refused: BTreeMap::new(),
             known: vec![Vec::new(); statements.len()],
             relevant: vec![BTreeSet::new(); statements.len()],
+            tables: statements.iter().map(|planned| planned.tables(catalog)).collect(),
             statements,
         }
     }
@@ -119,6 +152,7 @@ impl<'a> Advisor<'a> {
         allowed: &Allowed,
         budgets: &[Limits],
     ) -> Result<Vec<Found>, WhatIfError> {
+        self.judge_now().await?;
         for number in 0..self.statements.len() {
             self.explore(number, allowed).await?;
         }
@@ -130,6 +164,9 @@ impl<'a> Advisor<'a> {
             begin.push(chosen.clone());
             if self.effort.lean {
                 chosen = self.slim(chosen).await?;
+            }
+            if self.effort.judge == Judge::Visits {
+                chosen = self.unharmed(chosen).await?;
             }
             all.push(chosen);
         }
@@ -154,7 +191,7 @@ impl<'a> Advisor<'a> {
     }
 
     /// Finds the ways to serve one statement: with everything supposed, then without what was used,
-    /// and so on.
+    /// and so on; the same with what is small enough, smaller and smaller.
     async fn explore(&mut self, number: usize, allowed: &Allowed) -> Result<(), WhatIfError> {
         let Some(planned) = self.statements.get(number) else { return Ok(()) };
         let mut definitions = BTreeSet::new();
@@ -162,41 +199,98 @@ impl<'a> Advisor<'a> {
             definitions.extend(candidates(reading, self.catalog, allowed));
         }
         let all: BTreeSet<usize> = definitions.into_iter().map(|d| self.id(d)).collect();
-        let all = self.accepted(all).await?;
-        let plain: BTreeSet<usize> = all
-            .iter()
-            .copied()
-            .filter(|id| self.definitions.get(*id).is_some_and(|d| d.includes.is_empty()))
-            .collect();
+        let all = self.sized(all).await?;
         let mut useful = BTreeSet::new();
         for id in &all {
-            if self.is_spent() {
-                break;
-            }
-            let atom = match self.reasoned(number, *id) {
-                Some(atom) => self.learn(number, atom),
-                None => self.ask(number, &BTreeSet::from([*id])).await?,
-            };
-            if atom.cost < planned.cost * (1.0 - LEAST_GAIN) {
-                useful.insert(*id);
+            if let Some(atom) = self.reasoned(number, *id) {
+                if atom.cost < planned.cost * (1.0 - LEAST_GAIN) {
+                    useful.insert(*id);
+                }
+                self.learn(number, atom);
             }
         }
-        for mut set in [all, plain] {
-            for _ in 0..WAYS {
-                if set.is_empty() || self.is_spent() {
-                    break;
+        for (set, ways) in self.circles(&all) {
+            useful.extend(self.ways(number, set, ways).await?);
+        }
+        for table in self.by_table(&all) {
+            if self.gain(number, &table).await? < LEAST_GAIN {
+                continue;
+            }
+            for id in table {
+                if self.gain(number, &BTreeSet::from([id])).await? >= LEAST_GAIN {
+                    useful.insert(id);
                 }
-                let atom = self.ask(number, &set).await?;
-                if atom.used.is_empty() || atom.cost > planned.cost * (1.0 - LEAST_GAIN) {
-                    break;
-                }
-                useful.extend(atom.used.iter().copied());
-                set = set.difference(&atom.used).copied().collect();
             }
         }
         if let Some(relevant) = self.relevant.get_mut(number) {
             relevant.extend(useful);
         }
         Ok(())
+    }
+
+    /// All, those that carry nothing along, those up to the half of the biggest, up to a quarter, ...;
+    /// with the number of ways to look for in each.
+    fn circles(&self, all: &BTreeSet<usize>) -> Vec<(BTreeSet<usize>, usize)> {
+        let carries_nothing =
+            |id: &usize| self.definitions.get(*id).is_some_and(|d| d.includes.is_empty());
+        let plain: BTreeSet<usize> = all.iter().copied().filter(carries_nothing).collect();
+        let mut circles = vec![(all.clone(), WAYS), (plain, WAYS)];
+        let mut most = all.iter().map(|id| self.bytes(*id)).fold(0.0, f64::max);
+        let mut before = all.len();
+        for _ in 0..CIRCLES {
+            most /= HALVING;
+            let small: BTreeSet<usize> =
+                all.iter().copied().filter(|id| self.bytes(*id) <= most).collect();
+            if small.len() < before {
+                before = small.len();
+                circles.push((small, FEW_WAYS));
+            }
+        }
+        circles
+    }
+
+    /// Asks with a set, then without what was used of it, and so on; all that was used.
+    async fn ways(
+        &mut self,
+        number: usize,
+        mut set: BTreeSet<usize>,
+        most: usize,
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        let mut useful = BTreeSet::new();
+        for _ in 0..most {
+            if set.is_empty() || self.gain(number, &set).await? < LEAST_GAIN {
+                break;
+            }
+            let used = self.ask(number, &set).await?.used;
+            if used.is_empty() {
+                break;
+            }
+            set = set.difference(&used).copied().collect();
+            useful.extend(used);
+        }
+        Ok(useful)
+    }
+
+    fn bytes(&self, id: usize) -> f64 {
+        self.model.indexes.get(id).map_or(0.0, |index| index.bytes)
+    }
+
+    fn by_table(&self, ids: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
+        let mut tables: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+        for id in ids {
+            if let Some(definition) = self.definitions.get(*id) {
+                tables.entry(definition.table).or_default().insert(*id);
+            }
+        }
+        tables.into_values().collect()
+    }
+
+    /// The share of its cost that a statement is spared, in the planner's eyes.
+    async fn gain(&mut self, number: usize, set: &BTreeSet<usize>) -> Result<f64, WhatIfError> {
+        let now = self.statements.get(number).map_or(0.0, |planned| planned.cost);
+        if self.is_spent() || now <= 0.0 {
+            return Ok(0.0);
+        }
+        Ok(1.0 - self.ask(number, set).await?.plan / now)
     }
 }

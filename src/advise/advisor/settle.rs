@@ -10,7 +10,20 @@ use crate::advise::what_if::WhatIfError;
 const ROUNDS: usize = 12;
 
 /// Indexes that are looked at beside those that are chosen.
-const NEIGHBOURS: usize = 150;
+const NEIGHBOURS: usize = 40;
+
+/// Ways that are looked for beside the chosen indexes, and in place of one of them.
+const BESIDE: usize = 3;
+
+/// What is worth another look: a share of a statement's cost, or of the cost of all.
+const LEAST_ADDED: f64 = 0.01;
+const LEAST_OF_ALL: f64 = 3e-4;
+
+/// What a statement may become dearer for the good of others.
+const MOST_HARM: f64 = 1.1;
+
+/// A bound that moves by this share is news.
+const NEWS: f64 = 1e-6;
 
 /// What the columns that an index carries along may add to what it saves and still be left out: they
 /// make it bigger, and an update of any of them is no longer HOT.
@@ -40,7 +53,10 @@ impl Advisor<'_> {
             }
             begin.push(chosen.clone());
             let is_news = match round {
-                0..=4 => self.neighbours(&chosen, limits).await? || is_news,
+                0..=4 => {
+                    let beside = self.beside(&chosen, limits).await?;
+                    self.neighbours(&chosen, limits).await? || beside || is_news
+                }
                 _ => is_news,
             };
             if !is_news || self.is_spent() {
@@ -56,26 +72,111 @@ impl Advisor<'_> {
         })
     }
 
-    /// Asks for the true cost of every statement with the chosen indexes.
+    /// Without what makes a statement dearer by more than a tenth: of the indexes of its plan, the one
+    /// that is missed least goes, until none does.
+    pub(super) async fn unharmed(
+        &mut self,
+        mut chosen: BTreeSet<usize>,
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        loop {
+            self.verify(&chosen).await?;
+            let harmed = self.model.statements.iter().find_map(|statement| {
+                let plan = statement.plan(&chosen)?;
+                (plan.cost > statement.now * MOST_HARM).then(|| plan.used.clone())
+            });
+            let mut least: Option<(f64, BTreeSet<usize>)> = None;
+            for id in harmed.into_iter().flatten() {
+                let mut rest = chosen.clone();
+                rest.remove(&id);
+                self.verify(&rest).await?;
+                let total = self.model.total(&rest);
+                if rest.len() < chosen.len() && least.as_ref().is_none_or(|(l, _)| total < *l) {
+                    least = Some((total, rest));
+                }
+            }
+            match least {
+                Some((_, rest)) => chosen = rest,
+                None => return Ok(chosen),
+            }
+        }
+    }
+
+    /// Those of a set that may matter to a statement: on its tables.
+    pub(super) fn touching(&self, number: usize, set: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let Some(tables) = self.tables.get(number) else { return BTreeSet::new() };
+        let is_on =
+            |id: &usize| self.definitions.get(*id).is_some_and(|d| tables.contains(&d.table));
+        set.iter().copied().filter(is_on).collect()
+    }
+
+    /// Asks for the cost of every statement with the chosen indexes, also of those that were
+    /// not thought of when these were looked for: the planner may take a plan that is worse.
     pub(super) async fn verify(&mut self, chosen: &BTreeSet<usize>) -> Result<bool, WhatIfError> {
         let mut is_news = false;
         for number in 0..self.statements.len() {
-            let set: BTreeSet<usize> = self
-                .relevant
-                .get(number)
-                .map(|relevant| relevant.intersection(chosen).copied().collect())
-                .unwrap_or_default();
-            if set.is_empty() || self.is_spent() {
-                continue;
-            }
-            let bound = self.model.statements.get(number).map_or(0.0, |s| s.cost(&set));
-            let atom = self.ask(number, &set).await?;
-            is_news |= atom.cost < bound * (1.0 - 1e-6);
+            is_news |= self.verify_one(number, chosen).await?;
         }
         Ok(is_news)
     }
 
-    /// Asks what each index that is not chosen would add to those that are.
+    async fn verify_one(
+        &mut self,
+        number: usize,
+        chosen: &BTreeSet<usize>,
+    ) -> Result<bool, WhatIfError> {
+        let set = self.touching(number, chosen);
+        if set.is_empty() || self.is_spent() {
+            return Ok(false);
+        }
+        let bound = self.model.statements.get(number).map_or(0.0, |s| s.charged(&set));
+        self.ask(number, &set).await?;
+        let now = self.model.statements.get(number).map_or(0.0, |s| s.charged(&set));
+        Ok((now - bound).abs() > bound * NEWS)
+    }
+
+    /// Asks what those that are not chosen would add, and what could stand in for one that is: all
+    /// of them at once, for the planner takes the best; then without what it took.
+    pub(super) async fn beside(
+        &mut self,
+        chosen: &BTreeSet<usize>,
+        limits: Limits,
+    ) -> Result<bool, WhatIfError> {
+        let mut is_news = false;
+        let free = limits.bytes - self.model.bytes(chosen);
+        let outs = chosen.iter().map(|id| (Some(*id), free + self.bytes(*id)));
+        let outs: Vec<(Option<usize>, f64)> = std::iter::once((None, free)).chain(outs).collect();
+        for (out, room) in outs {
+            let mut rest = chosen.clone();
+            if let Some(id) = out {
+                rest.remove(&id);
+            }
+            for number in 0..self.statements.len() {
+                let of_it = self.touching(number, &rest);
+                let fits = |id: &usize| !chosen.contains(id) && self.bytes(*id) <= room;
+                let Some(relevant) = self.relevant.get(number) else { continue };
+                let mut others: BTreeSet<usize> = relevant.iter().copied().filter(fits).collect();
+                for _ in 0..BESIDE {
+                    if others.is_empty() || self.is_spent() {
+                        break;
+                    }
+                    let set: BTreeSet<usize> = of_it.union(&others).copied().collect();
+                    let without = self.model.statements.get(number).and_then(|s| s.plan(&of_it));
+                    let without = without.map_or(0.0, |atom| atom.plan);
+                    let bound = self.model.statements.get(number).map_or(0.0, |s| s.cost(&set));
+                    let atom = self.ask(number, &set).await?;
+                    is_news |= atom.cost < bound * (1.0 - NEWS);
+                    let used: BTreeSet<usize> = atom.used.intersection(&others).copied().collect();
+                    if atom.plan >= without * (1.0 - LEAST_ADDED) || used.is_empty() {
+                        break;
+                    }
+                    others = others.difference(&used).copied().collect();
+                }
+            }
+        }
+        Ok(is_news)
+    }
+
+    /// Asks what each index that is not chosen would add to those that are, the most promising first.
     pub(super) async fn neighbours(
         &mut self,
         chosen: &BTreeSet<usize>,
@@ -85,23 +186,22 @@ impl Advisor<'_> {
         let others: BTreeSet<usize> =
             self.relevant.iter().flatten().copied().filter(|id| !chosen.contains(id)).collect();
         let others = self.sized(others).await?;
-        let fits =
-            |id: &usize| self.model.indexes.get(*id).is_some_and(|i| i.bytes <= limits.bytes);
-        let mut others: Vec<(f64, usize)> =
-            others.into_iter().filter(fits).map(|id| (self.promise(id, chosen), id)).collect();
+        let most: f64 = self.model.total(chosen) * LEAST_OF_ALL;
+        let mut others: Vec<(f64, usize)> = others
+            .into_iter()
+            .filter(|id| self.bytes(*id) <= limits.bytes)
+            .map(|id| (self.promise(id, chosen), id))
+            .filter(|(promise, _)| *promise > most)
+            .map(|(promise, id)| (promise / self.bytes(id).max(1.0).sqrt(), id))
+            .collect();
         others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for (_, id) in others.into_iter().take(NEIGHBOURS) {
             let mut with = chosen.clone();
             with.insert(id);
             for number in 0..self.statements.len() {
-                let Some(relevant) = self.relevant.get(number) else { continue };
-                if !relevant.contains(&id) || self.is_spent() {
-                    continue;
+                if self.relevant.get(number).is_some_and(|relevant| relevant.contains(&id)) {
+                    is_news |= self.verify_one(number, &with).await?;
                 }
-                let set: BTreeSet<usize> = relevant.intersection(&with).copied().collect();
-                let bound = self.model.statements.get(number).map_or(0.0, |s| s.cost(&set));
-                let atom = self.ask(number, &set).await?;
-                is_news |= atom.cost < bound * (1.0 - 1e-6);
             }
         }
         Ok(is_news)
@@ -148,18 +248,19 @@ impl Advisor<'_> {
         self.model.statements.iter().map(|s| s.weight * s.cost(chosen)).sum()
     }
 
-    /// The most that an index could be worth beside those that are chosen, for its size: what its
-    /// statements cost more than the least that is known.
+    /// The most that an index could be worth beside those that are chosen: what its statements cost
+    /// more than they do at least.
     pub(super) fn promise(&self, id: usize, chosen: &BTreeSet<usize>) -> f64 {
-        let of_it = self.relevant.iter().zip(&self.model.statements);
-        let most: f64 = of_it
-            .filter(|(relevant, _)| relevant.contains(&id))
-            .map(|(_, statement)| {
-                let with = statement.atoms.iter().filter(|atom| atom.used.contains(&id));
-                let least = with.map(|atom| atom.cost).fold(f64::INFINITY, f64::min);
-                statement.weight * (statement.cost(chosen) - least).max(0.0)
+        let mut with = chosen.clone();
+        with.insert(id);
+        let of_it = self.relevant.iter().zip(&self.model.statements).enumerate();
+        of_it
+            .filter(|(_, (relevant, _))| relevant.contains(&id))
+            .map(|(number, (_, statement))| {
+                let least = self.least(number, &self.touching(number, &with));
+                let now = statement.plan(chosen).map_or(0.0, |atom| atom.plan);
+                statement.weight * (now - least).max(0.0)
             })
-            .sum();
-        most / self.model.indexes.get(id).map_or(1.0, |index| index.bytes.max(1.0)).sqrt()
+            .sum()
     }
 }

@@ -1,8 +1,8 @@
 //! Which of many possible indexes are the best together, under a budget of storage.
 //!
 //! Every answer of the planner is an *atom*: a statement, the indexes that its plan used, its cost. With more
-//! indexes a plan never costs more, so with a set of indexes a statement costs at most as much as
-//! its cheapest atom whose indexes are all in the set. A search over these bounds asks nobody
+//! indexes a plan never costs more in the planner's eyes, so with a set of indexes it takes a plan
+//! that costs at most as much as the cheapest atom whose indexes are all in the set. A search over these asks nobody
 //! anything; the planner is then asked about what the search found, and what it says is new atoms.
 //! (The same property makes the what-if cache of "Index Merging", Chaudhuri and Narasayya, ICDE 1999, and
 //! the atomic configurations of CoPhy, Dash et al., PVLDB 4(6), 2011, possible.)
@@ -18,8 +18,18 @@ pub use search::{Limits, refine, search};
 pub struct Atom {
     /// Indexes that it uses.
     pub used: BTreeSet<usize>,
-    /// Its cost, in the planner's units.
+    /// What the planner says that it costs: by this it is chosen.
+    pub plan: f64,
+    /// What it is taken to cost, in the planner's units: by this it is judged.
     pub cost: f64,
+}
+
+impl Atom {
+    /// A plan that costs what the planner says.
+    #[must_use]
+    pub const fn plain(used: BTreeSet<usize>, cost: f64) -> Self {
+        Self { used, plan: cost, cost }
+    }
 }
 
 /// One statement.
@@ -27,6 +37,8 @@ pub struct Atom {
 pub struct Weighted {
     /// Worth of one unit of its cost, in seconds a day.
     pub weight: f64,
+    /// What it costs without any of the indexes.
+    pub now: f64,
     /// Its plans, the one without any index among them.
     pub atoms: Vec<Atom>,
 }
@@ -49,32 +61,54 @@ pub struct Model {
     pub statements: Vec<Weighted>,
 }
 
+/// A loss weighs so many times a gain: nobody thanks for the second statement that is quicker when
+/// the first is slower.
+const LOSS: f64 = 4.0;
+
+/// A cost with a loss made heavier.
+fn charged(cost: f64, now: f64) -> f64 {
+    cost + (LOSS - 1.0) * (cost - now).max(0.0)
+}
+
 impl Weighted {
-    /// What it costs at most with these indexes.
+    /// The plan that the planner would take with these indexes, as far as its plans are known.
     #[must_use]
-    pub fn cost(&self, chosen: &BTreeSet<usize>) -> f64 {
+    pub fn plan(&self, chosen: &BTreeSet<usize>) -> Option<&Atom> {
         let possible = self.atoms.iter().filter(|atom| atom.used.is_subset(chosen));
-        possible.map(|atom| atom.cost).fold(f64::INFINITY, f64::min)
+        possible.min_by(|a, b| a.plan.total_cmp(&b.plan))
     }
 
-    /// Learns a plan; whether that is news.
+    /// What it costs with these indexes, as far as its plans are known.
+    #[must_use]
+    pub fn cost(&self, chosen: &BTreeSet<usize>) -> f64 {
+        self.plan(chosen).map_or(f64::INFINITY, |atom| atom.cost)
+    }
+
+    /// The same with a loss made heavier.
+    #[must_use]
+    pub fn charged(&self, chosen: &BTreeSet<usize>) -> f64 {
+        charged(self.cost(chosen), self.now)
+    }
+
+    /// Learns a plan; whether that is news. A plan that costs the same with fewer indexes is the one to
+    /// know, and one that costs more with more of them is never taken.
     pub fn learn(&mut self, atom: Atom) -> bool {
         let is_known =
-            |known: &Atom| known.used.is_subset(&atom.used) && known.cost <= atom.cost * 1.000_001;
+            |known: &Atom| known.used.is_subset(&atom.used) && known.plan <= atom.plan * 1.000_001;
         if self.atoms.iter().any(is_known) {
             return false;
         }
-        self.atoms.retain(|known| !(atom.used.is_subset(&known.used) && atom.cost <= known.cost));
+        self.atoms.retain(|known| !(atom.used.is_subset(&known.used) && atom.plan <= known.plan));
         self.atoms.push(atom);
         true
     }
 }
 
 impl Model {
-    /// Seconds a day, at most, of the workload and of keeping these indexes.
+    /// Seconds a day of the workload, with losses made heavier, and of keeping these indexes.
     #[must_use]
     pub fn total(&self, chosen: &BTreeSet<usize>) -> f64 {
-        let statements: f64 = self.statements.iter().map(|s| s.weight * s.cost(chosen)).sum();
+        let statements: f64 = self.statements.iter().map(|s| s.weight * s.charged(chosen)).sum();
         let upkeep: f64 =
             chosen.iter().filter_map(|id| self.indexes.get(*id)).map(|i| i.upkeep).sum();
         statements + upkeep

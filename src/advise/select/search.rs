@@ -63,21 +63,22 @@ fn search_from(
 /// A statement, with its indexes numbered from 0.
 struct Local {
     weight: f64,
-    /// Indexes used, and cost; the cheapest first.
+    /// Indexes used, and what the plan is charged; the one that the planner likes best first.
     atoms: Vec<(u128, f64)>,
 }
 
 impl Local {
-    /// The cost with more indexes than those that made it `cost`.
-    fn cost_below(&self, mask: u128, cost: f64) -> f64 {
-        let cheaper = self.atoms.iter().take_while(|(_, atom)| *atom < cost);
-        let mut possible = cheaper.filter(|(used, _)| used & !mask == 0);
-        possible.next().map_or(cost, |(_, cost)| *cost)
+    /// Place of the plan that is taken with these indexes, before the place `end`.
+    fn place(&self, mask: u128, end: usize) -> Option<usize> {
+        self.atoms.iter().take(end).position(|(used, _)| used & !mask == 0)
     }
 
-    fn cost(&self, mask: u128) -> f64 {
-        let possible = self.atoms.iter().find(|(used, _)| used & !mask == 0);
-        possible.map_or(f64::INFINITY, |(_, cost)| *cost)
+    fn cost(&self, place: usize) -> f64 {
+        self.atoms.get(place).map_or(f64::INFINITY, |(_, cost)| *cost)
+    }
+
+    fn cost_with(&self, mask: u128) -> f64 {
+        self.cost(self.place(mask, usize::MAX).unwrap_or(usize::MAX))
     }
 }
 
@@ -104,7 +105,8 @@ struct Search<'a> {
 struct State {
     is_chosen: Vec<bool>,
     masks: Vec<u128>,
-    costs: Vec<f64>,
+    /// Place of the plan that each statement has.
+    places: Vec<usize>,
     total: f64,
     bytes: f64,
     number: usize,
@@ -142,17 +144,19 @@ impl<'a> Search<'a> {
                 }
                 sets.insert(BTreeSet::from([*id]));
             }
-            let mut atoms: Vec<(u128, f64)> = Vec::new();
+            let mut atoms: Vec<(f64, u128, f64)> = Vec::new();
             for atom in &statement.atoms {
                 let mask = atom.used.iter().map(|id| bit_of.get(id).copied());
                 if let Some(mask) = mask.collect::<Option<Vec<u128>>>() {
-                    atoms.push((mask.into_iter().fold(0, |all, bit| all | bit), atom.cost));
+                    let mask = mask.into_iter().fold(0, |all, bit| all | bit);
+                    atoms.push((atom.plan, mask, super::charged(atom.cost, statement.now)));
                     if atom.used.len() > 1 {
                         sets.insert(atom.used.clone());
                     }
                 }
             }
-            atoms.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+            atoms.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let atoms = atoms.into_iter().map(|(_, mask, cost)| (mask, cost)).collect();
             locals.push(Local { weight: statement.weight, atoms });
         }
         let mut search = Self {
@@ -201,12 +205,15 @@ impl<'a> Search<'a> {
     }
 
     fn state(&self, chosen: &BTreeSet<usize>) -> State {
-        let costs: Vec<f64> = self.locals.iter().map(|local| local.cost(0)).collect();
+        let place = |local: &Local| local.place(0, usize::MAX).unwrap_or(usize::MAX);
+        let places: Vec<usize> = self.locals.iter().map(place).collect();
+        let costs =
+            self.locals.iter().zip(&places).map(|(local, at)| local.weight * local.cost(*at));
         let mut state = State {
             is_chosen: vec![false; self.model.indexes.len()],
             masks: vec![0; self.locals.len()],
-            total: self.locals.iter().zip(&costs).map(|(local, cost)| local.weight * cost).sum(),
-            costs,
+            total: costs.sum(),
+            places,
             bytes: 0.0,
             number: 0,
             gains: vec![f64::NAN; self.bundles.len()],
@@ -230,17 +237,17 @@ impl<'a> Search<'a> {
             *chosen = is_in;
         }
         for (number, bit) in self.bits.get(id).into_iter().flatten() {
-            let (Some(mask), Some(cost), Some(local)) = (
+            let (Some(mask), Some(place), Some(local)) = (
                 state.masks.get_mut(*number),
-                state.costs.get_mut(*number),
+                state.places.get_mut(*number),
                 self.locals.get(*number),
             ) else {
                 continue;
             };
             *mask = if is_in { *mask | bit } else { *mask & !bit };
-            let now = local.cost(*mask);
-            state.total += local.weight * (now - *cost);
-            *cost = now;
+            let now = local.place(*mask, usize::MAX).unwrap_or(usize::MAX);
+            state.total += local.weight * (local.cost(now) - local.cost(*place));
+            *place = now;
             for bundle in self.bundles_of.get(*number).into_iter().flatten() {
                 if let Some(gain) = state.gains.get_mut(*bundle) {
                     *gain = f64::NAN;
@@ -260,8 +267,8 @@ impl<'a> Search<'a> {
         let added: Vec<usize> = bundle.ids.iter().copied().filter(|id| !state.has(*id)).collect();
         let mut gain: f64 = -added.iter().map(|id| self.upkeep(*id)).sum::<f64>();
         for number in &bundle.statements {
-            let (Some(mask), Some(cost), Some(local)) =
-                (state.masks.get(*number), state.costs.get(*number), self.locals.get(*number))
+            let (Some(mask), Some(place), Some(local)) =
+                (state.masks.get(*number), state.places.get(*number), self.locals.get(*number))
             else {
                 continue;
             };
@@ -273,7 +280,9 @@ impl<'a> Search<'a> {
                 });
                 with |= bit.map_or(0, |(_, bit)| *bit);
             }
-            gain += local.weight * (cost - local.cost_below(with, *cost));
+            if let Some(better) = local.place(with, *place) {
+                gain += local.weight * (local.cost(*place) - local.cost(better));
+            }
         }
         if let Some(known) = state.gains.get_mut(at) {
             *known = gain;
@@ -361,10 +370,10 @@ impl<'a> Search<'a> {
     fn loss(&self, state: &State, id: usize) -> f64 {
         let mut loss = -self.upkeep(id);
         for (number, bit) in self.bits.get(id).into_iter().flatten() {
-            if let (Some(mask), Some(cost), Some(local)) =
-                (state.masks.get(*number), state.costs.get(*number), self.locals.get(*number))
+            if let (Some(mask), Some(place), Some(local)) =
+                (state.masks.get(*number), state.places.get(*number), self.locals.get(*number))
             {
-                loss += local.weight * (local.cost(mask & !bit) - cost);
+                loss += local.weight * (local.cost_with(mask & !bit) - local.cost(*place));
             }
         }
         loss

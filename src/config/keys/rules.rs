@@ -90,7 +90,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
             ),
             key(
                 "seconds_per_call",
-                milliseconds(1, 86_400_000),
+                milliseconds(0, 86_400_000),
                 "50ms",
                 "What a call takes at least.",
             ),
@@ -277,6 +277,12 @@ pub(in crate::config) const RULES: &[&Section] = &[
             ENABLED,
             key("share", Shape::Share, "0.3", "Of the time of all statements."),
             key("seconds_per_day", A_DAY, "600s", "They take at least so much of a day."),
+            key(
+                "function_seconds_per_day",
+                A_DAY,
+                "600s",
+                "A function in the database takes at least so much of a day, what it calls included.",
+            ),
         ],
     ),
     &rule(
@@ -384,6 +390,12 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 Shape::Count { min: 8_192, max: 1 << 50 },
                 "1048576",
                 "Their size at least.",
+            ),
+            key(
+                "days",
+                Shape::Count { min: 0, max: 3_650 },
+                "7",
+                "For so many days the statistics have counted at least.",
             ),
             key(
                 "writes",

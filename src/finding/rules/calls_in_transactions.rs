@@ -1,5 +1,7 @@
 //! Calls of another system that were made while the caller's database session was idle in an open
-//! transaction. Seen by spans or the proxy; without either this rule sees nothing.
+//! transaction. Seen by spans or the proxy; without either this rule sees nothing. A warning only where
+//! call and transaction carry the same trace id: two that merely fell into the same time may be strangers
+//! to each other, and are told as information.
 
 use std::sync::Arc;
 
@@ -32,17 +34,23 @@ fn judge(around: &Around<'_>) -> Vec<Candidate> {
     let all = around.snapshot.calls.integrations.iter();
     let cases = all.filter_map(|of| {
         let then = around.before.calls.integrations.iter().find(|then| then.name == of.name);
-        let calls = of.held_open.saturating_sub(then.map_or(0, |then| then.held_open));
-        (calls as f64 >= around.limit("calls")).then(|| case(around, of, calls))
+        let grown = |count: fn(&OfView) -> u64| count(of).saturating_sub(then.map_or(0, count));
+        let (all, certain) = (grown(|of| of.held_open), grown(|of| of.held_open_by_trace));
+        let is_enough = |calls: u64| calls as f64 >= around.limit("calls");
+        if is_enough(certain) {
+            return Some(case(around, of, certain, true));
+        }
+        is_enough(all).then(|| case(around, of, all, false))
     });
     dearest(cases.collect())
 }
 
-fn case(around: &Around<'_>, of: &OfView, calls: u64) -> Candidate {
+fn case(around: &Around<'_>, of: &OfView, calls: u64, is_certain: bool) -> Candidate {
     let held: Vec<&HeldOpen> = of
         .notable
         .iter()
         .flat_map(|call| &call.evidence)
+        .filter(|evidence| !is_certain || evidence.is_held_open_by_trace())
         .filter_map(|evidence| evidence.held_open.as_ref())
         .collect();
     let longest = held.iter().map(|held| held.seconds).fold(0.0, f64::max);
@@ -55,6 +63,7 @@ fn case(around: &Around<'_>, of: &OfView, calls: u64) -> Candidate {
     let mut evidence = vec![
         Fact::text("integration", Arc::clone(&of.name)),
         Fact::text("application", Arc::clone(&application)),
+        Fact::text("tied_by", if is_certain { "trace" } else { "time" }),
         Fact::number("calls_per_day", around.per_day(calls as f64)),
         Fact::seconds("mean_idle_seconds", mean),
         Fact::seconds("longest_idle_seconds", longest),
@@ -67,9 +76,10 @@ fn case(around: &Around<'_>, of: &OfView, calls: u64) -> Candidate {
         datname: datname.unwrap_or_else(|| "".into()),
         subject: Arc::clone(&of.name),
         module: OTHER.into(),
-        severity: Severity::Warning,
+        severity: if is_certain { Severity::Warning } else { Severity::Info },
         summary: format!(
-            "{application} called {} {calls} times with its transaction open, {mean:.1} s each time",
+            "{application} {} {} {calls} times with its transaction open, {mean:.1} s each time",
+            if is_certain { "called" } else { "seems to have called" },
             of.name
         ),
         evidence,

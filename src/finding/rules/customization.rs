@@ -1,14 +1,16 @@
 //! The share of a database's executing time that goes to tables which the ERP's profile does not know,
-//! and the time of functions that were written for it. It says nothing where most tables are unknown:
+//! and the functions in it that take long, each by itself. It says nothing where most tables are unknown:
 //! there is no profile for that ERP then, and nobody can tell what is its own.
 
 use std::sync::Arc;
 
+use super::autovacuum_behind::named;
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Grown, Judge, Rule, Sight};
+use crate::sample::function_usage::Counters;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
-use crate::track::tables::Database;
+use crate::track::tables::{Database, Function};
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -35,8 +37,13 @@ const TOLD: usize = 3;
 
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let databases = sight.server.tables.databases.iter();
-    let known = databases.filter(|(_, database)| is_known(database));
-    dearest(known.filter_map(|(datname, database)| case(sight, datname, database)).collect())
+    let mut found = Vec::new();
+    for (datname, database) in databases.filter(|(_, database)| is_known(database)) {
+        found.extend(case(sight, datname, database));
+        let functions = database.functions.iter();
+        found.extend(functions.filter_map(|function| function_case(sight, datname, function)));
+    }
+    dearest(found)
 }
 
 fn is_known(database: &Database) -> bool {
@@ -89,6 +96,41 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Option<Ca
             Value::Share(share)
         ),
         evidence,
+        sql: Vec::new(),
+        cost_seconds_per_day: Some(cost),
+    })
+}
+
+/// A function, with what it calls: whoever calls it waits for all of that.
+fn function_case(sight: &Sight<'_>, datname: &Arc<str>, function: &Function) -> Option<Candidate> {
+    let before = sight.before.tables.databases.get(datname);
+    let before = before.and_then(|b| b.functions.iter().find(|then| then.oid == function.oid));
+    let (now, then) = match before {
+        Some(before) => (function.counters, before.counters),
+        None => (function.series, Counters::default()),
+    };
+    let calls = now.calls.saturating_sub(then.calls);
+    let seconds = now.total_seconds - then.total_seconds;
+    let cost = sight.per_day(seconds);
+    if calls == 0 || cost < sight.limit("function_seconds_per_day") {
+        return None;
+    }
+    let name = named(&function.schema, &function.function);
+    Some(Candidate {
+        datname: Arc::clone(datname),
+        subject: format!("function {name}").into(),
+        module: OTHER.into(),
+        severity: Severity::Info,
+        summary: format!(
+            "the function {name}, which runs in the database, takes {} a day in {:.0} calls",
+            Value::Seconds(cost),
+            sight.per_day(calls as f64),
+        ),
+        evidence: vec![
+            Fact::number("calls_per_day", sight.per_day(calls as f64)),
+            Fact::seconds("seconds_per_call", seconds / (calls as f64)),
+            Fact::seconds("seconds_per_day", cost),
+        ],
         sql: Vec::new(),
         cost_seconds_per_day: Some(cost),
     })

@@ -26,12 +26,18 @@ pub(super) static RULE: Rule = Rule {
     judge: Judge::Server(judge),
 };
 
+/// Where autovacuum does not come, what would bring it elsewhere: PostgreSQL's default of
+/// autovacuum_analyze_scale_factor.
+const USUAL: f64 = 0.1;
+
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (datname, database) in &sight.server.tables.databases {
         let stale = database.tables.iter().filter(|table| {
-            table.upkeep.n_mod_since_analyze as f64 >= sight.limit("changed_rows")
-                && table.due.analyze.is_some_and(|due| due >= sight.limit("times"))
+            let changed = table.upkeep.n_mod_since_analyze as f64;
+            let due =
+                table.due.analyze.unwrap_or(changed / (USUAL * table.n_live_tup as f64).max(1.0));
+            changed >= sight.limit("changed_rows") && due >= sight.limit("times")
         });
         found.extend(stale.map(|table| case(datname, table)));
     }
@@ -53,7 +59,10 @@ fn case(datname: &Arc<str>, table: &Table) -> Candidate {
         evidence: vec![
             Fact::count("changed_rows", changed),
             Fact::count("live_rows", table.n_live_tup),
-            Fact::number("times_what_brings_an_analyze", table.due.analyze.unwrap_or(0.0)),
+            match table.due.analyze {
+                Some(due) => Fact::number("times_what_brings_an_analyze", due),
+                None => Fact::text("autovacuum", "does not come for this table"),
+            },
         ],
         sql: vec![format!("analyze {};", quoted(&table.schema, &table.table))],
         cost_seconds_per_day: None,

@@ -168,9 +168,12 @@ fn a_large_scan_is_of_the_table_of_which_most_is_read_from_end_to_end() {
     let total = "update head set sum = (select sum(a) from line where head_id = $1) where id = $1";
     let stage = Stage::new().statement("sales", total, heavy());
     let mut line = table("line", 100_000);
-    line.growth.seq_tup_read = 1_000_000;
+    line.series.seq_tup_read = 1_000_000;
     let stage = with_tables(stage, vec![table("head", 100_000), line], vec![]);
     assert_eq!(stage.subjects("large_scans"), ["line"]);
+    let delete = Stage::new().statement("sales", "delete from head where id = $1", heavy());
+    let by_index = with_tables(delete, vec![table("head", 100_000)], vec![]);
+    assert!(by_index.subjects("large_scans").is_empty());
 }
 
 #[test]
@@ -278,6 +281,7 @@ fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
         operations: vec![operation],
         errors: BTreeMap::from([("timeout", failed)]),
         held_open,
+        held_open_by_trace: held_open,
         last: None,
         percentiles: None,
         notable: vec![],
@@ -297,6 +301,9 @@ fn calls_in_open_transactions_and_failing_ones_are_told_and_a_single_one_not() {
     };
     assert_eq!(with(of(9, 0, 3)).subjects("calls_in_transactions"), ["pay"]);
     assert!(with(of(9, 0, 1)).subjects("calls_in_transactions").is_empty());
+    let severity = |of| with(of).look("calls_in_transactions")[0].severity;
+    assert_eq!(severity(of(9, 0, 3)), Severity::Warning);
+    assert_eq!(severity(OfView { held_open_by_trace: 1, ..of(9, 0, 3) }), Severity::Info);
     assert_eq!(with(of(90, 10, 0)).subjects("integration_failures"), ["pay"]);
     assert!(with(of(990, 10, 0)).subjects("integration_failures").is_empty());
     assert!(with(of(1, 1, 0)).subjects("integration_failures").is_empty());
@@ -545,6 +552,10 @@ fn indexes_that_are_invalid_or_unused_are_told_and_unique_and_used_ones_not() {
     let with = |index| with_tables(Stage::new(), vec![written.clone()], vec![index]);
     assert_eq!(with(index(0)).subjects("unused_indexes"), ["index t_a"]);
     assert!(with(index(1)).subjects("unused_indexes").is_empty());
+    let mut young = with(index(0));
+    young.facts().start_time = at(0).wall;
+    assert!(young.subjects("unused_indexes").is_empty());
+    assert_eq!(young.limit("days", 0.0).subjects("unused_indexes"), ["index t_a"]);
     assert!(with(Index { enforces: true, ..index(0) }).subjects("unused_indexes").is_empty());
     assert!(with(Index { bytes: 8_192, ..index(0) }).subjects("unused_indexes").is_empty());
     let invalid = with(Index { is_valid: false, ..index(0) });

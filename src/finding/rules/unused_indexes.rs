@@ -1,6 +1,8 @@
-//! Indexes that nobody has scanned since the statistics began, that enforce nothing, and whose table is
-//! written; and those that the index advisor would drop, as another does the same. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
-//! look there before you drop one.
+//! Indexes that nobody has scanned since the statistics began, if that was days ago, that enforce
+//! nothing, and whose table is written; and those that the index advisor would drop, as another does the
+//! same. The statistics began when they were last reset, or when the server started, as a crash empties
+//! them. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
+//! look there before you drop one. Invalid ones are told by unsound_objects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub(super) static RULE: Rule = Rule {
     judge: Judge::Server(judge),
 };
 
+const DAY: f64 = 86_400.0;
+
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let all = sight.server.tables.databases.iter();
     dearest(all.flat_map(|(datname, database)| of_database(sight, datname, database)).collect())
@@ -43,21 +47,37 @@ fn of_database(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Ve
             ((&*table.schema, &*table.table), written - table.counters.n_tup_hot_upd.min(written))
         })
         .collect();
-    let unused = database.indexes.iter().filter_map(|index| {
+    let days = days_counted(sight, datname);
+    let is_long = days >= sight.limit("days");
+    let unused = database.indexes.iter().filter(|_| is_long).filter_map(|index| {
         let written = writes.get(&(&*index.schema, &*index.table)).copied().unwrap_or(0);
         let is_unused = index.is_valid && !index.enforces && index.counters.idx_scan == 0;
         let is_large = index.bytes as f64 >= sight.limit("bytes");
         (is_unused && is_large && written as f64 >= sight.limit("writes"))
-            .then(|| case(datname, index, written))
+            .then(|| case(datname, index, written, days))
     });
     let mut found: Vec<Candidate> = unused.collect();
     for line in sight.suggestions(datname, "drop") {
         let candidate = suggested(datname, line);
-        if !found.iter().any(|found| found.subject == candidate.subject) {
+        let is_same = |name: &str| *candidate.subject == *format!("index {name}");
+        let is_invalid = database
+            .indexes
+            .iter()
+            .any(|index| !index.is_valid && is_same(&named(&index.schema, &index.index)));
+        if !is_invalid && !found.iter().any(|found| found.subject == candidate.subject) {
             found.push(candidate);
         }
     }
     found
+}
+
+/// For how many days the statistics of a database have counted, as far as is certain.
+fn days_counted(sight: &Sight<'_>, datname: &Arc<str>) -> f64 {
+    let databases = &sight.server.databases;
+    let started = databases.server.as_ref().map(|server| server.start_time);
+    let reset = databases.shown.get(datname).and_then(|database| database.stats_reset);
+    let length = started.max(reset).and_then(|since| sight.now.duration_since(since).ok());
+    length.unwrap_or_default().as_secs_f64() / DAY
 }
 
 /// The advisor would drop it: it does what another does, or nothing.
@@ -83,7 +103,7 @@ fn suggested(datname: &Arc<str>, line: &Line) -> Candidate {
     }
 }
 
-fn case(datname: &Arc<str>, index: &Index, written: u64) -> Candidate {
+fn case(datname: &Arc<str>, index: &Index, written: u64, days: f64) -> Candidate {
     let name = named(&index.schema, &index.index);
     Candidate {
         datname: Arc::clone(datname),
@@ -99,6 +119,7 @@ fn case(datname: &Arc<str>, index: &Index, written: u64) -> Candidate {
             Fact::text("table", named(&index.schema, &index.table)),
             Fact::bytes("bytes", index.bytes),
             Fact::count("changes_of_the_table", written),
+            Fact::number("days_counted", days),
         ],
         sql: vec![format!("drop index concurrently {};", quoted(&index.schema, &index.index))],
         cost_seconds_per_day: None,

@@ -180,6 +180,14 @@ impl Tie {
     }
 }
 
+impl Evidence {
+    /// Whether the call was made in an open transaction for certain, and not only at the same time.
+    #[must_use]
+    pub fn is_held_open_by_trace(&self) -> bool {
+        self.held_open.is_some() && self.joined_by == Tie::Trace.name()
+    }
+}
+
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1e4).round() / 1e4
 }

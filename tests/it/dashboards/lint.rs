@@ -146,6 +146,11 @@ impl Reference {
         self.labels.keys().map(String::as_str)
     }
 
+    /// Whether a series of this name is listed.
+    pub fn is_listed(&self, name: &str) -> bool {
+        self.labels.contains_key(name)
+    }
+
     /// The metrics in an expression.
     pub fn names(expr: &str) -> Vec<String> {
         let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
