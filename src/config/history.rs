@@ -33,9 +33,11 @@ pub(super) fn read_upkeep(table: &Table, faults: &mut Faults) -> Option<Upkeep> 
     let interval = table.duration("interval", faults);
     let settings_interval = table.duration("settings_interval", faults);
     let catalog_interval = table.duration("catalog_interval", faults);
+    let queues_interval = table.duration("queues_interval", faults);
     Some(Upkeep {
         interval: interval?,
         settings_interval: settings_interval?,
         catalog_interval: catalog_interval?,
+        queues_interval: queues_interval?,
     })
 }

@@ -239,6 +239,8 @@ pub struct Upkeep {
     pub settings_interval: Duration,
     /// `catalog_interval`: how often catalogs are looked into (default 1 h, 1 s to 1 day).
     pub catalog_interval: Duration,
+    /// `queues_interval`: how often queues are looked at (default 60 s, 1 s to 1 day).
+    pub queues_interval: Duration,
 }
 
 /// `[history]`.

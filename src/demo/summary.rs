@@ -145,6 +145,7 @@ mod tests {
             replication: Arc::default(),
             io: Arc::default(),
             settings: Arc::default(),
+            queues: Arc::default(),
             spending: None,
         }
     }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Kind;
+use super::queue::{self, Queue};
 
 /// Names that become values of labels are bounded in number and length.
 pub(super) const MOST_MODULES: usize = 64;
@@ -17,8 +19,17 @@ const LONGEST_PATTERN: usize = 80;
 /// Names with a meaning of their own.
 const RESERVED: [&str; 3] = ["other", "unknown", "generic"];
 
-const KEYS: [&str; 8] =
-    ["name", "extends", "recognised_by", "modules", "applications", "roles", "kinds", "states"];
+const KEYS: [&str; 9] = [
+    "name",
+    "extends",
+    "recognised_by",
+    "modules",
+    "applications",
+    "roles",
+    "kinds",
+    "states",
+    "queue",
+];
 
 /// One thing that is wrong in a profile's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +74,7 @@ pub(super) struct File {
     pub(super) roles: Lists<String>,
     pub(super) kinds: Lists<Kind>,
     pub(super) states: Vec<String>,
+    pub(super) queues: Vec<Arc<Queue>>,
 }
 
 /// A word and where it stands.
@@ -104,7 +116,7 @@ impl Faults<'_> {
         self.found.push(fault);
     }
 
-    fn at(&mut self, offset: usize, key: &str, problem: impl Into<String>) {
+    pub(super) fn at(&mut self, offset: usize, key: &str, problem: impl Into<String>) {
         self.add(self.line(offset), key, problem);
     }
 
@@ -134,6 +146,7 @@ impl Faults<'_> {
             roles: self.lists(root, "roles", value_of_label),
             kinds: self.lists(root, "kinds", kind),
             states: root.get("states").map(|v| self.columns(v)).unwrap_or_default(),
+            queues: queue::read(root, self),
         }
     }
 
@@ -237,7 +250,7 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
-fn value_of_label(text: &str) -> Result<String, String> {
+pub(super) fn value_of_label(text: &str) -> Result<String, String> {
     if RESERVED.contains(&text) {
         return Err(format!(
             "`{text}` has a meaning of its own and cannot be a name: choose another"
@@ -256,7 +269,7 @@ fn kind(text: &str) -> Result<Kind, String> {
     }
 }
 
-fn pattern(text: &str) -> Result<(), String> {
+pub(super) fn pattern(text: &str) -> Result<(), String> {
     match text.chars().count() {
         0 => Err("an empty pattern matches nothing: leave it out".to_owned()),
         n if n > LONGEST_PATTERN => Err(format!(

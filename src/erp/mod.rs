@@ -6,6 +6,7 @@ mod file;
 mod pattern;
 mod profile;
 mod profiles;
+mod queue;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub use file::{ProfileError, ProfileFault};
 pub use pattern::Pattern;
 pub use profile::{Kind, Profile};
 pub use profiles::{Profiles, built_in};
+pub use queue::{Queue, Zone};
 
 /// The label of what no pattern matches.
 pub const OTHER: &str = "other";
@@ -73,6 +75,11 @@ impl Erp {
     /// Columns (`column` or `table.column`) whose values are words of the ERP, such as states of documents.
     pub fn states(&self) -> impl Iterator<Item = &str> {
         self.profiles.iter().flat_map(|profile| profile.states())
+    }
+
+    /// Tables that are queues, those of the most particular profile first.
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.profiles.iter().flat_map(|profile| profile.queues())
     }
 
     /// The module of a statement, from the tables in its text; `other` without any that is known.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::file::{self, File, MOST_APPLICATIONS, MOST_MODULES, ProfileError};
 use super::pattern::{Patterns, named};
+use super::queue::Queue;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,7 @@ pub struct Profile {
     roles: Patterns<Arc<str>>,
     kinds: Patterns<Kind>,
     states: Vec<String>,
+    queues: Vec<Arc<Queue>>,
     extends: Option<Arc<Profile>>,
 }
 
@@ -102,6 +104,7 @@ impl Profile {
             roles: named(&file.roles.names),
             kinds: Patterns::new(kinds),
             states: file.states,
+            queues: file.queues,
             extends,
         }
     }
@@ -142,6 +145,11 @@ impl Profile {
     /// Columns (`column` or `table.column`) that hold words of the program and nothing of its users.
     pub(super) fn states(&self) -> impl Iterator<Item = &str> {
         self.lineage().flat_map(|profile| &profile.states).map(String::as_str)
+    }
+
+    /// Tables that are queues.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.lineage().flat_map(|profile| &profile.queues)
     }
 
     /// Every application that it can name a session by.

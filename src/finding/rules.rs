@@ -17,6 +17,7 @@ mod long_transactions;
 mod numbers_run_out;
 mod peaks;
 mod primary_reporting;
+mod queues;
 mod replication;
 mod settings;
 mod stale_statistics;
@@ -36,6 +37,7 @@ pub static RULES: &[&Rule] = &[
     &direct_writes::RULE,
     &bulk_in_transactions::RULE,
     &calls_in_transactions::RULE,
+    &queues::RULE,
     &idle_in_transaction::RULE,
     &long_transactions::RULE,
     &hot_rows::RULE,

@@ -57,6 +57,7 @@ impl Stage {
             replication: Arc::default(),
             io: Arc::default(),
             settings: Arc::default(),
+            queues: Arc::default(),
             suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,

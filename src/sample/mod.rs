@@ -13,6 +13,7 @@ pub mod function_usage;
 pub mod index_usage;
 pub mod io;
 mod normalise;
+pub mod queues;
 pub mod relations;
 pub mod replication;
 pub mod settings;
@@ -51,6 +52,8 @@ pub enum Sampler {
     Io,
     /// What catalogs say: foreign keys without an index, numbers that run out, triggers, sizes.
     Catalog,
+    /// How long the queues of ERPs are.
+    Queues,
     /// Sessions that are not idle.
     Activity,
     /// Who blocks whom, while somebody waits.
@@ -65,7 +68,7 @@ pub enum Sampler {
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
@@ -76,6 +79,7 @@ impl Sampler {
         Self::Replication,
         Self::Io,
         Self::Catalog,
+        Self::Queues,
         Self::Activity,
         Self::Blockers,
         Self::Log,
@@ -97,6 +101,7 @@ impl Sampler {
             Self::Replication => "replication",
             Self::Io => "io",
             Self::Catalog => "catalog",
+            Self::Queues => "queues",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",

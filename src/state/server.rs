@@ -17,7 +17,7 @@ use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
 use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
-use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
+use crate::track::{catalog, growth, io, queues, replication, settings, tables, vacuum};
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -29,6 +29,7 @@ pub(super) struct Server {
     tables: tables::Tables,
     growths: growth::Growths,
     catalogs: catalog::Catalogs,
+    queues: queues::Queues,
     vacuums: vacuum::Vacuums,
     replication: replication::Replication,
     io: io::Activity,
@@ -40,6 +41,7 @@ pub(super) struct Server {
     tables_view: Arc<tables::View>,
     growth_view: Arc<growth::View>,
     catalog_view: Arc<catalog::View>,
+    queues_view: Arc<queues::View>,
     vacuum_view: Arc<vacuum::View>,
     replication_view: Arc<replication::View>,
     io_view: Arc<io::View>,
@@ -60,6 +62,7 @@ impl Server {
             tables: tables::Tables::new(limits.tables),
             growths: growth::Growths::default(),
             catalogs: catalog::Catalogs::default(),
+            queues: queues::Queues::default(),
             vacuums: vacuum::Vacuums::default(),
             replication: replication::Replication::default(),
             io: io::Activity::default(),
@@ -71,6 +74,7 @@ impl Server {
             tables_view: Arc::default(),
             growth_view: Arc::default(),
             catalog_view: Arc::default(),
+            queues_view: Arc::default(),
             vacuum_view: Arc::default(),
             replication_view: Arc::default(),
             io_view: Arc::default(),
@@ -207,7 +211,10 @@ impl Server {
             Sampled::Catalog(sample) => {
                 self.catalog_view = Arc::new(self.catalogs.apply(at, sample, &self.names));
             }
-
+            Sampled::Queues(sample) => {
+                let view = self.queues.apply(at, sample, &self.names, &self.erps);
+                self.queues_view = Arc::new(view);
+            }
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -243,6 +250,7 @@ impl Server {
             tables: Arc::clone(&self.tables_view),
             growth: Arc::clone(&self.growth_view),
             catalog: Arc::clone(&self.catalog_view),
+            queues: Arc::clone(&self.queues_view),
             vacuum: Arc::clone(&self.vacuum_view),
             replication: Arc::clone(&self.replication_view),
             io: Arc::clone(&self.io_view),

@@ -14,7 +14,7 @@ use crate::track::databases::Database;
 use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
-use crate::track::{catalog, growth, io, replication, settings, tables, vacuum};
+use crate::track::{catalog, growth, io, queues, replication, settings, tables, vacuum};
 
 /// All servers, in the order of their names.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +54,8 @@ pub struct ServerSnapshot {
     /// What their catalogs say: foreign keys without an index, constraints, triggers, numbers that
     /// run out, sizes on disk. Renewed every `upkeep.catalog_interval`.
     pub catalog: Arc<catalog::View>,
+    /// Queues that the profiles of ERPs name. Renewed every `upkeep.queues_interval`.
+    pub queues: Arc<queues::View>,
     /// Ages in transactions of all databases, and vacuums that run. Renewed every
     /// `upkeep.interval`, as the next two.
     pub vacuum: Arc<vacuum::View>,

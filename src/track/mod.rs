@@ -27,6 +27,7 @@ pub mod log;
 pub mod names;
 #[cfg(test)]
 pub(crate) mod recorded;
+pub mod queues;
 mod ranked;
 pub mod relations;
 pub mod replication;

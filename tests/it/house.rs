@@ -9,7 +9,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("integration", &["erp"]),
     ("config", &["erp", "integration"]),
     ("pg", &["config", "trust"]),
-    ("sample", &["integration", "pg"]),
+    ("sample", &["erp", "integration", "pg"]),
     ("serverlog", &["sample"]),
     ("history", &[]),
     ("track", &["erp", "history", "integration", "sample", "serverlog"]),

@@ -67,6 +67,8 @@ mod proxy_abuse;
 #[cfg(test)]
 mod proxy_tunnels;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rules;

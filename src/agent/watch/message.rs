@@ -1,9 +1,9 @@
-//! Saying a thing once, not once a tick.
+//! Saying a thing once, not once a tick, and what to do about it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::sample::{Outcome, Sampler};
+use crate::sample::{Outcome, SampleError, Sampler};
 
 /// What was last said of one server.
 #[derive(Debug)]
@@ -66,4 +66,26 @@ impl Messages {
             }
         }
     }
+}
+
+/// Why a sampler brought nothing, and what to do about it.
+pub(super) fn describe(sampler: Sampler, error: &SampleError) -> String {
+    let hint = match (sampler, error.outcome()) {
+        (Sampler::Texts, Outcome::Timeout) => {
+            "; the texts take too long to read and are asked for ever more rarely: lower \
+             pg_stat_statements.max, reset pg_stat_statements, or raise statement_timeout"
+        }
+        (Sampler::Texts, _) if error.is_of_encoding() => {
+            "; one statement of a database in another encoding hides all texts: create \
+             pg_stat_statements in a database with encoding SQL_ASCII, which shows them all, and make \
+             it `dbname`"
+        }
+        (_, Outcome::Timeout) => {
+            "; it runs again at its next turn: raise statement_timeout if it stays"
+        }
+        (_, Outcome::Refused) => "; grant the role pg_monitor, see `erpscope check`",
+        (_, Outcome::Missing) => "; see `erpscope check`",
+        _ => "",
+    };
+    format!("the {} sampler brought nothing: {error}{hint}", sampler.name())
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watch;
-use super::message::Messages;
+use super::message::{Messages, describe};
 use super::turn::Turn;
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
 use crate::recognise::recognise;
 use crate::sample::{
-    Outcome, SampleError, Sampler, catalog, database, io, relations, replication, settings,
+    Outcome, SampleError, Sampler, catalog, database, io, queues, relations, replication, settings,
     statements, texts, usage, vacuum,
 };
 use crate::state::{Failure, Sampled, ServerSnapshot, What};
@@ -29,10 +29,11 @@ const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
 const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
 
-/// Databases of ERPs whose catalogs are looked into in one go.
-const MOST_CATALOGS: usize = 10;
+/// Databases of ERPs whose catalogs, and whose queues, are looked into in one go.
+const MOST_DATABASES: usize = 10;
 /// What nobody misses for some seconds after a connection was made.
-const LATER: [Sampler; 4] = [Sampler::Vacuum, Sampler::Replication, Sampler::Io, Sampler::Catalog];
+const LATER: [Sampler; 5] =
+    [Sampler::Vacuum, Sampler::Replication, Sampler::Io, Sampler::Queues, Sampler::Catalog];
 
 /// Why sampling over this connection ended.
 pub(super) enum Ended {
@@ -55,6 +56,7 @@ pub(super) struct Sampling {
     io: io::Reader,
     usage_turn: Turn,
     catalog_turn: Turn,
+    queues_turn: Turn,
     schedule: Schedule,
 }
 
@@ -112,6 +114,7 @@ impl Sampling {
             io,
             usage_turn: Turn::default(),
             catalog_turn: Turn::default(),
+            queues_turn: Turn::default(),
             schedule,
         })
     }
@@ -273,10 +276,21 @@ impl Sampling {
             Sampler::Io => Some(Sampled::Io(Box::new(self.io.read(client).await?))),
             Sampler::Catalog => {
                 let own = self.session.datname();
-                match self.catalog_turn.next(watch, own, &self.erps, MOST_CATALOGS) {
+                match self.catalog_turn.next(watch, own, &self.erps, MOST_DATABASES) {
                     Some((dbid, others)) => {
                         let read = catalog::read(&self.session, dbid, &others, NETWORK);
                         Some(Sampled::Catalog(read.await?))
+                    }
+                    None => None,
+                }
+            }
+            Sampler::Queues => {
+                let own = self.session.datname();
+                match self.queues_turn.next(watch, own, &self.erps, MOST_DATABASES) {
+                    Some((dbid, others)) => {
+                        let of = |datname: &str| self.erps.of(datname).queues().cloned().collect();
+                        let read = queues::read(&self.session, dbid, &others, of, NETWORK);
+                        Some(Sampled::Queues(read.await?))
                     }
                     None => None,
                 }
@@ -299,6 +313,7 @@ impl Sampling {
             Sampler::Vacuum | Sampler::Replication | Sampler::Io => watch.upkeep.interval,
             Sampler::Settings => watch.upkeep.settings_interval,
             Sampler::Catalog => watch.upkeep.catalog_interval,
+            Sampler::Queues => watch.upkeep.queues_interval,
             _ => LOOK,
         }
     }
@@ -384,27 +399,6 @@ fn lacking(found: &Capabilities) -> Vec<String> {
         );
     }
     lines
-}
-
-fn describe(sampler: Sampler, error: &SampleError) -> String {
-    let hint = match (sampler, error.outcome()) {
-        (Sampler::Texts, Outcome::Timeout) => {
-            "; the texts take too long to read and are asked for ever more rarely: lower \
-             pg_stat_statements.max, reset pg_stat_statements, or raise statement_timeout"
-        }
-        (Sampler::Texts, _) if error.is_of_encoding() => {
-            "; one statement of a database in another encoding hides all texts: create \
-             pg_stat_statements in a database with encoding SQL_ASCII, which shows them all, and make \
-             it `dbname`"
-        }
-        (_, Outcome::Timeout) => {
-            "; it runs again at its next turn: raise statement_timeout if it stays"
-        }
-        (_, Outcome::Refused) => "; grant the role pg_monitor, see `erpscope check`",
-        (_, Outcome::Missing) => "; see `erpscope check`",
-        _ => "",
-    };
-    format!("the {} sampler brought nothing: {error}{hint}", sampler.name())
 }
 
 /// Up to a tenth of the interval, at most a second: agents that start together do not ask together.

@@ -35,6 +35,12 @@ pub(in crate::config) const UPKEEP: Section = Section {
             "1h",
             "How often catalogs are looked into: foreign keys without an index, numbers that run out, triggers, sizes on disk.",
         ),
+        key(
+            "queues_interval",
+            seconds(1, 86_400),
+            "60s",
+            "How often the queues are looked at that the profiles of ERPs name.",
+        ),
     ],
 };
 

@@ -3,6 +3,7 @@
 use super::{Key, Section, Shape, Times, key, milliseconds, seconds};
 
 const ENABLED: Key = key("enabled", Shape::Switch, "true", "Whether this rule looks.");
+const MANY: Shape = Shape::Count { min: 1, max: 1 << 40 };
 const A_DAY: Shape = milliseconds(0, 86_400_000);
 
 const fn rule(name: &'static str, help: &'static str, keys: &'static [Key]) -> Section {
@@ -22,15 +23,10 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 "60s",
                 "Those of a table take at least so much of a day.",
             ),
-            key(
-                "blocks_per_call",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "100",
-                "Blocks that a call reads at least.",
-            ),
+            key("blocks_per_call", MANY, "100", "Blocks that a call reads at least."),
             key(
                 "blocks_per_row",
-                Shape::Count { min: 1, max: 1 << 40 },
+                MANY,
                 "10",
                 "Blocks that it reads at least for each row that it returns.",
             ),
@@ -55,12 +51,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 "500ms",
                 "A query whose calls take so long in the mean may be a report.",
             ),
-            key(
-                "report_blocks",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "1000",
-                "And reads so many blocks a call.",
-            ),
+            key("report_blocks", MANY, "1000", "And reads so many blocks a call."),
         ],
     ),
     &rule(
@@ -70,7 +61,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
             ENABLED,
             key(
                 "rows_per_day",
-                Shape::Count { min: 1, max: 1 << 40 },
+                MANY,
                 "10",
                 "Rows that a role which is no integration's writes at least.",
             ),
@@ -98,15 +89,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
     &rule(
         "finding.calls_in_transactions",
         "Other systems called while a transaction is open.",
-        &[
-            ENABLED,
-            key(
-                "calls",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "2",
-                "Such calls in the window at least.",
-            ),
-        ],
+        &[ENABLED, key("calls", MANY, "2", "Such calls in the window at least.")],
     ),
     &rule(
         "finding.idle_in_transaction",
@@ -129,6 +112,28 @@ pub(in crate::config) const RULES: &[&Section] = &[
         ],
     ),
     &rule(
+        "finding.queues",
+        "Queues of work for later that do not get done.",
+        &[
+            ENABLED,
+            key(
+                "oldest",
+                seconds(1, 31_536_000),
+                "1h",
+                "The oldest row waits for so long, and they become no fewer.",
+            ),
+            key("running", seconds(1, 31_536_000), "6h", "A row is being worked on for so long."),
+            key("tries", MANY, "10", "A row that waits was tried so often."),
+            key(
+                "failed",
+                MANY,
+                "100",
+                "So many rows have failed, whenever that was: worth knowing.",
+            ),
+            key("failed_anew", MANY, "10", "So many have failed in the window."),
+        ],
+    ),
+    &rule(
         "finding.long_transactions",
         "Open transactions that keep vacuum from its work.",
         &[
@@ -147,12 +152,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
         "Rows for which many wait: gapless numbers, stock of the best sellers.",
         &[
             ENABLED,
-            key(
-                "waits",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "5",
-                "Waits for rows of a table in the window at least.",
-            ),
+            key("waits", MANY, "5", "Waits for rows of a table in the window at least."),
             key("seconds_per_day", A_DAY, "300s", "They take at least so much of a day."),
         ],
     ),
@@ -186,12 +186,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 "0.9",
                 "Less than this share of its blocks is found in the buffer cache.",
             ),
-            key(
-                "blocks_per_second",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "500",
-                "Blocks that are read for it at least.",
-            ),
+            key("blocks_per_second", MANY, "500", "Blocks that are read for it at least."),
         ],
     ),
     &rule(
@@ -214,12 +209,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
         &[
             ENABLED,
             key("share", Shape::Share, "0.05", "Of the calls in the window fail."),
-            key(
-                "calls",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "5",
-                "Calls that have failed at least.",
-            ),
+            key("calls", MANY, "5", "Calls that have failed at least."),
         ],
     ),
     &rule(
@@ -305,12 +295,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
         "Tables that autovacuum does not keep clean.",
         &[
             ENABLED,
-            key(
-                "dead_rows",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "50000",
-                "Dead rows of a table at least.",
-            ),
+            key("dead_rows", MANY, "50000", "Dead rows of a table at least."),
             key(
                 "times",
                 Shape::Count { min: 1, max: 1_000 },
@@ -326,7 +311,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
             ENABLED,
             key(
                 "changed_rows",
-                Shape::Count { min: 1, max: 1 << 40 },
+                MANY,
                 "50000",
                 "Rows that have changed since the last analyze at least.",
             ),
@@ -343,18 +328,8 @@ pub(in crate::config) const RULES: &[&Section] = &[
         "Foreign keys that make deletes slow.",
         &[
             ENABLED,
-            key(
-                "rows",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "10000",
-                "Rows of the table at least.",
-            ),
-            key(
-                "deletes_per_day",
-                Shape::Count { min: 1, max: 1 << 40 },
-                "100",
-                "Rows deleted from the parent at least.",
-            ),
+            key("rows", MANY, "10000", "Rows of the table at least."),
+            key("deletes_per_day", MANY, "100", "Rows deleted from the parent at least."),
         ],
     ),
     &rule(
@@ -388,7 +363,7 @@ pub(in crate::config) const RULES: &[&Section] = &[
         "Checkpoints that are forced.",
         &[
             ENABLED,
-            key("forced", Shape::Count { min: 1, max: 1 << 40 }, "3", "In the window at least."),
+            key("forced", MANY, "3", "In the window at least."),
             key("share", Shape::Share, "0.5", "Of all checkpoints."),
         ],
     ),

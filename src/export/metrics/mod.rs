@@ -16,6 +16,7 @@ mod locks;
 mod log;
 mod probes;
 mod process;
+mod queues;
 mod reference;
 mod replication;
 mod samplers;
@@ -57,7 +58,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 18] = [
+const SIGNALS: [&Signal; 19] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -70,6 +71,7 @@ const SIGNALS: [&Signal; 18] = [
     &tables::SIGNAL,
     &indexes::SIGNAL,
     &growth::SIGNAL,
+    &queues::SIGNAL,
     &catalog::SIGNAL,
     &vacuum::SIGNAL,
     &replication::SIGNAL,

@@ -44,6 +44,7 @@ fn server(name: &str) -> ServerSnapshot {
         replication: Arc::default(),
         io: Arc::default(),
         settings: Arc::default(),
+        queues: Arc::default(),
         spending: None,
     }
 }

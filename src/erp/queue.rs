@@ -1,0 +1,263 @@
+//! Queues that are tables: where an ERP keeps work for later, and how it tells the state of it.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::file::{Faults, pattern, value_of_label};
+
+/// Queues of one file; each is a value of a label.
+const MOST: usize = 32;
+/// Words of one state.
+const MOST_WORDS: usize = 20;
+
+const KEYS: [&str; 12] = [
+    "name", "table", "state", "waiting", "running", "failed", "since", "due", "started",
+    "finished", "retries", "zone",
+];
+
+/// What times without a zone mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zone {
+    /// Universal time, whatever the server's zone is.
+    #[default]
+    Utc,
+    /// The server's own time.
+    Local,
+}
+
+/// A table whose rows are work for later. Columns and words are as the ERP names them.
+///
+/// With `state` its words tell the states. Without, a row waits while `started` and `finished`
+/// are null, and runs while only `finished` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// What it is called: the label `queue`. Of several of one name the first counts whose table
+    /// has all the columns, so that versions of an ERP can differ.
+    pub name: Arc<str>,
+    /// Its table, without schema.
+    pub table: String,
+    /// Column with the word for the state.
+    pub state: Option<String>,
+    /// Words for rows that wait.
+    pub waiting: Vec<String>,
+    /// Words for rows that are being worked on; none if the table does not tell.
+    pub running: Vec<String>,
+    /// Words for rows that were given up.
+    pub failed: Vec<String>,
+    /// Column that tells when a row came.
+    pub since: Option<String>,
+    /// Column that tells before when a row is not to be worked on; null means at once.
+    pub due: Option<String>,
+    /// Column that tells when the work on a row began.
+    pub started: Option<String>,
+    /// Column that tells when it ended.
+    pub finished: Option<String>,
+    /// Column that counts how often a row was tried.
+    pub retries: Option<String>,
+    /// What its times mean if their type has no zone.
+    pub zone: Zone,
+}
+
+impl Queue {
+    /// Every column that it needs.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let columns =
+            [&self.state, &self.since, &self.due, &self.started, &self.finished, &self.retries];
+        columns.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Those of them that hold a time.
+    pub fn times(&self) -> impl Iterator<Item = &str> {
+        let columns = [&self.since, &self.due, &self.started, &self.finished];
+        columns.into_iter().flatten().map(String::as_str)
+    }
+}
+
+/// Reads every `[[queue]]` of a file.
+pub(super) fn read(root: &DeTable<'_>, faults: &mut Faults<'_>) -> Vec<Arc<Queue>> {
+    let Some(value) = root.get("queue") else { return Vec::new() };
+    let offset = value.span().start;
+    let DeValue::Array(list) = value.get_ref() else {
+        faults.at(offset, "queue", "write each queue as a table: [[queue]]");
+        return Vec::new();
+    };
+    if list.len() > MOST {
+        let problem = format!("{} queues; at most {MOST}", list.len());
+        faults.at(offset, "queue", problem);
+    }
+    let queues = list.iter().take(MOST);
+    queues.filter_map(|item| one(item, faults)).map(Arc::new).collect()
+}
+
+fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
+    let offset = item.span().start;
+    let DeValue::Table(table) = item.get_ref() else {
+        faults.at(offset, "queue", "write each queue as a table: [[queue]]");
+        return None;
+    };
+    for key in table.keys() {
+        let known: &str = key.get_ref();
+        if !KEYS.contains(&known) {
+            let problem = format!("there is no such key; there are {}", KEYS.join(", "));
+            faults.at(key.span().start, &format!("queue.{known}"), problem);
+        }
+    }
+    let mut text = |key: &str| text(table, key, faults);
+    let (name, of, zone) = (text("name"), text("table"), text("zone"));
+    let queue = Queue {
+        name: name.clone().unwrap_or_default().into(),
+        table: of.clone().unwrap_or_default(),
+        state: text("state"),
+        since: text("since"),
+        due: text("due"),
+        started: text("started"),
+        finished: text("finished"),
+        retries: text("retries"),
+        zone: if zone.as_deref() == Some("local") { Zone::Local } else { Zone::Utc },
+        waiting: words(table, "waiting", faults),
+        running: words(table, "running", faults),
+        failed: words(table, "failed", faults),
+    };
+    let name_fault = name.as_deref().and_then(|name| value_of_label(name).err());
+    let is_by_time = queue.started.is_some() || queue.finished.is_some();
+    let has_words = !(queue.running.is_empty() && queue.failed.is_empty());
+    let wrong = [
+        (name.is_none(), "name", "is missing: write name = \"mail\""),
+        (name_fault.is_some(), "name", name_fault.as_deref().unwrap_or_default()),
+        (of.is_none(), "table", "is missing: write table = \"mail_mail\""),
+        (
+            zone.as_deref().is_some_and(|zone| zone != "utc" && zone != "local"),
+            "zone",
+            "is no zone: use utc, or local for that of the server",
+        ),
+        (
+            queue.state.is_some() && queue.waiting.is_empty(),
+            "waiting",
+            "is missing: which words in `state` say that a row waits?",
+        ),
+        (
+            queue.state.is_none() && (!queue.waiting.is_empty() || has_words),
+            "state",
+            "is missing: in which column are the words for waiting, running and failed?",
+        ),
+        (
+            queue.state.is_none() && !is_by_time,
+            "state",
+            "is missing; without it say in which columns it stands when work on a row `started` or \
+             was `finished`",
+        ),
+        (
+            queue.since.is_none() && queue.due.is_none(),
+            "since",
+            "is missing: which column tells when a row came, or when it is `due`?",
+        ),
+    ];
+    let mut is_right = true;
+    for (_, key, problem) in wrong.iter().filter(|(is_wrong, ..)| *is_wrong) {
+        faults.at(offset, &format!("queue.{key}"), *problem);
+        is_right = false;
+    }
+    is_right.then_some(queue)
+}
+
+/// A name in full.
+fn text(table: &DeTable<'_>, key: &str, faults: &mut Faults<'_>) -> Option<String> {
+    let value = table.get(key)?;
+    checked(value).map_err(|problem| fault(faults, value, key, problem)).ok()
+}
+
+fn words(table: &DeTable<'_>, key: &str, faults: &mut Faults<'_>) -> Vec<String> {
+    let Some(value) = table.get(key) else { return Vec::new() };
+    let DeValue::Array(list) = value.get_ref() else {
+        fault(faults, value, key, "write a list of words in quotes".to_owned());
+        return Vec::new();
+    };
+    if list.len() > MOST_WORDS {
+        fault(faults, value, key, format!("{} words; at most {MOST_WORDS}", list.len()));
+    }
+    let mut found = Vec::new();
+    for item in list {
+        match checked(item) {
+            Ok(word) => found.push(word),
+            Err(problem) => fault(faults, item, key, problem),
+        }
+    }
+    found
+}
+
+fn fault(faults: &mut Faults<'_>, value: &Spanned<DeValue<'_>>, key: &str, problem: String) {
+    faults.at(value.span().start, &format!("queue.{key}"), problem);
+}
+
+fn checked(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text,
+        other => return Err(format!("write text in quotes; this is of type {}", other.type_str())),
+    };
+    pattern(text)?;
+    if text.contains(['*', '\'', '"', '\\']) {
+        return Err(format!("`{text}`: write it in full, without stars, quotes or backslashes"));
+    }
+    Ok(text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::erp::{Profiles, Zone, built_in};
+
+    fn queues(text: &str) -> Result<Vec<String>, String> {
+        let mut profiles = Profiles::default();
+        profiles.add(text).map_err(|error| error.to_string())?;
+        let erp = profiles.words(profiles.all().next());
+        Ok(erp.queues().map(|queue| format!("{} {}", queue.name, queue.table)).collect())
+    }
+
+    #[test]
+    fn queues_of_a_file_come_before_those_of_what_it_extends_and_of_generic() {
+        let text = "name = 'x'\nextends = 'odoo'\n[[queue]]\nname = 'sync'\ntable = 'x_sync'\n\
+                    state = 'state'\nwaiting = ['new']\nsince = 'created'\n";
+        let found = queues(text).unwrap();
+        assert_eq!(found[0], "sync x_sync");
+        assert!(found.iter().any(|queue| queue == "mail mail_mail"), "{found:?}");
+        assert!(found.last().is_some_and(|queue| queue.starts_with("outbox")), "{found:?}");
+    }
+
+    #[test]
+    fn every_built_in_queue_says_since_when_a_row_waits() {
+        let all = built_in().unwrap().iter().flat_map(|profile| profile.queues());
+        let mut count = 0;
+        for queue in all {
+            assert!(queue.since.is_some() || queue.due.is_some(), "{queue:?}");
+            count += 1;
+        }
+        assert!(count >= 6, "{count}");
+        let erpnext = built_in().unwrap().iter().find(|profile| profile.name() == "erpnext");
+        assert!(erpnext.unwrap().queues().all(|queue| queue.zone == Zone::Local));
+    }
+
+    #[test]
+    fn every_fault_of_a_queue_is_told_with_its_line() {
+        let text = "name = 'x'\n[[queue]]\nname = 'Mail'\nstate = 'state'\nsort = 'id'\n\
+                    running = 'busy'\nzone = 'cet'\n[[queue]]\nname = 'a'\ntable = 'a*'\n\
+                    since = 'created'\nfailed = ['it''s', 3]\n";
+        let told = queues(&text.replace("'it''s'", "\"it's\"")).unwrap_err();
+        for part in [
+            "line 2: queue.name: is no short word",
+            "line 2: queue.table: is missing",
+            "line 2: queue.waiting: is missing",
+            "line 2: queue.since: is missing",
+            "line 2: queue.zone: is no zone",
+            "line 5: queue.sort: there is no such key",
+            "line 6: queue.running: write a list of words",
+            "line 8: queue.state: is missing; without it",
+            "line 10: queue.table: `a*`: write it in full",
+            "line 12: queue.failed: `it's`",
+            "line 12: queue.failed: write text in quotes; this is of type integer",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(queues("name = 'x'\nqueue = 3\n").unwrap_err().contains("[[queue]]"));
+    }
+}

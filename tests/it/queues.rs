@@ -1,0 +1,105 @@
+//! Queues of ERPs on a real server: what is counted, what is not read, and what is said of it.
+
+use std::time::Duration;
+
+use erpscope::config::Config;
+use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::sample::queues::{MOST, Reading};
+use erpscope::sample::{Outcome, Sampler};
+use erpscope::state::ServerSnapshot;
+
+use crate::rig::{Rig, admin, cluster, config, server, value};
+use crate::upkeep::ran;
+
+/// Queues are looked at every second, in the words of an ERP.
+fn looking(cluster: &Cluster, erp: &str) -> Config {
+    let mut server = server(cluster);
+    server.erp = Some(erp.to_owned());
+    let mut config = config(vec![server]);
+    config.upkeep.queues_interval = Duration::from_secs(1);
+    config
+}
+
+fn queue<'a>(server: &'a ServerSnapshot, name: &str) -> Option<&'a Reading> {
+    let database = server.queues.databases.get("postgres")?;
+    database.queues.iter().map(|queue| &queue.now).find(|queue| &*queue.name == name)
+}
+
+fn unread(server: &ServerSnapshot, name: &str) -> Option<&'static str> {
+    let database = server.queues.databases.get("postgres")?;
+    database.unread.iter().find(|(unread, _)| &**unread == name).map(|(_, reason)| *reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_wait_run_and_failed_are_counted_with_their_ages() {
+    let cluster = cluster(&Options::default().set("TimeZone", "Asia/Tokyo")).await;
+    let admin = admin(&cluster).await;
+    admin
+        .batch_execute(
+            "create table queue_job (id serial primary key, state varchar not null, date_created timestamp,
+               eta timestamp, date_started timestamp, retry int, func_string text);
+             insert into queue_job (state, date_created, eta, date_started, retry)
+             select 'pending', now() at time zone 'UTC' - interval '2 hours', null::timestamp, null::timestamp, 12
+             union all select 'enqueued', now() at time zone 'UTC' - interval '1 hour', null, null, 0
+             union all select 'pending', now() at time zone 'UTC' - interval '9 hours', now() at time zone 'UTC' + interval '1 day', null, 0
+             union all select 'started', now() at time zone 'UTC', null, now() at time zone 'UTC' - interval '7 hours', 1
+             union all select 'failed', now() at time zone 'UTC', null, null, 5 from generate_series(1, 3);
+             create table mail_mail (id int, state varchar, create_date timestamp, scheduled_date varchar);
+             insert into mail_mail select i, 'outgoing', now() at time zone 'UTC', null from generate_series(1, 12000) i;
+             create table ir_cron (id int, active bool, nextcall timestamp);
+             create table outbox (id int, created_at timestamptz, processed_at timestamptz);
+             grant select (state, date_created, eta, date_started, retry) on queue_job to erpscope;
+             grant select on mail_mail, outbox to erpscope",
+        )
+        .await
+        .unwrap();
+    let rig = Rig::start(looking(&cluster, "odoo"));
+    let seen = rig.until("queues", |s| queue(s, "jobs").is_some()).await;
+    let jobs = queue(&seen, "jobs").unwrap();
+    assert_eq!((jobs.waiting, jobs.running, jobs.failed), (2, Some(1), Some(3)), "{jobs:?}");
+    let hours = |seconds: Option<f64>| (seconds.unwrap() / 3_600.0).floor();
+    let ages = (hours(jobs.oldest_seconds), hours(jobs.longest_seconds));
+    assert_eq!((ages, jobs.tries), ((2.0, 7.0), Some(12)), "in universal time: {jobs:?}");
+    let mail = queue(&seen, "mail").unwrap();
+    assert_eq!((mail.waiting, mail.running), (MOST, None), "bounded, in the older version's words");
+    assert_eq!(queue(&seen, "outbox").unwrap().waiting, 0);
+    assert_eq!((unread(&seen, "cron"), unread(&seen, "mail")), (Some("refused"), None));
+    let text = rig.metrics().await;
+    let failed =
+        r#"erpscope_queue_depth{server="SERVER",datname="postgres",queue="jobs",state="failed"}"#
+            .replace("SERVER", &seen.name);
+    assert_eq!(value(&text, &failed), Some(3.0));
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_locked_hidden_or_dear_is_passed_over_and_told() {
+    let cluster = cluster(&Options::default()).await;
+    let admin = admin(&cluster).await;
+    admin
+        .batch_execute(
+            "create table job_queue (state text, created_at timestamptz, started_at timestamptz, attempts int);
+             create table outbox (id int, created_at timestamptz, sent_at timestamptz);
+             insert into outbox select i, now(), now() from generate_series(1, 100) i;
+             grant select on job_queue, outbox to erpscope;
+             alter table outbox enable row level security",
+        )
+        .await
+        .unwrap();
+    let rig = Rig::start(looking(&cluster, "demo"));
+    rig.until("both", |s| queue(s, "jobs").is_some() && unread(s, "outbox") == Some("refused"))
+        .await;
+    admin.batch_execute("alter table outbox disable row level security").await.unwrap();
+    let file = "insert into outbox select i, now(), now() from generate_series(1, 1500000) i; analyze outbox";
+    admin.batch_execute(file).await.unwrap();
+    rig.until("a dear one", |s| unread(s, "outbox") == Some("costly")).await;
+    admin.batch_execute("create index on outbox (created_at) where sent_at is null").await.unwrap();
+    rig.until("a cheap one", |s| queue(s, "outbox").is_some_and(|q| q.waiting == 0)).await;
+    admin.batch_execute("begin; lock table job_queue").await.unwrap();
+    let locked = |s: &ServerSnapshot| matches!(unread(s, "jobs"), Some("locked" | "timeout"));
+    let seen = rig.until("a locked one", locked).await;
+    assert!(queue(&seen, "outbox").is_some() && ran(&seen, Sampler::Queues, Outcome::Ok) > 0);
+    admin.batch_execute("rollback").await.unwrap();
+    rig.until("all again", |s| queue(s, "jobs").is_some()).await;
+    rig.agent.stop().await;
+}
