@@ -30,7 +30,7 @@ e2e:
 	cargo build --release --locked --quiet
 	for part in alerts panels scale; do python3 tests/e2e/$$part.py || exit 1; done
 
-# Ten minutes of the demo, then its dashboards as pictures in docs/dashboards/.
+# Some minutes of the demo, then its dashboards as pictures in docs/dashboards/.
 pictures:
 	@deploy/install-deps.sh pictures
 	cargo build --release --locked --quiet

@@ -24,7 +24,7 @@ def filled(expr, since):
 def wanted(panel, target):
     """The labels that a panel shows of a query's answer."""
     if panel["type"] == "table":
-        columns = panel["transformations"][1]["options"]["renameByName"]
+        columns = panel["transformations"][-1]["options"]["renameByName"]
         return {name for name in columns if not name.startswith("Value")}
     return set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target["legendFormat"]))
 

@@ -8,7 +8,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from stage import ROOT, stage  # noqa: E402
 
-MINUTES = 10
+MINUTES = 8
 
 
 def main():

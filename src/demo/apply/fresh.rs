@@ -63,6 +63,8 @@ async fn bytes(client: &Client) -> Result<i64, Error> {
 }
 
 async fn indexes(client: &Client) -> Result<Vec<String>, Error> {
-    let sql = "select indexdef from pg_indexes where schemaname = 'public' order by 1";
+    // What cannot be used is not missed.
+    let sql = "select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid \
+               where c.relnamespace = 'public'::regnamespace and i.indisvalid order by 1";
     client.query(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect()
 }

@@ -1,5 +1,7 @@
 //! Order entry, and a price update that should be a job.
 
+use std::time::Duration;
+
 use tokio_postgres::Error;
 
 use super::Work;
@@ -47,6 +49,9 @@ pub(super) async fn reprice(work: &mut Work) -> Result<(), Error> {
     if work.has(Fault::BulkReprice) {
         work.begin_read_committed().await?;
         work.rows("update price_item i set price = round(i.price * 1.001, 4) from product_product p where p.id = i.product_id and p.category_id = $1", &[&category]).await?;
+        // The new price lists are rendered before the transaction ends.
+        let rendering = work.pause(Duration::from_millis(400));
+        tokio::time::sleep(rendering).await;
         work.rows("insert into base_audit (user_id, model, record_id, change) select 1, 'price_item', i.id, jsonb_build_object('price', i.price) from price_item i join product_product p on p.id = i.product_id where p.category_id = $1", &[&category]).await?;
         return work.commit().await;
     }

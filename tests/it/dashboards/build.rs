@@ -138,6 +138,7 @@ fn drawn(panel: &Panel, id: u64, place: &Value, dashboard: &Dashboard) -> Value 
     if is_table {
         value["transformations"] = json!([
             { "id": "merge", "options": {} },
+            { "id": "filterFieldsByName", "options": { "include": { "names": shown(panel) } } },
             { "id": "organize", "options": organised(panel) },
         ]);
     }
@@ -168,7 +169,9 @@ fn defaults(panel: &Panel) -> Value {
         "mappings": mapped.collect::<Vec<_>>(),
         "color": { "mode": if panel.kind == Kind::Lines { "palette-classic" } else { "thresholds" } },
     });
-    for (name, value) in [("min", panel.min), ("max", panel.max)] {
+    // A bar begins at nothing.
+    let min = panel.min.or((panel.kind == Kind::Bars).then_some(0.0));
+    for (name, value) in [("min", min), ("max", panel.max)] {
         if let Some(value) = value {
             defaults[name] = json!(value);
         }
@@ -176,7 +179,8 @@ fn defaults(panel: &Panel) -> Value {
     if let Some(decimals) = panel.decimals {
         defaults["decimals"] = json!(decimals);
     }
-    if let Some(nothing) = &panel.nothing {
+    // A table would say it in every empty cell.
+    if let Some(nothing) = panel.nothing.as_ref().filter(|_| panel.kind != Kind::Table) {
         defaults["noValue"] = json!(nothing);
     }
     if panel.kind == Kind::Table {
@@ -236,6 +240,11 @@ fn address(next: &str, dashboard: &Dashboard, chosen: &[String]) -> String {
     format!("/d/{}?{}", uid(next), parts.join("&"))
 }
 
+/// What else Prometheus says, such as `instance`, is not shown.
+fn shown(panel: &Panel) -> Vec<&str> {
+    panel.column.iter().map(|column| column.name.as_str()).collect()
+}
+
 fn organised(panel: &Panel) -> Value {
     let mut names = serde_json::Map::new();
     let mut order = serde_json::Map::new();
@@ -243,7 +252,7 @@ fn organised(panel: &Panel) -> Value {
         names.insert(column.name.clone(), json!(column.title));
         order.insert(column.name.clone(), json!(at));
     }
-    json!({ "excludeByName": { "Time": true }, "renameByName": names, "indexByName": order })
+    json!({ "excludeByName": {}, "renameByName": names, "indexByName": order })
 }
 
 fn options(panel: &Panel) -> (&'static str, Value) {

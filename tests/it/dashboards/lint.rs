@@ -94,7 +94,7 @@ pub fn faults(dashboard: &Value) -> Vec<String> {
         let kind = panel["type"].as_str().unwrap();
         if kind == "table" {
             let by = panel["options"]["sortBy"][0]["displayName"].as_str();
-            let names = panel["transformations"][1]["options"]["renameByName"].as_object().unwrap();
+            let names = panel["transformations"][2]["options"]["renameByName"].as_object().unwrap();
             let is_there = by.is_none_or(|by| names.values().any(|name| name == by));
             fault(!is_there, format!("{title}: ordered by a column that is not there"));
         }
