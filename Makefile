@@ -21,9 +21,10 @@ demo:
 
 test:
 	@deploy/install-deps.sh test
-	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_
+	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_ --skip demo_findings
 	@# By themselves: they load the machine, and others' tests tell of moments.
 	cargo test --locked --test it -- advise_
+	cargo test --locked --test it -- demo_findings
 
 e2e:
 	@deploy/install-deps.sh test
