@@ -13,7 +13,7 @@ use crate::rig::Rig;
 type Found = (Fault, &'static str, &'static str, &'static str, &'static str);
 
 /// As docs/demo.md says.
-const FOUND: [Found; 26] = [
+const FOUND: [Found; 27] = [
     (Fault::OpenMoves, "large_scans", "stock_move", "inventory", "planned_at"),
     (Fault::OrderLines, "large_scans", "sale_order_line", "sales", "order_id"),
     (Fault::NameSearch, "large_scans", "party_party", "parties", "ilike"),
@@ -28,6 +28,7 @@ const FOUND: [Found; 26] = [
     (Fault::PaidInside, "calls_in_transactions", "payment", "other", "distro-api"),
     (Fault::ProviderAway, "integration_failures", "payment", "other", "server"),
     (Fault::ForeignWrite, "direct_writes", "wms writes stock_quant", "inventory", "update"),
+    (Fault::MonthEnd, "primary_reporting", "reports", "sales", "bi-report"),
     (Fault::BulkReprice, "bulk_in_transactions", "distro-pricing changes price_item", "sales", ""),
     (Fault::SameIndex, "unused_indexes", "index stock_move_product_again", "inventory", ""),
     (Fault::UnusedIndex, "unused_indexes", "index stock_move_origin_quantity", "inventory", ""),
@@ -49,12 +50,11 @@ const FOUND: [Found; 26] = [
     (Fault::OpenMoves, "large_scans", "stock_move", "inventory", "it_saves_seconds_per_day"),
 ];
 
-/// For the first there is no rule. The second is found at full scale: of this small demo the report is over
-/// in less time than the rule calls a report, where the machine is quick.
-const UNFOUND: [Fault; 2] = [Fault::DuplicateParties, Fault::MonthEnd];
+/// For these there is no rule.
+const UNFOUND: [Fault; 1] = [Fault::DuplicateParties];
 
-/// A busy machine may take longer than the three minutes that are meant; how long it took is printed.
-const DEADLINE: Duration = Duration::from_secs(420);
+/// Everything must be found in this time.
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn is(finding: &Finding, (_, rule, subject, module, word): &Found) -> bool {
     let candidate = &finding.candidate;
@@ -81,7 +81,7 @@ fn told(rig: &Rig) -> Vec<Arc<Finding>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_of_the_demo_that_a_rule_exists_for_is_found() {
+async fn every_fault_of_the_demo_that_a_rule_exists_for_is_found_within_three_minutes() {
     for fault in Fault::all() {
         let is_found = FOUND.iter().any(|(found, ..)| *found == fault);
         assert_ne!(is_found, UNFOUND.contains(&fault), "{}", fault.id());
