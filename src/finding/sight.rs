@@ -189,6 +189,18 @@ impl Sight<'_> {
         shown.map(|grown| grown.work.exec_seconds).sum::<f64>() + hidden
     }
 
+    /// Seconds that all statements of a database worked in the window: what they waited for locks,
+    /// which pg_stat_statements counts as their time, is not work. Waits are as sampling saw them.
+    #[must_use]
+    pub fn work_seconds(&self, datname: &str) -> f64 {
+        let waited = |view: &ServerSnapshot| -> f64 {
+            let all = view.activity.blocked.iter().filter(|(key, _)| *key.datname == *datname);
+            all.map(|(_, waited)| waited.as_secs_f64()).sum()
+        };
+        let waited = (waited(self.server) - waited(self.before)).max(0.0);
+        (self.statement_seconds(datname) - waited).max(0.0)
+    }
+
     /// Slow transactions that ended in the window, as far as they are remembered, and then those
     /// that are open.
     pub fn transactions(&self) -> impl Iterator<Item = &SlowTransaction> {

@@ -57,7 +57,8 @@ fn case(
         all.map(|(grown, _)| grown.work.exec_seconds).sum()
     };
     let (reports, batches) = (of(Shape::Reporting), of(Shape::Batch));
-    let all = sight.statement_seconds(datname);
+    // Waiting for others' locks takes nothing of the primary.
+    let all = sight.work_seconds(datname).max(reports + batches);
     let (share, cost) = (reports / all.max(1e-9), sight.per_day(reports));
     if share < sight.limit("share") || cost < sight.limit("seconds_per_day") {
         return None;

@@ -23,6 +23,7 @@ use crate::track::footprints::BreachKey;
 use crate::track::growth;
 use crate::track::histogram::Histogram;
 use crate::track::hot_spots::{HotSpots, Spot, SpotKey};
+use crate::track::lock_waits::BlockedKey;
 use crate::track::queues::{Database as Queues, Queue, View as QueuesView};
 use crate::track::reports::{BoundaryBreach, Part, Party, Report, SlowTransaction};
 use crate::track::tables::{Database as Tables, Due, Index, Module, Table};
@@ -193,6 +194,27 @@ fn reports_on_the_primary_are_told_and_on_a_replica_or_when_few_not() {
     assert!(with(10.0).limit("seconds_per_day", 0.0).look("primary_reporting").is_empty());
     stage.facts().in_recovery = true;
     assert!(stage.look("primary_reporting").is_empty());
+}
+
+#[test]
+fn a_report_is_weighed_against_work_and_not_against_waiting_for_locks() {
+    let report = "select month, sum(a) from line group by month";
+    let number = "update base_sequence set n = n + 1 where code = $1";
+    let mut stage = Stage::new()
+        .statement("system", number, work(9_000, 9_000, 500.0, 9_000))
+        .statement("accounting", report, work(50, 5_000, 30.0, 5_000_000));
+    assert!(stage.subjects("primary_reporting").is_empty());
+    let key = BlockedKey {
+        datname: "erp".into(),
+        module: "system".into(),
+        application: "clerk".into(),
+        root_application: "import".into(),
+        root_state: "idle in transaction",
+    };
+    let mut waited = Capped::new(9);
+    *waited.of(key) = Duration::from_secs(400);
+    activity(&mut stage).blocked = waited;
+    assert_eq!(stage.subjects("primary_reporting"), ["reports"]);
 }
 
 #[test]
