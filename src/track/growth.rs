@@ -147,40 +147,15 @@ mod tests {
 
     use super::*;
     use crate::erp::Erps;
-    use crate::sample::database::{self, Database as Named};
     use crate::sample::table_usage::{Counters, Table, Upkeep};
     use crate::sample::{Moment, usage};
     use crate::track::names::Names;
+    use crate::track::names::tests::sample;
     use crate::track::settings;
 
     fn names() -> Names {
         let mut names = Names::new(5);
-        let erp = Named {
-            dbid: 1,
-            datname: "erp".into(),
-            stats_reset: None,
-            connection_limit: None,
-            connections: 0,
-            counters: database::Counters::default(),
-        };
-        let server = database::Server {
-            version: String::new(),
-            version_num: 150_000,
-            start_time: SystemTime::UNIX_EPOCH,
-            in_recovery: false,
-            max_connections: 1,
-            reserved_connections: 0,
-            statements_max: 0,
-            connections: 0,
-        };
-        let sample = database::Sample {
-            read_at: SystemTime::UNIX_EPOCH,
-            server,
-            databases: vec![erp],
-            roles: vec![],
-            horizon: vec![],
-        };
-        names.learn(&sample, Duration::ZERO);
+        names.learn(&sample(&[(1, "erp")]), Duration::ZERO);
         names
     }
 

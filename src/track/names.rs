@@ -114,13 +114,14 @@ impl Names {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::SystemTime;
 
     use super::*;
     use crate::sample::database::{Counters, Database as Row, Server};
 
-    fn sample(databases: &[(u32, &str)]) -> Sample {
+    /// A sample with these databases.
+    pub(in crate::track) fn sample(databases: &[(u32, &str)]) -> Sample {
         let row = |&(dbid, datname): &(u32, &str)| Row {
             dbid,
             datname: datname.into(),

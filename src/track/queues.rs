@@ -74,37 +74,12 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::sample::database::{self, Database as Named};
     use crate::sample::queues::Database as Read;
+    use crate::track::names::tests::sample;
 
     fn named(dbid: u32) -> Names {
-        let erp = Named {
-            dbid,
-            datname: "erp".into(),
-            stats_reset: None,
-            connection_limit: None,
-            connections: 0,
-            counters: database::Counters::default(),
-        };
-        let server = database::Server {
-            version: String::new(),
-            version_num: 150_000,
-            start_time: SystemTime::UNIX_EPOCH,
-            in_recovery: false,
-            max_connections: 1,
-            reserved_connections: 0,
-            statements_max: 0,
-            connections: 0,
-        };
-        let sample = database::Sample {
-            read_at: SystemTime::UNIX_EPOCH,
-            server,
-            databases: vec![erp],
-            roles: vec![],
-            horizon: vec![],
-        };
         let mut names = Names::new(5);
-        names.learn(&sample, Duration::ZERO);
+        names.learn(&sample(&[(dbid, "erp")]), Duration::ZERO);
         names
     }
 
