@@ -29,7 +29,7 @@ test:
 e2e:
 	@deploy/install-deps.sh test
 	cargo build --release --locked --quiet
-	for part in alerts panels scale; do python3 tests/e2e/$$part.py || exit 1; done
+	for part in readme alerts panels scale; do python3 tests/e2e/$$part.py || exit 1; done
 
 # Some minutes of the demo, then its dashboards as pictures in docs/dashboards/.
 pictures:
