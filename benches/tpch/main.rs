@@ -15,7 +15,7 @@ mod extend;
 mod stage;
 mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use erpscope::advise::advisor::{Advisor, Effort, Found, Judge};
@@ -141,9 +141,13 @@ impl Watch {
 async fn execute(server: &Server, client: &Client) {
     println!("run, before and after the default's indexes at 500 MB of real size:");
     let mut task = Task::new(server, client, false).await;
+    let before = times(client).await;
+    for (planned, ms) in task.planned.iter_mut().zip(before.values()) {
+        planned.seconds = ms / 1e3;
+    }
     let found = advise(&mut task, 500.0, Judge::Visits, false).await;
     let catalog = &task.catalog;
-    let before = times(client).await;
+    let plans_before = plans(client).await;
     for id in &found.chosen {
         let definition = &found.definitions[*id];
         let table = qualified(&catalog.tables[&definition.table]);
@@ -153,11 +157,22 @@ async fn execute(server: &Server, client: &Client) {
     }
     client.batch_execute("vacuum analyze").await.unwrap();
     let after = times(client).await;
-    println!("statement  before, ms  after, ms  ratio");
+    println!(
+        "statement  before, ms  after, ms  ratio  judged before  after    ratio  planner's ratio"
+    );
     let mut slower = Vec::new();
-    for (number, before) in &before {
+    for ((number, before), statement) in before.iter().zip(&found.model.statements) {
         let after = after[number];
-        println!("{number:>9} {before:>11.0} {after:>10.0} {:>6.2}", after / before);
+        let (none, chosen) = (statement.plan(&BTreeSet::new()), statement.plan(&found.chosen));
+        let (none, chosen) = (none.unwrap(), chosen.unwrap());
+        println!(
+            "{number:>9} {before:>11.0} {after:>10.0} {:>6.2} {:>14.0} {:>6.0} {:>8.2} {:>16.2}",
+            after / before,
+            none.cost,
+            chosen.cost,
+            chosen.cost / none.cost,
+            chosen.plan / none.plan
+        );
         if after > before * SLOWER {
             slower.push(*number);
         }
@@ -165,12 +180,26 @@ async fn execute(server: &Server, client: &Client) {
     let total = |times: &BTreeMap<usize, f64>| times.values().sum::<f64>();
     println!("    total {:>11.0} {:>10.0}", total(&before), total(&after));
     for number in slower {
-        println!("slower: {number}");
-        let sql = format!("explain (analyze, buffers, timing off) {}", queries()[number - 1]);
-        for row in client.query(&sql, &[]).await.unwrap() {
-            println!("{}", row.get::<_, String>(0));
-        }
+        println!("slower: {number}; before");
+        println!("{}", plans_before[&number]);
+        println!("after");
+        println!("{}", explained(client, number).await);
     }
+}
+
+/// The plans of all statements, as they run.
+async fn plans(client: &Client) -> BTreeMap<usize, String> {
+    let mut plans = BTreeMap::new();
+    for number in (1..=queries().len()).filter(|number| !APART.contains(number)) {
+        plans.insert(number, explained(client, number).await);
+    }
+    plans
+}
+
+async fn explained(client: &Client, number: usize) -> String {
+    let sql = format!("explain (analyze, buffers, timing off) {}", queries()[number - 1]);
+    let rows = client.query(&sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>().join("\n")
 }
 
 /// Medians in milliseconds.

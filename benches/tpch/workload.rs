@@ -56,6 +56,7 @@ impl Task {
                 weights: vec![1.0],
                 places: Vec::new(),
                 seconds: answer.plan.cost,
+                calls: 1.0,
                 cost: answer.plan.cost,
                 readings: vec![reading],
             });

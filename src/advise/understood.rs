@@ -209,6 +209,7 @@ async fn plan_as(
     planned.weights = vec![1.0 / number as f64; number];
     planned.cost /= number as f64;
     planned.seconds = statement.worth(planned.cost);
+    planned.calls = statement.calls;
     Ok(planned)
 }
 

@@ -31,8 +31,16 @@ pub enum WhatIfError {
 pub struct Answer {
     /// The plan.
     pub plan: Node,
+    /// Which of the supposed indexes it uses, by what the plan calls them.
+    pub named: BTreeMap<String, usize>,
+}
+
+impl Answer {
     /// Which of the supposed indexes it uses.
-    pub used: BTreeSet<usize>,
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<usize> {
+        self.named.values().copied().collect()
+    }
 }
 
 /// A session that plans.
@@ -165,15 +173,15 @@ impl WhatIf {
             self.prune(true).await?;
             explained = whole?;
         }
-        let oids: BTreeSet<u32> =
-            explained.plan.indexes().into_iter().filter_map(hypothetical_oid).collect();
-        let used = self
-            .supposed
-            .iter()
-            .filter(|(_, supposed)| supposed.iter().any(|oid| oids.contains(oid)))
-            .map(|(id, _)| *id)
-            .collect();
-        Ok(Answer { plan: explained.plan, used })
+        let mut named = BTreeMap::new();
+        for name in explained.plan.indexes() {
+            let oid = hypothetical_oid(name);
+            let is_it = |supposed: &Vec<u32>| oid.is_some_and(|oid| supposed.contains(&oid));
+            if let Some((id, _)) = self.supposed.iter().find(|(_, supposed)| is_it(supposed)) {
+                named.insert(name.to_owned(), *id);
+            }
+        }
+        Ok(Answer { plan: explained.plan, named })
     }
 
     async fn explained(

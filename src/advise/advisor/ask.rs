@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use super::{Advisor, Judge, Planned};
 use crate::advise::catalog::Table;
 use crate::advise::definition::Definition;
-use crate::advise::plan::Node;
 use crate::advise::reason;
 use crate::advise::select::{Atom, Weighted};
 use crate::advise::size;
 use crate::advise::upkeep::{PRESENCE, upkeep};
-use crate::advise::visits::true_cost;
-use crate::advise::what_if::WhatIfError;
+use crate::advise::what_if::{Answer, WhatIfError};
 
 /// Bounds that are so near to each other are an answer.
 const NEAR: f64 = 1e-3;
@@ -129,9 +127,9 @@ impl Advisor<'_> {
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
         for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
-            atom.used.extend(answer.used);
             atom.plan += answer.plan.cost * weight;
-            atom.cost += self.judged(&answer.plan) * weight;
+            atom.cost += self.judged(&answer) * weight;
+            atom.used.extend(answer.used());
         }
         if let Some(known) = self.known.get_mut(number) {
             known.push((set.clone(), atom.plan));
@@ -140,11 +138,17 @@ impl Advisor<'_> {
     }
 
     /// What a plan is taken to cost.
-    fn judged(&self, plan: &Node) -> f64 {
-        match self.effort.judge {
-            Judge::Planner => plan.cost,
-            Judge::Visits => true_cost(plan),
+    fn judged(&mut self, answer: &Answer) -> f64 {
+        if self.effort.judge == Judge::Planner {
+            return answer.plan.cost;
         }
+        for (name, id) in &answer.named {
+            // Anew each time: names of what is supposed are given again.
+            if let Some(definition) = self.definitions.get(*id) {
+                self.ground.suppose(name, definition, self.catalog);
+            }
+        }
+        self.ground.true_cost(&answer.plan)
     }
 
     /// Plans statements as things are, to judge these plans, too.
@@ -158,17 +162,33 @@ impl Advisor<'_> {
             let mut cost = 0.0;
             for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
                 let answer = self.what_if.plan(variant).await?;
-                cost += true_cost(&answer.plan) * weight;
+                cost += self.judged(&answer) * weight;
             }
             if let Some(statement) = self.model.statements.get_mut(number) {
-                *statement = Weighted {
-                    weight: if cost > 0.0 { planned.seconds / cost } else { 0.0 },
-                    now: cost,
-                    atoms: vec![Atom { used: BTreeSet::new(), plan: planned.cost, cost }],
-                };
+                let atoms = vec![Atom { used: BTreeSet::new(), plan: planned.cost, cost }];
+                *statement = Weighted::new(planned.seconds, cost, atoms);
             }
         }
+        self.set_paces();
         Ok(())
+    }
+
+    /// What is added to a statement's cost takes as long as a unit does in the whole of the workload.
+    fn set_paces(&mut self) {
+        let calls =
+            |number: usize| self.statements.get(number).map_or(0.0, |planned| planned.calls);
+        let units: f64 =
+            self.model.statements.iter().enumerate().map(|(at, s)| calls(at) * s.now).sum();
+        let seconds: f64 = self.statements.iter().map(|planned| planned.seconds).sum();
+        if units <= 0.0 || seconds <= 0.0 {
+            return;
+        }
+        for (at, statement) in self.model.statements.iter_mut().enumerate() {
+            let calls = self.statements.get(at).map_or(0.0, |planned| planned.calls);
+            if statement.weight > 0.0 && calls > 0.0 {
+                statement.pace = (calls * seconds / units / statement.weight).min(1.0);
+            }
+        }
     }
 
     /// The cost as reckoned from statistics, where the planner cannot be asked.

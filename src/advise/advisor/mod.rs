@@ -13,6 +13,7 @@ use super::plan::{Place, Reading};
 use super::plannable::Plannable;
 use super::select::{Atom, Limits, Model, Priced, Weighted};
 use super::upkeep::Daily;
+use super::visits::Ground;
 use super::what_if::{WhatIf, WhatIfError};
 
 /// A statement that can be planned.
@@ -24,6 +25,8 @@ pub struct Planned {
     pub weights: Vec<f64>,
     /// Seconds a day that it takes now.
     pub seconds: f64,
+    /// Executions a day.
+    pub calls: f64,
     /// Its cost now, the mean of its variants.
     pub cost: f64,
     /// What the plan of each says.
@@ -112,6 +115,8 @@ pub struct Advisor<'a> {
     relevant: Vec<BTreeSet<usize>>,
     /// Tables that a statement reads, by oid.
     tables: Vec<BTreeSet<u32>>,
+    /// Where rows lie.
+    ground: Ground,
 }
 
 impl<'a> Advisor<'a> {
@@ -123,10 +128,9 @@ impl<'a> Advisor<'a> {
         statements: &'a [Planned],
         effort: Effort,
     ) -> Self {
-        let weighted = |planned: &Planned| Weighted {
-            weight: if planned.cost > 0.0 { planned.seconds / planned.cost } else { 0.0 },
-            now: planned.cost,
-            atoms: vec![Atom::plain(BTreeSet::new(), planned.cost)],
+        let weighted = |planned: &Planned| {
+            let atoms = vec![Atom::plain(BTreeSet::new(), planned.cost)];
+            Weighted::new(planned.seconds, planned.cost, atoms)
         };
         let model =
             Model { indexes: Vec::new(), statements: statements.iter().map(weighted).collect() };
@@ -142,6 +146,7 @@ impl<'a> Advisor<'a> {
             known: vec![Vec::new(); statements.len()],
             relevant: vec![BTreeSet::new(); statements.len()],
             tables: statements.iter().map(|planned| planned.tables(catalog)).collect(),
+            ground: Ground::new(catalog),
             statements,
         }
     }

@@ -19,9 +19,6 @@ const BESIDE: usize = 3;
 const LEAST_ADDED: f64 = 0.01;
 const LEAST_OF_ALL: f64 = 3e-4;
 
-/// What a statement may become dearer for the good of others.
-const MOST_HARM: f64 = 1.1;
-
 /// A bound that moves by this share is news.
 const NEWS: f64 = 1e-6;
 
@@ -82,7 +79,7 @@ impl Advisor<'_> {
             self.verify(&chosen).await?;
             let harmed = self.model.statements.iter().find_map(|statement| {
                 let plan = statement.plan(&chosen)?;
-                (plan.cost > statement.now * MOST_HARM).then(|| plan.used.clone())
+                statement.is_harmed_by(plan).then(|| plan.used.clone())
             });
             let mut least: Option<(f64, BTreeSet<usize>)> = None;
             for id in harmed.into_iter().flatten() {

@@ -39,6 +39,9 @@ pub struct Weighted {
     pub weight: f64,
     /// What it costs without any of the indexes.
     pub now: f64,
+    /// What it takes longer for each unit that is added to its cost, in its units: less than 1 for a
+    /// statement that takes longer than its cost says, for that part of it stays as it is.
+    pub pace: f64,
     /// Its plans, the one without any index among them.
     pub atoms: Vec<Atom>,
 }
@@ -61,16 +64,20 @@ pub struct Model {
     pub statements: Vec<Weighted>,
 }
 
-/// A loss weighs so many times a gain: nobody thanks for the second statement that is quicker when
-/// the first is slower.
-const LOSS: f64 = 4.0;
+/// What a statement may become dearer for the good of others, as a share.
+const MOST_HARM: f64 = 0.1;
 
-/// A cost with a loss made heavier.
-fn charged(cost: f64, now: f64) -> f64 {
-    cost + (LOSS - 1.0) * (cost - now).max(0.0)
-}
+/// What is lost beyond that weighs so many times a gain: nobody thanks for the second statement that is
+/// quicker when the first is slower.
+const LOSS: f64 = 10.0;
 
 impl Weighted {
+    /// A statement that takes so many seconds a day, with its plans now.
+    #[must_use]
+    pub fn new(seconds: f64, now: f64, atoms: Vec<Atom>) -> Self {
+        Self { weight: if now > 0.0 { seconds / now } else { 0.0 }, now, pace: 1.0, atoms }
+    }
+
     /// The plan that the planner would take with these indexes, as far as its plans are known.
     #[must_use]
     pub fn plan(&self, chosen: &BTreeSet<usize>) -> Option<&Atom> {
@@ -87,7 +94,19 @@ impl Weighted {
     /// The same with a loss made heavier.
     #[must_use]
     pub fn charged(&self, chosen: &BTreeSet<usize>) -> f64 {
-        charged(self.cost(chosen), self.now)
+        self.charge(self.cost(chosen))
+    }
+
+    /// A cost with a loss made heavier.
+    fn charge(&self, cost: f64) -> f64 {
+        let lost = (cost - self.now).max(0.0) * self.pace;
+        cost.min(self.now) + lost + (LOSS - 1.0) * (lost - self.now * MOST_HARM).max(0.0)
+    }
+
+    /// Whether a plan would be worse than anybody should bear.
+    #[must_use]
+    pub fn is_harmed_by(&self, plan: &Atom) -> bool {
+        (plan.cost - self.now) * self.pace > self.now * MOST_HARM
     }
 
     /// Learns a plan; whether that is news. A plan that costs the same with fewer indexes is the one to

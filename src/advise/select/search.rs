@@ -149,7 +149,7 @@ impl<'a> Search<'a> {
                 let mask = atom.used.iter().map(|id| bit_of.get(id).copied());
                 if let Some(mask) = mask.collect::<Option<Vec<u128>>>() {
                     let mask = mask.into_iter().fold(0, |all, bit| all | bit);
-                    atoms.push((atom.plan, mask, super::charged(atom.cost, statement.now)));
+                    atoms.push((atom.plan, mask, statement.charge(atom.cost)));
                     if atom.used.len() > 1 {
                         sets.insert(atom.used.clone());
                     }
