@@ -1,18 +1,21 @@
 //! Which ERP is in which database of a server: the profile that the config chooses, else the one
 //! whose telling tables are there.
 
+mod rounds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::rounds::Rounds;
 use crate::config::Server;
 use crate::erp::{Erp, Erps, Profile, Profiles};
 use crate::pg::{self, ConnectError, Lossy, Session};
 
-/// Databases that are looked into: one more connection each, one at a time, once an hour. What
-/// many cost is bounded by the time for all.
+/// Databases that are looked into in one turn: one more connection each, one at a time. What many cost
+/// is bounded by the time for all.
 const MOST_DATABASES: usize = 60;
-/// For all databases together.
+/// For all databases of a turn together.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was found in one database.
@@ -61,57 +64,81 @@ impl Recognised {
 /// The words for each database of a server, found out over `session` and, for each of its other
 /// databases, one short connection. What cannot be looked into has the words of `generic`.
 pub async fn recognise(server: &Server, session: &Session, profiles: &Profiles) -> Erps {
-    let recognised = look(server, session, profiles).await;
+    recognise_in_turn(server, session, profiles, &mut Rounds::default()).await
+}
+
+/// As [`recognise`], going on where the turns before have ended: of a server with many databases some are
+/// looked into at a time.
+pub async fn recognise_in_turn(
+    server: &Server,
+    session: &Session,
+    profiles: &Profiles,
+    rounds: &mut Rounds,
+) -> Erps {
+    let recognised = look_in_turn(server, session, profiles, rounds).await;
     tell(server, &recognised);
     recognised.words(profiles)
 }
 
-/// Finds out which profile fits which database.
+/// Finds out which profile fits which database, in one turn.
 pub async fn look(server: &Server, session: &Session, profiles: &Profiles) -> Recognised {
+    look_in_turn(server, session, profiles, &mut Rounds::default()).await
+}
+
+/// Finds out which profile fits which database, with what is known from the turns before.
+pub async fn look_in_turn(
+    server: &Server,
+    session: &Session,
+    profiles: &Profiles,
+    rounds: &mut Rounds,
+) -> Recognised {
     if let Some(profile) = server.erp.as_ref().and_then(|name| profiles.get(name)) {
         return Recognised::Chosen(Arc::clone(profile));
     }
     // What was found until patience ends is kept.
     let mut listed = Vec::new();
-    let mut found = Vec::new();
-    let looking = look_into_all(server, session, profiles, &mut listed, &mut found);
+    let looking = look_into_some(server, session, profiles, &mut listed, rounds);
     let unseen = match tokio::time::timeout(PATIENCE, looking).await {
-        Ok(Ok(())) => format!("only {MOST_DATABASES} databases are looked into"),
+        Ok(Ok(())) => format!("{MOST_DATABASES} are looked into at a time; the agent comes to all"),
         Ok(Err(reason)) => reason,
-        Err(_) => format!("looking into all databases took over {PATIENCE:?}"),
+        Err(_) => {
+            format!("looking into all took over {PATIENCE:?}; the agent comes to all")
+        }
     };
-    if listed.is_empty() {
-        return Recognised::Unlisted(unseen);
+    match (listed.is_empty(), rounds.known()) {
+        (true, known) if known.is_empty() => Recognised::Unlisted(unseen),
+        // They cannot be listed this time.
+        (true, known) => Recognised::ByTables(known),
+        (false, _) => Recognised::ByTables(rounds.end(listed, &unseen)),
     }
-    let rest = listed.into_iter().skip(found.len());
-    found.extend(rest.map(|(datname, _)| (datname, Found::Unseen(unseen.clone()))));
-    Recognised::ByTables(found)
 }
 
-/// Fills both lists in the same order. The error is why it stopped before the end.
-async fn look_into_all(
+/// Lists all, and looks into those that are due. The error is why it stopped before the end.
+async fn look_into_some(
     server: &Server,
     session: &Session,
     profiles: &Profiles,
-    listed: &mut Vec<(String, bool)>,
-    found: &mut Vec<(String, Found)>,
+    listed: &mut Vec<String>,
+    rounds: &mut Rounds,
 ) -> Result<(), String> {
-    *listed = databases(session).await.map_err(|error| pg::reason(&error))?;
+    let all = databases(session).await.map_err(|error| pg::reason(&error))?;
+    *listed = all.iter().map(|(datname, _)| datname.clone()).collect();
     let mut looked_into = 0;
-    for (datname, may_connect) in listed.iter() {
-        let here = if !*may_connect && datname != session.datname() {
+    for (datname, may_connect) in rounds.begin(all) {
+        let here = if !may_connect && datname != session.datname() {
             Found::Unseen(format!("the role {:?} may not connect to it", server.user))
         } else if looked_into == MOST_DATABASES {
-            return Ok(());
+            // Of those that may not be entered it is known for nothing.
+            continue;
         } else {
             looked_into += 1;
-            match look_into(session, datname, profiles).await {
+            match look_into(session, &datname, profiles).await {
                 Ok(here) => here,
                 Err(error) if says_nothing_of_others(&error) => Found::Unseen(error.to_string()),
                 Err(error) => return Err(error.to_string()),
             }
         };
-        found.push((datname.clone(), here));
+        rounds.found(&datname, here);
     }
     Ok(())
 }

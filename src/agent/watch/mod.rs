@@ -22,6 +22,7 @@ use super::clock::Clock;
 use crate::config;
 use crate::erp::Profiles;
 use crate::pg::Backoff;
+use crate::recognise::Rounds;
 use crate::sample::Sampler;
 use crate::serve::Board;
 use crate::state::{Event, Limits, ServerSnapshot, Spending, What};
@@ -61,6 +62,7 @@ impl Watch {
     async fn keep_watching(&self, limits: Limits) -> ControlFlow<()> {
         self.send(What::Added(limits)).await?;
         let mut messages = Messages::new(Arc::clone(&self.name));
+        let mut rounds = Rounds::default();
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         loop {
             match Sampling::begin(self).await {
@@ -68,10 +70,11 @@ impl Watch {
                     messages.connected(sampling.lacking());
                     let (lacking, texts_come) =
                         (sampling.lacking().to_vec(), sampling.reads_texts());
-                    let erps = sampling.recognise(self).await;
+                    let erps = sampling.recognise(self, &mut rounds).await;
                     self.send(What::Recognised(erps)).await?;
                     self.send(What::Connected { lacking, texts_come }).await?;
-                    match sampling.run(self, &mut messages, &mut backoff).await? {
+                    let kept = (&mut messages, &mut rounds);
+                    match sampling.run(self, kept, &mut backoff).await? {
                         Ended::Changed => {}
                         Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,
                     }

@@ -10,7 +10,7 @@ use super::turn::Turn;
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{self, Backoff, Capabilities, Session};
-use crate::recognise::recognise;
+use crate::recognise::{Rounds, recognise_in_turn};
 use crate::sample::{
     Outcome, SampleError, Sampler, catalog, database, io, queues, relations, replication, settings,
     statements, texts, usage, vacuum,
@@ -22,8 +22,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// When a server that lacks something is first probed again, and the longest wait between probes:
 /// each looks into every database.
 const PROBE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
-/// A database made since, or an ERP installed in one, is recognised after this time.
-const RECOGNISE_AGAIN: Duration = Duration::from_secs(3_600);
+/// A database made since, or an ERP installed in one, is recognised after this time; the second, where
+/// there are databases that nobody could look into yet, as others came first.
+const RECOGNISE_AGAIN: (Duration, Duration) =
+    (Duration::from_secs(3_600), Duration::from_secs(300));
 /// What the network may add to the server's own statement_timeout.
 const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
@@ -125,8 +127,9 @@ impl Sampling {
     }
 
     /// Which ERP is in which database.
-    pub(super) async fn recognise(&mut self, watch: &Watch) -> Arc<Erps> {
-        self.erps = Arc::new(recognise(&watch.server, &self.session, &watch.profiles).await);
+    pub(super) async fn recognise(&mut self, watch: &Watch, rounds: &mut Rounds) -> Arc<Erps> {
+        let (server, profiles) = (&watch.server, &watch.profiles);
+        self.erps = Arc::new(recognise_in_turn(server, &self.session, profiles, rounds).await);
         Arc::clone(&self.erps)
     }
 
@@ -139,12 +142,12 @@ impl Sampling {
     pub(super) async fn run(
         &mut self,
         watch: &Watch,
-        messages: &mut Messages,
+        (messages, rounds): (&mut Messages, &mut Rounds),
         backoff: &mut Backoff,
     ) -> ControlFlow<(), Ended> {
         let mut probe_wait = PROBE_AGAIN.0;
         let mut probe_at = watch.clock.now().elapsed + probe_wait;
-        let mut recognise_at = watch.clock.now().elapsed + RECOGNISE_AGAIN;
+        let mut recognise_at = watch.clock.now().elapsed + recognise_again(rounds);
         loop {
             let now = watch.clock.now().elapsed;
             if self.session.is_closed() {
@@ -158,9 +161,9 @@ impl Sampling {
                 probe_at = watch.clock.now().elapsed + probe_wait;
             }
             if now >= recognise_at {
-                let erps = self.recognise(watch).await;
+                let erps = self.recognise(watch, rounds).await;
                 watch.send(What::Recognised(erps)).await?;
-                recognise_at = watch.clock.now().elapsed + RECOGNISE_AGAIN;
+                recognise_at = watch.clock.now().elapsed + recognise_again(rounds);
             }
             let Some((sampler, due)) = self.schedule.first() else {
                 tokio::time::sleep(LOOK).await;
@@ -351,6 +354,10 @@ impl Sampling {
             }
         }
     }
+}
+
+fn recognise_again(rounds: &Rounds) -> Duration {
+    if rounds.lacks_some() { RECOGNISE_AGAIN.1 } else { RECOGNISE_AGAIN.0 }
 }
 
 /// A session in the database where pg_stat_statements can be read, else in the configured one.
