@@ -132,6 +132,7 @@ mod tests {
         });
         ServerSnapshot {
             name: "demo".into(),
+            erps: Arc::default(),
             connection: Arc::new(Connection::Starting),
             statements: Arc::new(View { shown: shown.collect(), ..View::default() }),
             databases: Arc::new(Databases::default()),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::json::{FindingJson, FindingsPage};
+use crate::track::findings::Value;
 
 /// Characters of a summary in the table.
 const SUMMARY: usize = 110;
@@ -71,8 +72,8 @@ pub fn explain(finding: &FindingJson) -> String {
         let _infallible = writeln!(out, "muted: {reason}");
     }
     if let Some(cost) = finding.cost_seconds_per_day {
-        let _infallible =
-            writeln!(out, "it takes {cost:.0} s a day, which mending gives back at most");
+        let cost = Value::Seconds(cost);
+        let _infallible = writeln!(out, "it takes {cost} a day, which mending gives back at most");
     }
     out.push_str("\nEvidence\n");
     for fact in &finding.evidence {

@@ -9,7 +9,7 @@ use askama::Template;
 
 use super::json::{BadQuery, FindingJson, ModuleJson, ServerQuery, modules};
 use crate::state::{ServerSnapshot, Snapshot};
-use crate::track::findings::Severity;
+use crate::track::findings::{Severity, Value, counted};
 
 /// Findings that are told in full.
 const WORST: usize = 10;
@@ -115,10 +115,19 @@ fn in_short(snapshot: &Snapshot) -> String {
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     let mut text = match (critical, warnings) {
         (0, 0) => "Nothing is wrong, as far as the rules see.".to_owned(),
-        (0, n) => format!("{n} thing(s) cost time or will; nothing stops people from working."),
-        (c, n) => {
-            format!("{c} thing(s) stop people from working or are about to; {n} more cost time.")
-        }
+        (0, n) => format!(
+            "{} time or will; nothing stops people from working.",
+            counted(n, "thing costs", "things cost")
+        ),
+        (c, n) => format!(
+            "{} to; {} time.",
+            counted(
+                c,
+                "thing stops people from working or is about",
+                "things stop people from working or are about"
+            ),
+            counted(n, "more costs", "more cost"),
+        ),
     };
     if let Some((cost, finding)) = dearest {
         let _infallible = write!(
@@ -126,7 +135,7 @@ fn in_short(snapshot: &Snapshot) -> String {
             " The dearest: {} ({}), {} a day.",
             lower_first(finding.about.title),
             finding.candidate.subject,
-            duration(cost)
+            Value::Seconds(cost)
         );
     }
     text
@@ -198,7 +207,7 @@ fn suggestions(snapshot: &Snapshot) -> Vec<String> {
     all.take(WORST)
         .map(|line| {
             let saves = match line.saved_seconds_per_day {
-                saved if saved >= 1.0 => format!(", saves {} a day", duration(saved)),
+                saved if saved >= 1.0 => format!(", saves {} a day", Value::Seconds(saved)),
                 _ => String::new(),
             };
             format!("{} ({}{saves}): {}", line.table, line.state.name(), line.ddl.join(" "))
@@ -209,16 +218,17 @@ fn suggestions(snapshot: &Snapshot) -> Vec<String> {
 fn changes(snapshot: &Snapshot) -> Vec<String> {
     let week = &snapshot.findings.week;
     let mut lines = vec![format!(
-        "{} finding(s) opened and {} closed in the last seven days",
-        week.opened, week.closed
+        "{} opened and {} closed in the last seven days",
+        counted(week.opened, "finding", "findings"),
+        week.closed
     )];
     for database in &week.databases {
-        let now = duration(database.seconds_per_day);
+        let now = Value::Seconds(database.seconds_per_day);
         let name = format!("{} on {}", database.datname, database.server);
         lines.push(match database.before {
             Some(before) => format!(
                 "{name}: statements take {now} a day, {} the week before ({:+.0} %)",
-                duration(before),
+                Value::Seconds(before),
                 100.0 * (database.seconds_per_day / before.max(1e-9) - 1.0)
             ),
             None => format!("{name}: statements take {now} a day; the week before is not known"),
@@ -271,7 +281,7 @@ impl Page {
                 finding.summary,
                 finding
                     .cost_seconds_per_day
-                    .map_or_else(String::new, |cost| format!(" ({} a day)", duration(cost))),
+                    .map_or_else(String::new, |cost| format!(" ({} a day)", Value::Seconds(cost))),
                 finding.module,
                 finding.explanation,
             );
@@ -300,13 +310,4 @@ fn line(out: &mut String, text: &str) {
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// For people, to two digits or so.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3_600.0),
-    }
 }

@@ -10,7 +10,7 @@ mod rules;
 mod shape;
 mod sight;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -41,9 +41,13 @@ pub struct Rule {
 pub enum Judge {
     /// At each server.
     Server(fn(&Sight<'_>) -> Vec<Candidate>),
-    /// At what belongs to no server: calls of integrations.
-    Around(fn(&Around<'_>) -> Vec<Candidate>),
+    /// At calls of integrations, which belong to no server. What it says of one that had to do with them
+    /// is of that server; the name is empty otherwise.
+    Around(fn(&Around<'_>) -> Vec<OfServer>),
 }
+
+/// What a rule says, with the server of which it says it.
+pub type OfServer = (Arc<str>, Candidate);
 
 impl Rule {
     /// Looks at everything.
@@ -53,6 +57,9 @@ impl Rule {
     pub fn look(&'static self, scene: &Scene, limits: &Limits) -> Result<Vec<Look>, String> {
         let look = |server: &Arc<str>, mut found: Vec<Candidate>| {
             found.sort_by(Candidate::rank);
+            // Of several about one thing the worst and dearest stands for all.
+            let mut said = BTreeSet::new();
+            found.retain(|one| said.insert((Arc::clone(&one.datname), Arc::clone(&one.subject))));
             found.truncate(MOST);
             Look { about: &self.about, server: Arc::clone(server), found }
         };
@@ -62,8 +69,14 @@ impl Rule {
                 scene.servers(limits).map(|sight| look(&sight.server.name, judge(&sight))).collect()
             }
             Judge::Around(judge) => {
-                let around = scene.around(limits);
-                around.map(|around| look(&"".into(), judge(&around))).into_iter().collect()
+                let Some(around) = scene.around(limits) else { return Vec::new() };
+                let found = judge(&around);
+                let of = |server: &Arc<str>| {
+                    let own = found.iter().filter(|(of, _)| of == server);
+                    look(server, own.map(|(_, candidate)| candidate.clone()).collect())
+                };
+                let servers = around.snapshot.servers.iter().map(|server| &server.name);
+                std::iter::once(&"".into()).chain(servers).map(of).collect()
             }
         }))
         .map_err(|panic| {

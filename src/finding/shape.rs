@@ -1,7 +1,7 @@
 //! What a statement is for, as its shape and its figures say.
 
 use super::Grown;
-use crate::erp::tables_changed;
+use crate::erp::{tables_changed, tables_of};
 
 /// What a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,9 @@ impl Shape {
         let is_long = grown.per_call(grown.work.exec_seconds) >= report_seconds
             && grown.per_call(grown.blocks()) >= report_blocks;
         let sums_up = SUMS.iter().any(|word| text.contains(word)) || text.starts_with("copy");
-        if is_long && (sums_up || rows >= 10.0 * BATCH_ROWS) {
+        // What reads catalogs alone is somebody's tool, such as ourselves.
+        let is_of_users = text.is_empty() || !tables_of(&text).is_empty();
+        if is_long && is_of_users && (sums_up || rows >= 10.0 * BATCH_ROWS) {
             Self::Reporting
         } else {
             Self::Transactional

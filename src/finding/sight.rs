@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use super::past::has_begun;
 use super::{Hours, Limits, Past};
 use crate::advise::ledger::{Line, Stage};
-use crate::erp::OTHER;
 use crate::history::{HourLoad, Place};
 use crate::sample::Moment;
 use crate::sample::statements::Counters;
@@ -214,9 +213,12 @@ impl Sight<'_> {
     }
 
     /// The business module of a table, by its name without schema; `other` if it is not known.
+    /// Not all tables are looked at singly, but all have words.
     #[must_use]
     pub fn module(&self, datname: &Arc<str>, table: &str) -> Arc<str> {
-        self.table(datname, table).map_or_else(|| OTHER.into(), |table| Arc::clone(&table.module))
+        let own = |table: &Table| Arc::clone(&table.module);
+        let word = || self.server.erps.of(datname).module(table);
+        self.table(datname, table).map_or_else(word, own)
     }
 
     /// A table by its name without schema, if it is among those that are looked at singly.

@@ -46,6 +46,7 @@ impl Stage {
         };
         let server = ServerSnapshot {
             name: "db".into(),
+            erps: Arc::default(),
             connection: Arc::new(Connection::Up { lacking: vec![] }),
             statements: Arc::default(),
             databases: Arc::new(Databases { server: Some(facts), ..Databases::default() }),

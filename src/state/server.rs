@@ -244,6 +244,7 @@ impl Server {
         ServerSnapshot {
             name,
             connection: Arc::clone(&self.connection_view),
+            erps: Arc::clone(&self.erps),
             statements: Arc::clone(&self.statements_view),
             databases: Arc::clone(&self.databases_view),
             activity: Arc::clone(&self.activity_view),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Journal, Spending};
 use crate::advise::ledger::Picture;
+use crate::erp::Erps;
 use crate::history::Standing;
 use crate::integration::meter::Tallies;
 use crate::sample::database;
@@ -40,6 +41,8 @@ pub struct ServerSnapshot {
     pub name: Arc<str>,
     /// Whether it can be reached.
     pub connection: Arc<Connection>,
+    /// The words for each of its databases.
+    pub erps: Arc<Erps>,
     /// Statements.
     pub statements: Arc<View>,
     /// Databases and facts.

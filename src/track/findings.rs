@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub use self::candidate::{About, Candidate, Fact, Need, Severity, Value, id};
+pub use self::candidate::{About, Candidate, Fact, Need, Severity, Value, counted, id};
 pub use self::mute::Mute;
 pub use self::view::{Finding, FindingReport, RuleState, Standing, View, Week, WeekOfDatabase};
 use super::reports::Report;

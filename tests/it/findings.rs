@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use crate::rig::{Rig, admin, cluster, config, named, server, value};
 
 /// Rules look every second at what was measured since the agent's start.
-fn watching(cluster: &Cluster) -> Config {
+pub fn watching(cluster: &Cluster) -> Config {
     let mut config = config(vec![server(cluster)]);
     let second = Duration::from_secs(1);
     config.activity.interval = Duration::from_millis(100);
@@ -26,7 +26,7 @@ fn watching(cluster: &Cluster) -> Config {
 }
 
 /// With other limits of one rule.
-fn limited(mut config: Config, rule: &'static str, limits: &[(&'static str, f64)]) -> Config {
+pub fn limited(mut config: Config, rule: &'static str, limits: &[(&'static str, f64)]) -> Config {
     config.finding.rules.get_mut(rule).unwrap().limits.extend(limits.iter().copied());
     config
 }
@@ -50,7 +50,12 @@ async fn erp() -> (Cluster, Client) {
 }
 
 /// The open finding of a rule and subject, once there is one, while `work` goes on.
-async fn until_found(rig: &Rig, rule: &str, subject: &str, mut work: impl AsyncFnMut()) -> Finding {
+pub async fn until_found(
+    rig: &Rig,
+    rule: &str,
+    subject: &str,
+    mut work: impl AsyncFnMut(),
+) -> Finding {
     for _ in 0..600 {
         let view = rig.snapshot().findings;
         let is_it =
@@ -64,7 +69,7 @@ async fn until_found(rig: &Rig, rule: &str, subject: &str, mut work: impl AsyncF
     panic!("no finding of {rule} about {subject}: {:#?}", rig.snapshot().findings)
 }
 
-fn told(rig: &Rig) -> Vec<(&'static str, String)> {
+pub fn told(rig: &Rig) -> Vec<(&'static str, String)> {
     let view = rig.snapshot().findings;
     view.findings.iter().map(|f| (f.about.id, f.candidate.subject.to_string())).collect()
 }
@@ -242,7 +247,7 @@ async fn an_idle_transaction_that_others_wait_for_is_found_and_one_that_holds_no
     let rig = Rig::start(watching(&cluster));
     rig.until_up().await;
     let mut holder = named(&cluster, "postgres", "import").await;
-    let mut bystander = named(&cluster, "postgres", "reader").await;
+    let mut bystander = named(&cluster, "postgres", "psql").await;
     let waiter = named(&cluster, "postgres", "clerk").await;
     until_found(&rig, "idle_in_transaction", "other", async || {
         let reading = bystander.transaction().await.unwrap();
@@ -259,5 +264,6 @@ async fn an_idle_transaction_that_others_wait_for_is_found_and_one_that_holds_no
         result.unwrap();
     })
     .await;
+    assert!(!told(&rig).contains(&("idle_in_transaction", "psql".to_owned())), "{:?}", told(&rig));
     rig.agent.stop().await;
 }

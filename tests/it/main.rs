@@ -77,6 +77,8 @@ mod sample;
 #[cfg(test)]
 mod serverlog;
 #[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod standby;
 #[cfg(test)]
 mod statements;

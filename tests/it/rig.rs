@@ -1,6 +1,7 @@
 //! What the tests stand on: a server, an agent that watches it, and waiting for something to be.
 
 pub mod case;
+pub mod odoo;
 
 use std::time::Duration;
 

@@ -117,7 +117,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::finding::{Around, Judge, Past};
+    use crate::finding::{Around, Judge, OfServer, Past};
     use crate::sample::Moment;
     use crate::state::Snapshot;
     use crate::track::findings::{About, Candidate, Need, Severity};
@@ -128,17 +128,17 @@ mod tests {
         About { id, title, severity, needs, explanation, remedy: &[] }
     }
 
-    fn panics(_: &Around<'_>) -> Vec<Candidate> {
+    fn panics(_: &Around<'_>) -> Vec<OfServer> {
         panic!("of a rule, as the test wants it")
     }
 
-    fn hangs(_: &Around<'_>) -> Vec<Candidate> {
+    fn hangs(_: &Around<'_>) -> Vec<OfServer> {
         std::thread::park();
         Vec::new()
     }
 
-    fn says(_: &Around<'_>) -> Vec<Candidate> {
-        vec![Candidate {
+    fn says(_: &Around<'_>) -> Vec<OfServer> {
+        let candidate = Candidate {
             datname: "".into(),
             subject: "it".into(),
             module: "other".into(),
@@ -147,7 +147,8 @@ mod tests {
             evidence: Vec::new(),
             sql: Vec::new(),
             cost_seconds_per_day: None,
-        }]
+        };
+        vec![("".into(), candidate)]
     }
 
     static PANICS: Rule = Rule { about: about("panics"), judge: Judge::Around(panics) };

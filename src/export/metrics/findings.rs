@@ -16,7 +16,7 @@ const LABELS: &[&str] = &["server", "datname", "rule", "severity", "subject", "m
 const METRICS: &[Metric<Snapshot>] = &[
     Metric {
         name: "erpscope_finding",
-        help: "1 for each open finding that is not muted; `[finding] top` limits how many.",
+        help: "1 for each open finding that is not muted; `[finding] top` limits how many. `server` is empty for what belongs to none: failing calls of an integration.",
         kind: Kind::Gauge,
         labels: LABELS,
         rows: |snapshot, out| {

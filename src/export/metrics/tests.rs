@@ -27,6 +27,7 @@ fn server(name: &str) -> ServerSnapshot {
     };
     ServerSnapshot {
         name: name.into(),
+        erps: Arc::default(),
         connection: Arc::new(Connection::Up { lacking: vec![] }),
         statements: Arc::new(View {
             shown: vec![shown],

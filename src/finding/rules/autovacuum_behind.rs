@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
 use crate::track::tables::Table;
 use crate::track::vacuum::Running;
 
@@ -87,7 +87,10 @@ fn blocked_case(running: &Running) -> Candidate {
         subject: format!("vacuum of {name}").into(),
         module: Arc::clone(&running.module),
         severity: Severity::Warning,
-        summary: format!("the vacuum of {name} waits for {} session(s)", running.read.blockers),
+        summary: format!(
+            "the vacuum of {name} waits for {}",
+            counted(running.read.blockers, "session", "sessions")
+        ),
         evidence: vec![
             Fact::seconds("runs_for_seconds", running.read.seconds),
             Fact::text("phase", running.read.phase.as_str()),

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use crate::erp::OTHER;
-use crate::finding::sight::dearest;
-use crate::finding::{Around, Judge, Rule};
+use crate::finding::{Around, Judge, OfServer, Rule};
 use crate::track::calls::OfView;
-use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
 use crate::track::reports::HeldOpen;
 
 pub(super) static RULE: Rule = Rule {
@@ -30,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
     judge: Judge::Around(judge),
 };
 
-fn judge(around: &Around<'_>) -> Vec<Candidate> {
+fn judge(around: &Around<'_>) -> Vec<OfServer> {
     let all = around.snapshot.calls.integrations.iter();
     let cases = all.filter_map(|of| {
         let then = around.before.calls.integrations.iter().find(|then| then.name == of.name);
@@ -42,17 +41,15 @@ fn judge(around: &Around<'_>) -> Vec<Candidate> {
         }
         is_enough(all).then(|| case(around, of, all, false))
     });
-    dearest(cases.collect())
+    cases.collect()
 }
 
-fn case(around: &Around<'_>, of: &OfView, calls: u64, is_certain: bool) -> Candidate {
-    let held: Vec<&HeldOpen> = of
-        .notable
-        .iter()
-        .flat_map(|call| &call.evidence)
-        .filter(|evidence| !is_certain || evidence.is_held_open_by_trace())
-        .filter_map(|evidence| evidence.held_open.as_ref())
-        .collect();
+/// The case, and the server whose transactions were open.
+fn case(around: &Around<'_>, of: &OfView, calls: u64, is_certain: bool) -> OfServer {
+    let told = of.notable.iter().flat_map(|call| &call.evidence);
+    let told = told.filter(|evidence| !is_certain || evidence.is_held_open_by_trace());
+    let held = told.filter_map(|evidence| Some((&evidence.server, evidence.held_open.as_ref()?)));
+    let (servers, held): (Vec<&Arc<str>>, Vec<&HeldOpen>) = held.unzip();
     let longest = held.iter().map(|held| held.seconds).fold(0.0, f64::max);
     let seconds: f64 = held.iter().map(|held| held.seconds).sum();
     let mean = seconds / (held.len().max(1) as f64);
@@ -72,18 +69,21 @@ fn case(around: &Around<'_>, of: &OfView, calls: u64, is_certain: bool) -> Candi
     if let Some(query) = example.and_then(|held| held.party.query.as_deref()) {
         evidence.push(Fact::text("last_query_before_the_call", query));
     }
-    Candidate {
+    let candidate = Candidate {
         datname: datname.unwrap_or_else(|| "".into()),
         subject: Arc::clone(&of.name),
         module: OTHER.into(),
         severity: if is_certain { Severity::Warning } else { Severity::Info },
         summary: format!(
-            "{application} {} {} {calls} times with its transaction open, {mean:.1} s each time",
+            "{application} {} {} {} with its transaction open, {} each time",
             if is_certain { "called" } else { "seems to have called" },
-            of.name
+            of.name,
+            counted(calls, "time", "times"),
+            Value::Seconds(mean)
         ),
         evidence,
         sql: Vec::new(),
         cost_seconds_per_day: Some(around.per_day(calls as f64 * mean)),
-    }
+    };
+    (servers.first().map_or_else(|| "".into(), |server| Arc::clone(server)), candidate)
 }

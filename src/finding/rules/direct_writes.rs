@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::erp::{OTHER, tables_changed};
 use crate::finding::sight::{dearest, growth};
 use crate::finding::{Judge, Rule, Sight};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, counted};
 use crate::track::reports::{BoundaryBreach, Report};
 
 pub(super) static RULE: Rule = Rule {
@@ -136,8 +136,9 @@ fn stranger_case(datname: &Arc<str>, usename: &Arc<str>, written: Written) -> Ca
         module: module.unwrap_or_else(|| OTHER.into()),
         severity: Severity::Info,
         summary: format!(
-            "role {usename}, which no integration declares, wrote {rows} rows into {} table(s)",
-            tables.len()
+            "role {usename}, which no integration declares, wrote {} into {}",
+            counted(rows, "row", "rows"),
+            counted(tables.len(), "table", "tables")
         ),
         evidence,
         sql: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
 use crate::track::reports::SlowTransaction;
 
 pub(super) static RULE: Rule = Rule {
@@ -78,10 +78,11 @@ fn case(
         module: Arc::clone(&worst.module),
         severity: if holds_up_now { Severity::Critical } else { Severity::Warning },
         summary: format!(
-            "{application} left {} transaction(s) open for up to {} without doing anything; others waited {} for them",
-            idle.len(),
+            "{application} left {} open for up to {} without doing anything; others waited {} for {}",
+            counted(idle.len(), "transaction", "transactions"),
             Value::Seconds(worst.idle_seconds),
             Value::Seconds(blocked),
+            if idle.len() == 1 { "it" } else { "them" },
         ),
         evidence,
         sql: vec![format!(

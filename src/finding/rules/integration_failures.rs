@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::erp::OTHER;
-use crate::finding::sight::dearest;
-use crate::finding::{Around, Judge, Rule};
+use crate::finding::{Around, Judge, OfServer, Rule};
 use crate::integration::Direction;
 use crate::track::calls::OfView;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
@@ -28,9 +27,10 @@ pub(super) static RULE: Rule = Rule {
     judge: Judge::Around(judge),
 };
 
-fn judge(around: &Around<'_>) -> Vec<Candidate> {
+fn judge(around: &Around<'_>) -> Vec<OfServer> {
     let all = around.snapshot.calls.integrations.iter();
-    dearest(all.filter_map(|of| case(around, of)).collect())
+    // Which server the ERP was at has nothing to do with it.
+    all.filter_map(|of| Some(("".into(), case(around, of)?))).collect()
 }
 
 fn case(around: &Around<'_>, of: &OfView) -> Option<Candidate> {

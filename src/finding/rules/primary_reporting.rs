@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Grown, Judge, Rule, Shape, Sight};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -88,8 +88,8 @@ fn case(
         module,
         severity: Severity::Warning,
         summary: format!(
-            "{} report(s) take {} of all statements' time in {datname}, {} a day",
-            found.len(),
+            "{} {} of all statements' time in {datname}, {} a day",
+            counted(found.len(), "report takes", "reports take"),
             Value::Share(share),
             Value::Seconds(cost),
         ),

@@ -5,7 +5,8 @@
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::sample::settings::Setting;
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 use crate::track::settings::View;
 
 pub(super) static RULE: Rule = Rule {
@@ -132,19 +133,30 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     dearest(bad.map(|case| told(settings, case)).collect())
 }
 
+/// Its value for people: a setting in pages of 8 KiB is not its number of pages.
+fn shown(setting: &Setting) -> String {
+    let word = || setting.value.clone().unwrap_or_default();
+    match (setting.number(), setting.base_unit()) {
+        (Some(0.0), "bytes" | "seconds") => "0".to_owned(),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes")]
+        (Some(bytes), "bytes") if bytes > 0.0 => Value::Bytes(bytes as u64).to_string(),
+        (Some(seconds), "seconds") if seconds > 0.0 => Value::Seconds(seconds).to_string(),
+        _ => word(),
+    }
+}
+
 fn told(settings: &View, case: &Case) -> Candidate {
     let setting = settings.get(case.name);
-    let value = setting.and_then(|s| s.value.as_deref()).unwrap_or_default();
-    let unit = setting.map_or("", |s| s.unit.as_str());
+    let value = setting.map(shown).unwrap_or_default();
     let source = setting.map_or("", |s| s.source.as_str());
     Candidate {
         datname: "".into(),
         subject: case.name.into(),
         module: OTHER.into(),
         severity: case.severity,
-        summary: format!("{} is {value}{unit}: {}", case.name, case.why),
+        summary: format!("{} is {value}: {}", case.name, case.why),
         evidence: vec![
-            Fact::text("value", format!("{value}{unit}")),
+            Fact::text("value", value),
             Fact::text("set_by", source),
             Fact::text("better", case.better),
         ],

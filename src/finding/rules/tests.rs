@@ -170,11 +170,124 @@ fn a_large_scan_is_of_the_table_of_which_most_is_read_from_end_to_end() {
     let stage = Stage::new().statement("sales", total, heavy());
     let mut line = table("line", 100_000);
     line.series.seq_tup_read = 1_000_000;
+    line.bytes = 30 << 20;
     let stage = with_tables(stage, vec![table("head", 100_000), line], vec![]);
     assert_eq!(stage.subjects("large_scans"), ["line"]);
     let delete = Stage::new().statement("sales", "delete from head where id = $1", heavy());
     let by_index = with_tables(delete, vec![table("head", 100_000)], vec![]);
     assert!(by_index.subjects("large_scans").is_empty());
+}
+
+/// A table of 4,000 blocks that somebody reads from end to end.
+fn read_through(name: &str) -> Table {
+    let mut table = table(name, 100_000);
+    table.series.seq_tup_read = 1_000_000;
+    Table { bytes: 4_000 * 8_192, ..table }
+}
+
+#[test]
+fn a_scan_of_another_statement_and_the_upkeep_of_indexes_are_no_large_scans() {
+    let look = |text: &str, blocks: u64, tables: Vec<Table>| {
+        let stage = Stage::new().statement("sales", text, work(1_000, 1_000, 100.0, blocks));
+        with_tables(stage, tables, vec![]).subjects("large_scans")
+    };
+    let line = || vec![read_through("line")];
+    let by_account = "select id from line where account_id in ($1) and reconciled = $2";
+    assert_eq!(look(by_account, 4_000_000, line()), ["line"]);
+    assert!(look(by_account, 560_000, line()).is_empty(), "an index leads to some of its blocks");
+    let small = || vec![Table { bytes: 100 * 8_192, indexes: 25, ..read_through("line") }];
+    let insert = "insert into line (account_id) values ($1)";
+    assert!(look(insert, 150_000, small()).is_empty(), "it reads nothing of it");
+    let update = "update line set state = $1 where move_id in ($2)";
+    assert!(look(update, 140_000, small()).is_empty(), "25 indexes have to be written");
+    assert_eq!(look(update, 240_000, small()), ["line"]);
+}
+
+#[test]
+fn a_table_that_is_not_looked_at_singly_is_none_beside_one_that_is() {
+    let join = "select l.id from line l join account a on a.id = l.account_id where l.head_id = $1";
+    let stage = || Stage::new().statement("sales", join, heavy());
+    let by_index = with_tables(stage(), vec![table("line", 100_000)], vec![]);
+    assert!(by_index.subjects("large_scans").is_empty());
+    assert_eq!(with_tables(stage(), vec![], vec![]).subjects("large_scans").len(), 1);
+}
+
+#[test]
+fn of_several_statements_that_make_one_case_the_dearest_is_told() {
+    let mut stage = Stage::new();
+    for (text, seconds) in [
+        ("update line set a = 1", 90.0),
+        ("update line set b = 1", 300.0),
+        ("delete from line", 60.0),
+    ] {
+        stage = stage.statement("sales", text, work(500, 500_000, seconds, 9));
+    }
+    for queryid in 1..=3 {
+        let kind = crate::erp::Kind::Interactive;
+        activity(&mut stage).runners.saw("erp", queryid, "odoo", kind);
+    }
+    let found = stage.look("bulk_in_transactions");
+    let [one] = &found[..] else { panic!("{found:#?}") };
+    assert_eq!(&*one.subject, "odoo changes line");
+    assert!((one.cost_seconds_per_day.unwrap() - 7_200.0).abs() < 1.0, "{one:#?}");
+}
+
+#[test]
+fn what_reads_catalogs_alone_is_no_report() {
+    let with = |text: &str| {
+        let stage = Stage::new().statement("other", text, work(50, 5_000, 100.0, 5_000_000));
+        stage.subjects("primary_reporting").len()
+    };
+    assert_eq!(with("select relname, count(*) from pg_class group by relname"), 0);
+    assert_eq!(with("select name, count(*) from line group by name"), 1);
+}
+
+#[test]
+fn the_check_of_a_reference_of_a_table_to_itself_is_told_once() {
+    let key = |parent: &str| ForeignKey {
+        schema: "public".into(),
+        table: "line".into(),
+        constraint: "line_original_fkey".into(),
+        parent_schema: "public".into(),
+        parent: parent.into(),
+        columns: vec!["original_id".into()],
+        on_delete: "n".into(),
+        rows: 100_000,
+        parent_rows: 100_000,
+        bytes: 9,
+        is_validated: true,
+    };
+    let with = |parent| {
+        let stage = Stage::new().statement("sales", "DELETE FROM line WHERE id IN ($1)", heavy());
+        let mut line = read_through("line");
+        line.growth.n_tup_del = 50;
+        let stage = with_tables(stage, vec![line], vec![]);
+        let keys = Listed { rows: vec![key(parent)], total: 1 };
+        let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
+        with_catalog(stage, read, vec![])
+    };
+    assert!(with("line").subjects("large_scans").is_empty());
+    assert_eq!(with("line").subjects("unindexed_foreign_keys"), ["line (original_id)"]);
+    assert_eq!(with("head").subjects("large_scans"), ["line"]);
+}
+
+#[test]
+fn a_table_that_is_not_looked_at_singly_has_its_module_all_the_same() {
+    let profiles = crate::erp::Profiles::default();
+    let words = profiles.words(profiles.get("odoo"));
+    let erps =
+        crate::erp::Erps::new(BTreeMap::from([("erp".to_owned(), words)]), profiles.words(None));
+    let constraint = read::Constraint {
+        schema: "public".into(),
+        table: "uom_category".into(),
+        constraint: "positive".into(),
+        kind: "c".into(),
+    };
+    let unchecked = Listed { rows: vec![constraint], total: 1 };
+    let read = read::Database { unvalidated_constraints: unchecked, ..read::Database::default() };
+    let mut stage = with_catalog(Stage::new(), read, vec![]);
+    stage.server().erps = Arc::new(erps);
+    assert_eq!(&*stage.look("unsound_objects")[0].module, "products");
 }
 
 #[test]
@@ -662,14 +775,18 @@ fn settings_that_hurt_are_told_and_those_that_could_not_be_read_not() {
         stage
             .look("settings")
             .iter()
-            .map(|c| (c.subject.to_string(), c.severity))
+            .map(|c| (c.subject.to_string(), c.severity, c.summary.clone()))
             .collect::<Vec<_>>()
     };
-    let fsync = || "fsync".to_owned();
-    assert_eq!(with("fsync", Some("off"), ""), [(fsync(), Severity::Critical)]);
+    let fsync = with("fsync", Some("off"), "");
+    assert_eq!((&*fsync[0].0, fsync[0].1), ("fsync", Severity::Critical));
     assert!(with("fsync", Some("on"), "").is_empty() && with("fsync", None, "").is_empty());
     assert_eq!(with("work_mem", Some("2097152"), "kB").len(), 1);
     assert!(with("work_mem", Some("65536"), "kB").is_empty());
+    let buffers = with("shared_buffers", Some("8192"), "8kB");
+    assert!(buffers[0].2.starts_with("shared_buffers is 64 MiB: the default"), "{buffers:?}");
+    let timeout = with("idle_in_transaction_session_timeout", Some("0"), "ms");
+    assert!(timeout[0].2.starts_with("idle_in_transaction_session_timeout is 0: "), "{timeout:?}");
 }
 
 #[test]
@@ -767,7 +884,7 @@ fn a_queue_is_told_while_it_becomes_no_shorter_and_not_while_it_is_worked_off() 
     let stuck = queues(queue(50, 3_700.0, 0), queue(50, 7_300.0, 0));
     assert_eq!(stuck.len(), 1);
     assert_eq!(stuck[0].0, Severity::Warning);
-    assert!(stuck[0].1.contains("50 rows wait, the oldest for 7300 s"), "{}", stuck[0].1);
+    assert!(stuck[0].1.contains("50 rows wait, the oldest for 2.0 h"), "{}", stuck[0].1);
     assert!(queues(queue(50, 3_700.0, 0), queue(49, 7_300.0, 0)).is_empty(), "it gets shorter");
     assert!(queues(queue(50, 9_000.0, 0), queue(60, 7_300.0, 0)).is_empty(), "the oldest are done");
     assert!(queues(queue(50, 0.0, 0), queue(50, 3_500.0, 0)).is_empty(), "it is young");

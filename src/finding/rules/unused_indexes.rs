@@ -25,6 +25,7 @@ pub(super) static RULE: Rule = Rule {
         remedy: &[
             "See whether a standby uses it: pg_stat_user_indexes there has its own counts.",
             "Wait for the end of a month or a quarter: reports may want it only then.",
+            "One that the ERP has made itself comes back with its next upgrade: tell its vendor.",
             "Drop it concurrently; keep its definition, so that you can make it again.",
         ],
     },

@@ -117,14 +117,37 @@ impl fmt::Display for Value {
         match self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Number(number) => write!(f, "{number:.2}"),
-            Self::Seconds(seconds) if *seconds >= 10.0 => write!(f, "{seconds:.0} s"),
-            Self::Seconds(seconds) => write!(f, "{seconds:.3} s"),
+            Self::Seconds(seconds) => f.write_str(&in_words(*seconds)),
             Self::Bytes(bytes) if *bytes >= 10 << 20 => write!(f, "{} MiB", bytes >> 20),
             Self::Bytes(bytes) => write!(f, "{} KiB", bytes >> 10),
             Self::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Self::Text(text) => f.write_str(text),
         }
     }
+}
+
+/// A length of time as people say it, to two digits or more: `12 ms`, `7.3 s`, `85 min`, `17.2 h`,
+/// `363 days`.
+fn in_words(seconds: f64) -> String {
+    match seconds {
+        s if s <= 0.0 => "0 s".to_owned(),
+        s if s < 0.000_5 => format!("{:.3} ms", s * 1_000.0),
+        s if s < 0.009_95 => format!("{:.1} ms", s * 1_000.0),
+        s if s < 0.999_5 => format!("{:.0} ms", s * 1_000.0),
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 119.5 => format!("{s:.0} s"),
+        s if s < 7_170.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_620.0 => format!("{:.1} h", s / 3_600.0),
+        s if s < 863_568.0 => format!("{:.1} days", s / 86_400.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+/// How many of what, in a sentence: `1 statement`, `3 statements`.
+#[must_use]
+pub fn counted(count: impl TryInto<u64> + Copy, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// One piece of evidence.
@@ -136,6 +159,7 @@ pub struct Fact {
     pub value: Value,
 }
 
+/// A sum of nothing is -0.0: what is added to figures makes it 0.
 impl Fact {
     /// How many.
     #[must_use]
@@ -146,13 +170,13 @@ impl Fact {
     /// A number without a unit.
     #[must_use]
     pub const fn number(key: &'static str, number: f64) -> Self {
-        Self { key, value: Value::Number(number) }
+        Self { key, value: Value::Number(number + 0.0) }
     }
 
     /// Seconds.
     #[must_use]
     pub const fn seconds(key: &'static str, seconds: f64) -> Self {
-        Self { key, value: Value::Seconds(seconds) }
+        Self { key, value: Value::Seconds(seconds + 0.0) }
     }
 
     /// Bytes.
@@ -164,7 +188,7 @@ impl Fact {
     /// From 0 to 1.
     #[must_use]
     pub const fn share(key: &'static str, share: f64) -> Self {
-        Self { key, value: Value::Share(share) }
+        Self { key, value: Value::Share(share + 0.0) }
     }
 
     /// A name, or a text that is normalised.

@@ -177,3 +177,24 @@ fn what_was_said_of_a_server_that_is_watched_no_more_goes() {
     gone.servers.clear();
     assert!(findings.apply(gone).1.findings.is_empty());
 }
+
+#[test]
+fn times_are_told_as_people_say_them() {
+    for (seconds, told) in [
+        (0.0, "0 s"),
+        (0.000_1, "0.100 ms"),
+        (0.001_25, "1.2 ms"),
+        (0.85, "850 ms"),
+        (0.999_6, "1.0 s"),
+        (7.34, "7.3 s"),
+        (119.0, "119 s"),
+        (119.6, "2 min"),
+        (5_100.0, "85 min"),
+        (7_200.0, "2.0 h"),
+        (61_966.0, "17.2 h"),
+        (200_000.0, "2.3 days"),
+        (31_387_103.0, "363 days"),
+    ] {
+        assert_eq!(Value::Seconds(seconds).to_string(), told);
+    }
+}
