@@ -71,6 +71,8 @@ mod queues;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rule_scenes;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod sample;
