@@ -1,6 +1,7 @@
 //! Queues that are tables: where an ERP keeps work for later, and how it tells the state of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -12,9 +13,20 @@ const MOST: usize = 32;
 /// Words of one state.
 const MOST_WORDS: usize = 20;
 
-const KEYS: [&str; 12] = [
-    "name", "table", "state", "waiting", "running", "failed", "since", "due", "started",
-    "finished", "retries", "zone",
+const KEYS: [&str; 13] = [
+    "name",
+    "table",
+    "state",
+    "waiting",
+    "running",
+    "failed",
+    "since",
+    "due",
+    "started",
+    "finished",
+    "lost_after",
+    "retries",
+    "zone",
 ];
 
 /// What times without a zone mean.
@@ -54,6 +66,8 @@ pub struct Queue {
     pub started: Option<String>,
     /// Column that tells when it ended.
     pub finished: Option<String>,
+    /// A row that began so long ago and has not ended has failed: the table has no other word for it.
+    pub lost_after: Option<Duration>,
     /// Column that counts how often a row was tried.
     pub retries: Option<String>,
     /// What its times mean if their type has no zone.
@@ -106,6 +120,8 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
     }
     let mut text = |key: &str| text(table, key, faults);
     let (name, of, zone) = (text("name"), text("table"), text("zone"));
+    let lost_after = text("lost_after");
+    let lost_after_is_none = lost_after.as_deref().is_some_and(|text| hours(text).is_none());
     let queue = Queue {
         name: name.clone().unwrap_or_default().into(),
         table: of.clone().unwrap_or_default(),
@@ -114,6 +130,7 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
         due: text("due"),
         started: text("started"),
         finished: text("finished"),
+        lost_after: lost_after.as_deref().and_then(hours),
         retries: text("retries"),
         zone: if zone.as_deref() == Some("local") { Zone::Local } else { Zone::Utc },
         waiting: words(table, "waiting", faults),
@@ -148,6 +165,12 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
             "is missing; without it say in which columns it stands when work on a row `started` or \
              was `finished`",
         ),
+        (lost_after_is_none, "lost_after", "is no number of hours: write lost_after = \"6h\""),
+        (
+            queue.lost_after.is_some() && (queue.state.is_some() || queue.started.is_none()),
+            "lost_after",
+            "is for a queue without `state` whose column `started` tells when work on a row began",
+        ),
         (
             queue.since.is_none() && queue.due.is_none(),
             "since",
@@ -160,6 +183,12 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
         is_right = false;
     }
     is_right.then_some(queue)
+}
+
+/// Such as `6h`: from 1 to 9,999 hours.
+fn hours(text: &str) -> Option<Duration> {
+    let hours: u64 = text.strip_suffix('h')?.parse().ok()?;
+    (1..10_000).contains(&hours).then(|| Duration::from_secs(hours * 3_600))
 }
 
 /// A name in full.
@@ -240,7 +269,7 @@ mod tests {
     #[test]
     fn every_fault_of_a_queue_is_told_with_its_line() {
         let text = "name = 'x'\n[[queue]]\nname = 'Mail'\nstate = 'state'\nsort = 'id'\n\
-                    running = 'busy'\nzone = 'cet'\n[[queue]]\nname = 'a'\ntable = 'a*'\n\
+                    running = 'busy'\nzone = 'cet'\nlost_after = '6'\n[[queue]]\nname = 'a'\ntable = 'a*'\n\
                     since = 'created'\nfailed = ['it''s', 3]\n";
         let told = queues(&text.replace("'it''s'", "\"it's\"")).unwrap_err();
         for part in [
@@ -251,13 +280,17 @@ mod tests {
             "line 2: queue.zone: is no zone",
             "line 5: queue.sort: there is no such key",
             "line 6: queue.running: write a list of words",
-            "line 8: queue.state: is missing; without it",
-            "line 10: queue.table: `a*`: write it in full",
-            "line 12: queue.failed: `it's`",
-            "line 12: queue.failed: write text in quotes; this is of type integer",
+            "line 2: queue.lost_after: is no number of hours",
+            "line 9: queue.state: is missing; without it",
+            "line 11: queue.table: `a*`: write it in full",
+            "line 13: queue.failed: `it's`",
+            "line 13: queue.failed: write text in quotes; this is of type integer",
         ] {
             assert!(told.contains(part), "{part}\nnot in\n{told}");
         }
+        let by_words = "name = 'x'\n[[queue]]\nname = 'a'\ntable = 'a'\nstate = 's'\nwaiting = ['w']\n\
+                        since = 'c'\nstarted = 'b'\nlost_after = '6h'\n";
+        assert!(queues(by_words).unwrap_err().contains("is for a queue without `state`"));
         assert!(queues("name = 'x'\nqueue = 3\n").unwrap_err().contains("[[queue]]"));
     }
 }

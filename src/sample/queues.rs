@@ -205,6 +205,7 @@ async fn one(
     let tries: Option<i64> = row.try_get(2)?;
     let is_by_words = queue.state.is_some();
     let tells_running = !is_by_words && queue.started.is_some() || !queue.running.is_empty();
+    let tells_failed = !queue.failed.is_empty() || queue.lost_after.is_some();
     Ok(Some(Reading {
         name: Arc::clone(&queue.name),
         schema: first.schema.clone(),
@@ -214,7 +215,7 @@ async fn one(
         tries: if queue.retries.is_some() { Some(unsigned(tries.unwrap_or(0))) } else { None },
         running: if tells_running { Some(count(3)?) } else { None },
         longest_seconds: age(4)?,
-        failed: if queue.failed.is_empty() { None } else { Some(count(5)?) },
+        failed: if tells_failed { Some(count(5)?) } else { None },
         inserted: first.inserted,
     }))
 }
@@ -246,7 +247,7 @@ fn statement(queue: &Queue, schema: &str, is_naive: impl Fn(&str) -> bool) -> St
         name.as_deref()
             .map_or_else(|| "true".to_owned(), |name| format!("{} is {is}", column(name)))
     };
-    let (mut waiting, running) = if queue.state.is_some() {
+    let (mut waiting, mut running) = if queue.state.is_some() {
         (is_in(&queue.waiting), is_in(&queue.running))
     } else {
         let waiting =
@@ -263,6 +264,12 @@ fn statement(queue: &Queue, schema: &str, is_naive: impl Fn(&str) -> bool) -> St
         };
         (waiting, running)
     };
+    let mut failed = is_in(&queue.failed);
+    if let (Some(lost), Some(started)) = (queue.lost_after, &queue.started) {
+        let limit = format!("now() - interval '{} seconds'", lost.as_secs());
+        failed = format!("{running} and {} <= {limit}", time(started));
+        running = format!("{running} and {} > {limit}", time(started));
+    }
     if let Some(due) = &queue.due {
         waiting = format!("{waiting} and ({} is null or {} <= now())", column(due), time(due));
     }
@@ -281,7 +288,7 @@ fn statement(queue: &Queue, schema: &str, is_naive: impl Fn(&str) -> bool) -> St
         .replace("{started}", &or_null(&queue.started, "null::timestamptz"))
         .replace("{waiting}", &waiting)
         .replace("{running}", &running)
-        .replace("{failed}", &is_in(&queue.failed))
+        .replace("{failed}", &failed)
         .replace("{table}", &format!("{}.{}", quoted(schema), quoted(&queue.table)))
         .replace("{most}", &MOST.to_string())
 }
@@ -336,6 +343,19 @@ mod tests {
             "greatest(q.\"a\"::timestamptz) as since",
         ] {
             assert!(sql.contains(part), "{part}\nnot in\n{sql}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_began_long_ago_and_never_ended_has_failed_if_the_profile_says_so() {
+        let times = "since = 'a'\nstarted = 'b'\nfinished = 'c'\nlost_after = '6h'\n";
+        let sql = statement(&queue(times), "s", |_| true);
+        for sign in ["<=", ">"] {
+            let part = format!(
+                "where q.\"b\" is not null and q.\"c\" is null and (q.\"b\" at time zone 'UTC') {sign} \
+                 now() - interval '21600 seconds' limit"
+            );
+            assert!(sql.contains(&part), "{part}\nnot in\n{sql}");
         }
     }
 
