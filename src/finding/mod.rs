@@ -4,6 +4,7 @@
 //! `track/findings`. To add one: its file in `rules/`, its line in [`RULES`], its table in
 //! `config/keys/rules.rs`, its runbook in `docs/runbooks/`.
 
+mod forecast;
 mod hours;
 mod past;
 mod rules;

@@ -47,6 +47,17 @@ impl Past {
         let mut all = self.snapshots.iter();
         all.find(|(_, snapshot)| is_good(snapshot)).map(|(at, snapshot)| (*at, snapshot))
     }
+
+    /// The one nearest to the middle between `then` and `now`, of those between them.
+    pub fn middle(&self, then: Moment, now: Moment) -> Option<&Snapshot> {
+        let half = then.elapsed + now.elapsed.saturating_sub(then.elapsed) / 2;
+        let between = self
+            .snapshots
+            .iter()
+            .filter(|(at, _)| at.elapsed > then.elapsed && at.elapsed < now.elapsed);
+        let nearest = between.min_by_key(|(at, _)| at.elapsed.abs_diff(half));
+        nearest.map(|(_, snapshot)| snapshot)
+    }
 }
 
 #[cfg(test)]
@@ -68,5 +79,11 @@ mod tests {
             assert!(span >= window.min(elapsed) && span <= window + window / 12, "{span:?}");
             assert!(past.snapshots.len() <= 14, "{}", past.snapshots.len());
         }
+        let at = |seconds| Moment {
+            wall: SystemTime::UNIX_EPOCH,
+            elapsed: Duration::from_secs(seconds),
+        };
+        assert!(past.middle(at(16_000), at(19_000)).is_some());
+        assert!(past.middle(at(19_990), at(19_999)).is_none(), "nothing is between them");
     }
 }

@@ -65,6 +65,7 @@ pub struct Scene {
     snapshot: Snapshot,
     measured: Vec<Measured>,
     before: Option<(Moment, Snapshot)>,
+    middle: Option<Snapshot>,
     hours: Arc<Hours>,
 }
 
@@ -72,6 +73,7 @@ pub struct Scene {
 #[derive(Clone, Debug)]
 struct Measured {
     before: ServerSnapshot,
+    middle: Option<ServerSnapshot>,
     span: Duration,
     statements: Vec<Grown>,
 }
@@ -86,19 +88,20 @@ impl Scene {
             let was_up = |past: &Snapshot| past.server(&server.name).is_some_and(has_begun);
             let (then, before) = past.earliest(was_up).filter(|(then, _)| is_long(then))?;
             let before = before.server(&server.name)?.clone();
+            let middle = past.middle(then, now).and_then(|middle| middle.server(&server.name));
+            let middle = middle.filter(|middle| middle.is_up()).cloned();
             let span = now.elapsed.saturating_sub(then.elapsed);
-            Some(Measured { statements: grown(server, &before), before, span })
+            Some(Measured { statements: grown(server, &before), before, middle, span })
         };
         let up = snapshot.servers.iter().filter(|server| server.is_up());
+        let before = past.earliest(|_| true).filter(|(then, _)| is_long(then));
         Self {
             now,
             measured: up.filter_map(measure).collect(),
             snapshot: snapshot.clone(),
             hours: Arc::default(),
-            before: past
-                .earliest(|_| true)
-                .filter(|(then, _)| is_long(then))
-                .map(|(then, before)| (then, before.clone())),
+            middle: before.and_then(|(then, _)| past.middle(then, now)).cloned(),
+            before: before.map(|(then, before)| (then, before.clone())),
         }
     }
 
@@ -114,6 +117,7 @@ impl Scene {
             Some(Sight {
                 server: self.snapshot.server(&measured.before.name)?,
                 before: &measured.before,
+                middle: measured.middle.as_ref(),
                 snapshot: &self.snapshot,
                 span: measured.span,
                 now: self.now.wall,
@@ -128,7 +132,8 @@ impl Scene {
     pub(super) fn around<'a>(&'a self, limits: &'a Limits) -> Option<Around<'a>> {
         let (then, before) = self.before.as_ref()?;
         let span = self.now.elapsed.saturating_sub(then.elapsed);
-        Some(Around { snapshot: &self.snapshot, before, span, limits })
+        let middle = self.middle.as_ref();
+        Some(Around { snapshot: &self.snapshot, before, middle, span, limits })
     }
 }
 
@@ -139,6 +144,8 @@ pub struct Sight<'a> {
     pub server: &'a ServerSnapshot,
     /// What was true when the window began.
     pub before: &'a ServerSnapshot,
+    /// What was true about half a window ago, if that is known.
+    pub middle: Option<&'a ServerSnapshot>,
     /// Everything that is true now.
     pub snapshot: &'a Snapshot,
     /// How long the window is.
@@ -158,6 +165,8 @@ pub struct Around<'a> {
     pub snapshot: &'a Snapshot,
     /// What was true when the window began.
     pub before: &'a Snapshot,
+    /// What was true about half a window ago, if that is known.
+    pub middle: Option<&'a Snapshot>,
     /// How long the window is.
     pub span: Duration,
     limits: &'a Limits,

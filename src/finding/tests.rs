@@ -27,6 +27,7 @@ pub(super) fn at(seconds: u64) -> Moment {
 /// One server an hour ago and now.
 pub(super) struct Stage {
     pub(super) before: Snapshot,
+    pub(super) middle: Option<Snapshot>,
     pub(super) now: Snapshot,
     pub(super) hours: Hours,
     limits: Vec<(&'static str, f64)>,
@@ -64,7 +65,8 @@ impl Stage {
             spending: None,
         };
         let snapshot = Snapshot { servers: vec![server], ..Snapshot::default() };
-        Self { before: snapshot.clone(), now: snapshot, hours: Hours::new(), limits: Vec::new() }
+        let (before, middle) = (snapshot.clone(), None);
+        Self { before, middle, now: snapshot, hours: Hours::new(), limits: Vec::new() }
     }
 
     pub(super) fn server(&mut self) -> &mut ServerSnapshot {
@@ -123,6 +125,9 @@ impl Stage {
         limits.extend(self.limits.iter().copied());
         let mut past = Past::default();
         past.remember(at(0), &self.before, Duration::from_secs(SPAN));
+        if let Some(middle) = &self.middle {
+            past.remember(at(SPAN / 2), middle, Duration::from_secs(SPAN));
+        }
         let scene = Scene::new(at(SPAN), &self.now, &past, Duration::from_secs(60));
         let scene = scene.with_hours(Arc::new(self.hours.clone()));
         rule.look(&scene, &limits).unwrap().into_iter().flat_map(|look| look.found).collect()

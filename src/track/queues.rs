@@ -35,6 +35,9 @@ pub struct Queue {
     pub now: Reading,
     /// The business module of its table.
     pub module: Arc<str>,
+    /// Rows that were inserted since it was first seen: never goes back. Those of transactions that
+    /// were rolled back count, too.
+    pub arrived: u64,
 }
 
 impl Queue {
@@ -49,6 +52,30 @@ impl Queue {
 #[derive(Debug, Default)]
 pub struct Queues {
     view: View,
+    arrivals: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arrivals>>,
+}
+
+/// What the server last said of a queue's table, and what that makes together.
+#[derive(Debug)]
+struct Arrivals {
+    schema: String,
+    table: String,
+    inserted: u64,
+    arrived: u64,
+}
+
+impl Arrivals {
+    /// Another table of that name is another count; less than before means that statistics were reset.
+    fn learn(&mut self, now: &Reading) -> u64 {
+        if (&self.schema, &self.table) == (&now.schema, &now.table) {
+            let grown = now.inserted.checked_sub(self.inserted).unwrap_or(now.inserted);
+            self.arrived = self.arrived.saturating_add(grown);
+        } else {
+            (self.schema, self.table) = (now.schema.clone(), now.table.clone());
+        }
+        self.inserted = now.inserted;
+        self.arrived
+    }
 }
 
 impl Queues {
@@ -58,13 +85,24 @@ impl Queues {
         for read in sample.databases.into_iter().filter(|read| names.is_single(read.dbid)) {
             let datname = names.datname(read.dbid);
             let erp = erps.of(&datname);
+            let known = self.arrivals.entry(Arc::clone(&datname)).or_default();
             let queues = read.queues.into_iter();
-            let queues = queues.map(|now| Queue { module: erp.module(&now.table), now });
+            let queues = queues.map(|now| {
+                let arrivals = known.entry(Arc::clone(&now.name)).or_insert_with(|| Arrivals {
+                    schema: now.schema.clone(),
+                    table: now.table.clone(),
+                    inserted: now.inserted,
+                    arrived: 0,
+                });
+                let arrived = arrivals.learn(&now);
+                Queue { module: erp.module(&now.table), now, arrived }
+            });
             let database = Database { at, queues: queues.collect(), unread: read.unread };
             self.view.databases.insert(datname, database);
         }
         let labels = names.labels();
         self.view.databases.retain(|datname, _| labels.contains(&**datname));
+        self.arrivals.retain(|datname, _| labels.contains(&**datname));
         self.view.clone()
     }
 }
@@ -83,9 +121,8 @@ mod tests {
         names
     }
 
-    #[test]
-    fn a_queue_has_the_module_of_its_table_and_goes_with_its_database() {
-        let reading = Reading {
+    fn reading() -> Reading {
+        Reading {
             name: "jobs".into(),
             schema: "public".into(),
             table: "job_queue".into(),
@@ -96,15 +133,34 @@ mod tests {
             longest_seconds: None,
             failed: None,
             inserted: 9,
-        };
-        let read = |dbid| Read { dbid, queues: vec![reading.clone()], unread: Vec::new() };
-        let sample = Sample { databases: vec![read(1), read(2)], skipped: 3 };
-        let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+        }
+    }
+
+    const AT: Moment = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+
+    #[test]
+    fn what_arrives_is_counted_over_resets_and_other_tables_and_never_goes_back() {
         let (mut queues, erps) = (Queues::default(), Erps::default());
-        let view = queues.apply(at, sample, &named(1), &erps);
+        let mut arrived = |table: &str, inserted| {
+            let now = Reading { table: table.to_owned(), inserted, ..reading() };
+            let read = Read { dbid: 1, queues: vec![now], unread: Vec::new() };
+            let sample = Sample { databases: vec![read], skipped: 0 };
+            queues.apply(AT, sample, &named(1), &erps).databases["erp"].queues[0].arrived
+        };
+        assert_eq!((arrived("job_queue", 900), arrived("job_queue", 950)), (0, 50));
+        assert_eq!(arrived("job_queue", 7), 57, "statistics were reset");
+        assert_eq!((arrived("job_queue_v2", 5_000), arrived("job_queue_v2", 5_001)), (57, 58));
+    }
+
+    #[test]
+    fn a_queue_has_the_module_of_its_table_and_goes_with_its_database() {
+        let read = |dbid| Read { dbid, queues: vec![reading()], unread: Vec::new() };
+        let sample = Sample { databases: vec![read(1), read(2)], skipped: 3 };
+        let (mut queues, erps) = (Queues::default(), Erps::default());
+        let view = queues.apply(AT, sample, &named(1), &erps);
         let erp = &view.databases["erp"].queues[0];
         assert_eq!((view.databases.len(), &*erp.module, erp.is_longer()), (1, "jobs", true));
-        let view = queues.apply(at, Sample::default(), &Names::new(5), &erps);
+        let view = queues.apply(AT, Sample::default(), &Names::new(5), &erps);
         assert!(view.databases.is_empty() && view.skipped == 3);
     }
 }

@@ -131,6 +131,18 @@ pub(in crate::config) const RULES: &[&Section] = &[
                 "So many rows have failed, whenever that was: worth knowing.",
             ),
             key("failed_anew", MANY, "10", "So many have failed in the window."),
+            key(
+                "growing",
+                MANY,
+                "100",
+                "It has grown by so many rows in the window, in both halves of it.",
+            ),
+            key(
+                "depth",
+                MANY,
+                "10000",
+                "Of a queue that grows it is told when so many rows will wait.",
+            ),
         ],
     ),
     &rule(

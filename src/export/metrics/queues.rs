@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Kind, Metric, Signal};
-use crate::sample::queues::Reading;
 use crate::state::ServerSnapshot;
+use crate::track::queues::Queue;
 
 pub(super) const SIGNAL: Signal =
     Signal { metrics: METRICS, unchanged: |a, b| Arc::ptr_eq(&a.queues, &b.queues) };
@@ -16,7 +16,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "queue", "state"],
         rows: |server, out| {
-            each(server, |datname, queue| {
+            each(server, |datname, Queue { now: queue, .. }| {
                 let states = [
                     ("waiting", Some(queue.waiting)),
                     ("running", queue.running),
@@ -36,7 +36,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "queue"],
         rows: |server, out| {
-            each(server, |datname, queue| {
+            each(server, |datname, Queue { now: queue, .. }| {
                 out.row(&[datname, &queue.name], queue.oldest_seconds.unwrap_or(0.0));
             });
         },
@@ -47,7 +47,7 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "queue"],
         rows: |server, out| {
-            each(server, |datname, queue| {
+            each(server, |datname, Queue { now: queue, .. }| {
                 if queue.running.is_some() {
                     out.row(&[datname, &queue.name], queue.longest_seconds.unwrap_or(0.0));
                 }
@@ -60,11 +60,20 @@ const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["datname", "queue"],
         rows: |server, out| {
-            each(server, |datname, queue| {
+            each(server, |datname, Queue { now: queue, .. }| {
                 if let Some(tries) = queue.tries {
                     out.row(&[datname, &queue.name], tries);
                 }
             });
+        },
+    },
+    Metric {
+        name: "erpscope_queue_arrived_total",
+        help: "Rows that were inserted into the table of a queue since it was first seen; less the growth of its depth, they were done.",
+        kind: Kind::Counter,
+        labels: &["datname", "queue"],
+        rows: |server, out| {
+            each(server, |datname, queue| out.row(&[datname, &queue.now.name], queue.arrived));
         },
     },
     Metric {
@@ -89,10 +98,10 @@ const METRICS: &[Metric] = &[
     },
 ];
 
-fn each(server: &ServerSnapshot, mut tell: impl FnMut(&Arc<str>, &Reading)) {
+fn each(server: &ServerSnapshot, mut tell: impl FnMut(&Arc<str>, &Queue)) {
     for (datname, database) in &server.queues.databases {
         for queue in &database.queues {
-            tell(datname, &queue.now);
+            tell(datname, queue);
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::history::{HourLoad, Place};
 use crate::integration::Direction;
 use crate::integration::{Integration, Kind, Mode, Objective, Rules};
 use crate::sample::catalog::{self as read, Column, ForeignKey, Listed};
-use crate::sample::queues::{MOST, Reading};
 use crate::sample::replication::{Slot, Standby};
 use crate::sample::settings::Setting;
 use crate::sample::statements::Counters;
@@ -24,7 +23,6 @@ use crate::track::growth;
 use crate::track::histogram::Histogram;
 use crate::track::hot_spots::{HotSpots, Spot, SpotKey};
 use crate::track::lock_waits::BlockedKey;
-use crate::track::queues::{Database as Queues, Queue, View as QueuesView};
 use crate::track::reports::{BoundaryBreach, Part, Party, Report, SlowTransaction};
 use crate::track::tables::{Database as Tables, Due, Index, Module, Table};
 use crate::track::vacuum::{Age, Running};
@@ -851,61 +849,4 @@ fn a_disk_that_fills_up_is_told_once_its_size_is_known() {
     assert!(with(0.0, gib).is_empty());
 }
 
-fn queue(waiting: u64, oldest: f64, failed: u64) -> Reading {
-    Reading {
-        name: "jobs".into(),
-        schema: "public".into(),
-        table: "job_queue".into(),
-        waiting,
-        oldest_seconds: Some(oldest),
-        tries: Some(1),
-        running: Some(0),
-        longest_seconds: None,
-        failed: Some(failed),
-        inserted: 500,
-    }
-}
-
-fn queues(then: Reading, now: Reading) -> Vec<(Severity, String)> {
-    let view = |now| {
-        let queues = vec![Queue { now, module: "jobs".into() }];
-        let database = Queues { at: at(0), queues, unread: Vec::new() };
-        Arc::new(QueuesView { databases: BTreeMap::from([("erp".into(), database)]), skipped: 0 })
-    };
-    let mut stage = Stage::new();
-    stage.before.servers[0].queues = view(then);
-    stage.server().queues = view(now);
-    let found = stage.look("queues").into_iter();
-    found.map(|candidate| (candidate.severity, candidate.summary)).collect()
-}
-
-#[test]
-fn a_queue_is_told_while_it_becomes_no_shorter_and_not_while_it_is_worked_off() {
-    let stuck = queues(queue(50, 3_700.0, 0), queue(50, 7_300.0, 0));
-    assert_eq!(stuck.len(), 1);
-    assert_eq!(stuck[0].0, Severity::Warning);
-    assert!(stuck[0].1.contains("50 rows wait, the oldest for 2.0 h"), "{}", stuck[0].1);
-    assert!(queues(queue(50, 3_700.0, 0), queue(49, 7_300.0, 0)).is_empty(), "it gets shorter");
-    assert!(queues(queue(50, 9_000.0, 0), queue(60, 7_300.0, 0)).is_empty(), "the oldest are done");
-    assert!(queues(queue(50, 0.0, 0), queue(50, 3_500.0, 0)).is_empty(), "it is young");
-    let long = queues(queue(MOST, 3_700.0, 0), queue(MOST, 7_300.0, 0));
-    assert!(long[0].1.contains("at least 10000 rows wait"), "{}", long[0].1);
-}
-
-#[test]
-fn rows_that_fail_are_tried_for_ever_or_run_for_hours_are_told() {
-    let none = queue(0, 0.0, 0);
-    let failing = queues(queue(0, 0.0, 5), queue(0, 0.0, 15));
-    assert_eq!((failing.len(), failing[0].0), (1, Severity::Warning));
-    assert!(queues(queue(0, 0.0, 6), queue(0, 0.0, 15)).is_empty());
-    assert_eq!(queues(queue(0, 0.0, 100), queue(0, 0.0, 100))[0].0, Severity::Info);
-    assert!(queues(queue(0, 0.0, 99), queue(0, 0.0, 99)).is_empty());
-    let tried = |tries| queues(none.clone(), Reading { tries: Some(tries), ..none.clone() });
-    assert_eq!((tried(9).len(), tried(10)[0].0), (0, Severity::Warning));
-    let longest_seconds = |hours: f64| Some(hours * 3_600.0);
-    let running = |hours| {
-        let now = Reading { longest_seconds: longest_seconds(hours), ..none.clone() };
-        queues(none.clone(), now)
-    };
-    assert_eq!((running(5.9).len(), running(6.1)[0].0), (0, Severity::Warning));
-}
+mod queues;
