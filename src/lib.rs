@@ -21,6 +21,7 @@ pub mod serve;
 pub mod otlp;
 pub mod proxy;
 pub mod probe;
+pub mod broker;
 pub mod advise;
 pub mod agent;
 pub mod recognise;

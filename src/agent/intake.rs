@@ -1,5 +1,5 @@
-//! Calls of integrations on their way into the state: who sees them, the queue, and the beat by
-//! which they are joined.
+//! Calls of integrations, and what is known of brokers, on their way into the state: who sees them, the
+//! queue, and the beat by which they are joined.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::clock::Clock;
+use crate::broker::{BrokerError, Brokers};
 use crate::config::Config;
 use crate::integration::meter::{Meters, Tallies};
 use crate::integration::{CallQueue, Integrations, Outlet, outlet};
@@ -33,6 +34,9 @@ pub enum IntakeError {
     /// No probes.
     #[error("a [[probe]] cannot be asked: {0}")]
     Probes(#[from] TrustError),
+    /// No brokers.
+    #[error("a [[rabbitmq]] cannot be asked: {0}")]
+    Brokers(#[from] BrokerError),
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -46,6 +50,7 @@ pub(super) struct Intake {
     otlp: Option<Receiver>,
     proxy: Option<Proxy>,
     probes: Probes,
+    brokers: Brokers,
     events: mpsc::Sender<Event>,
     task: JoinHandle<()>,
 }
@@ -65,8 +70,9 @@ impl Intake {
         let otlp = otlp(config, &integrations, &outlet, &meters)?;
         let proxy = proxy(config, &integrations, &outlet, &meters)?;
         let probes = Probes::start(&config.probes, &meters.probe)?;
+        let brokers = Brokers::start(&config.brokers, &meters.broker)?;
         let task = tokio::spawn(hand_on(queue, events.clone(), meters.clone(), clock));
-        Ok(Self { outlet, integrations, meters, otlp, proxy, probes, events, task })
+        Ok(Self { outlet, integrations, meters, otlp, proxy, probes, brokers, events, task })
     }
 
     /// Where whoever sees calls puts them.
@@ -96,6 +102,9 @@ impl Intake {
         if before.probes != config.probes {
             let meter = &self.meters.probe;
             self.probes = Probes::start(&config.probes, meter)?;
+        }
+        if before.brokers != config.brokers {
+            self.brokers = Brokers::start(&config.brokers, &self.meters.broker)?;
         }
         if before.otlp != config.otlp {
             stop(self.otlp.take()).await;

@@ -17,7 +17,7 @@ pub(super) use advisor::ADVISOR;
 pub(super) use finding::{FINDING, MUTE};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, UPKEEP, USAGE};
-pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY};
+pub(super) use integration::{FORWARD_PROXY, INTEGRATION, OTLP, PROBE, PROXY, RABBITMQ};
 pub(super) use rules::RULES;
 pub(super) use server::SERVER;
 
@@ -112,7 +112,7 @@ pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
 }
 
 /// All tables of the top level, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 20] = [
+pub(super) const SECTIONS: [&Section; 21] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -130,6 +130,7 @@ pub(super) const SECTIONS: [&Section; 20] = [
     &PROXY,
     &FORWARD_PROXY,
     &PROBE,
+    &RABBITMQ,
     &FINDING,
     &MUTE,
     &SERVER,

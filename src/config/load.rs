@@ -11,13 +11,13 @@ use crate::integration::Integrations;
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
     ACTIVITY, ADVISOR, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY,
-    INTEGRATION, LOCKS, LOG, MUTE, OTLP, PROBE, PROXY, RULES, SECTIONS, SERVER, STATEMENTS,
-    Section, TRANSACTIONS, UPKEEP, USAGE, sections,
+    INTEGRATION, LOCKS, LOG, MUTE, OTLP, PROBE, PROXY, RABBITMQ, RULES, SECTIONS, SERVER,
+    STATEMENTS, Section, TRANSACTIONS, UPKEEP, USAGE, sections,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
-    finding, history, integration, otlp, probe, profiles, proxy, sampling, server,
+    finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -78,7 +78,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     loading.warn_of_unknown_variables(&mut warnings);
     match config {
         Some(config) if faults.0.is_empty() => {
-            config.servers.iter().for_each(|s| server::warn(s, &file, &mut warnings));
+            let servers = config.servers.iter().map(|s| (s.name.as_str(), &s.password));
+            let brokers = config.brokers.iter().map(|b| (&*b.name, &b.password));
+            for (name, password) in servers.chain(brokers) {
+                server::warn(name, password, &file, &mut warnings);
+            }
             Ok(Loaded { config, warnings: warnings.0 })
         }
         _ => Err(ConfigErrors(faults.0)),
@@ -140,6 +144,10 @@ impl Loading<'_> {
         let probes = integrations.as_ref().and_then(|all| {
             read_each(&mut probes, faults, |t, f| probe::read(t, all, f), |probe| &probe.name)
         });
+        let mut brokers = self.repeated(&RABBITMQ, faults);
+        let brokers = integrations.as_ref().and_then(|all| {
+            read_each(&mut brokers, faults, |t, f| rabbitmq::read(t, all, f), |broker| &broker.name)
+        });
         let otlp = otlp::read(&self.table(&OTLP, None, faults), faults);
         let forward_proxy = proxy::read_forward(&forward, faults);
         let servers = self.servers(profiles.as_ref(), faults);
@@ -174,6 +182,7 @@ impl Loading<'_> {
             proxies: proxies?,
             forward_proxy,
             probes: probes?,
+            brokers: brokers?,
             finding: finding?,
             servers: servers?,
         })

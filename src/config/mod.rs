@@ -17,6 +17,7 @@ mod password;
 mod probe;
 mod profiles;
 mod proxy;
+mod rabbitmq;
 mod reader;
 mod reference;
 mod sampling;
@@ -39,7 +40,8 @@ pub use advisor::Hours;
 pub use fault::{ConfigErrors, Fault};
 pub use finding::{Finding, Mute, RuleTerms};
 pub use load::{Flags, Loaded, Sources, load};
-pub use password::{PasswordError, password};
+pub use password::{PasswordError, password, secret};
+pub use rabbitmq::Broker;
 pub use reference::{example, reference};
 pub use secret::Secret;
 
@@ -85,6 +87,8 @@ pub struct Config {
     pub forward_proxy: Option<ForwardProxy>,
     /// Questions to the other side of integrations (`[[probe]]`), names unique.
     pub probes: Vec<Probe>,
+    /// RabbitMQs whose queues are watched (`[[rabbitmq]]`), names unique.
+    pub brokers: Vec<Broker>,
     /// What is wrong, as rules say (`[finding]`, `[[mute]]`).
     pub finding: Finding,
     /// The servers to watch (`[[server]]`), at least one, names unique.

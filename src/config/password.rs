@@ -1,4 +1,4 @@
-//! The password of a server, looked up at each connection.
+//! The password of a server or broker, looked up at each connection.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,18 @@ pub enum PasswordError {
 
 /// The password to send to a server, if any.
 pub fn password(server: &Server) -> Result<Option<Secret>, PasswordError> {
-    match &server.password {
-        Password::None => Ok(None),
+    let Password::PassFile(path) = &server.password else { return secret(&server.password) };
+    let text = read(path)?;
+    if others_may_read(path) {
+        return Err(PasswordError::TooOpen { path: path.clone() });
+    }
+    Ok(look_up(&text, server).map(Secret::new))
+}
+
+/// What this source says. A libpq password file says nothing: it is for servers alone.
+pub fn secret(source: &Password) -> Result<Option<Secret>, PasswordError> {
+    match source {
+        Password::None | Password::PassFile(_) => Ok(None),
         Password::Inline(secret) => Ok(Some(secret.clone())),
         Password::Env(name) => match std::env::var(name) {
             Ok(value) => Ok(Some(Secret::new(value))),
@@ -52,13 +62,6 @@ pub fn password(server: &Server) -> Result<Option<Secret>, PasswordError> {
             Some(line) if !line.is_empty() => Ok(Some(Secret::new(line))),
             _ => Err(PasswordError::Empty { path: path.clone() }),
         },
-        Password::PassFile(path) => {
-            let text = read(path)?;
-            if others_may_read(path) {
-                return Err(PasswordError::TooOpen { path: path.clone() });
-            }
-            Ok(look_up(&text, server).map(Secret::new))
-        }
     }
 }
 

@@ -117,6 +117,13 @@ fn password(
     env: &BTreeMap<String, String>,
     faults: &mut Faults,
 ) -> Option<Password> {
+    let found = given_password(table, faults)?;
+    let passfile = || default_passfile(env).map_or(Password::None, Password::PassFile);
+    Some(if found == Password::None { passfile() } else { found })
+}
+
+/// The one way in which a table gives the password; [`Password::None`] if it does not.
+pub(super) fn given_password(table: &Table, faults: &mut Faults) -> Option<Password> {
     let sources = ["password", "password_file", "password_env", "passfile"];
     let given: Vec<&str> = sources.into_iter().filter(|name| table.given(name).is_some()).collect();
     if let [_, second, ..] = given.as_slice() {
@@ -134,7 +141,7 @@ fn password(
         Some(&"password_file") => Password::File(text("password_file")?.into()),
         Some(&"password_env") => Password::Env(text("password_env")?),
         Some(_) => Password::PassFile(text("passfile")?.into()),
-        None => default_passfile(env).map_or(Password::None, Password::PassFile),
+        None => Password::None,
     })
 }
 
@@ -195,12 +202,12 @@ fn tls(table: &Table, faults: &mut Faults) -> Option<Tls> {
     Some(Tls { mode, root_cert, client })
 }
 
-/// What is not wrong with a server but worth a look.
-pub(super) fn warn(server: &Server, file: &File<'_>, warnings: &mut Faults) {
+/// What is not wrong with the password of a server or broker but worth a look.
+pub(super) fn warn(name: &str, password: &Password, file: &File<'_>, warnings: &mut Faults) {
     let place = || {
-        if file.name.is_empty() { server.name.clone() } else { file.name.clone() }
+        if file.name.is_empty() { name.to_owned() } else { file.name.clone() }
     };
-    match &server.password {
+    match password {
         Password::Inline(_) if others_may_read(Path::new(&file.name)) => {
             warnings.add(
                 place(),

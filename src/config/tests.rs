@@ -261,6 +261,7 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
     let mut config = load_text(&given, &[]).unwrap().config;
     assert_eq!(config.proxies.pop().unwrap().listen.port(), 8069);
     assert_eq!(&*config.probes.pop().unwrap().name, "bank-api");
+    assert_eq!(&*config.brokers.pop().unwrap().name, "orders");
     assert_eq!(config.applications.pop().unwrap().name, "bi-report");
     assert_eq!(config.finding.mutes.pop().unwrap().rule, "hot_rows");
     let integrations = std::mem::take(&mut config.integrations);

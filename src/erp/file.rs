@@ -250,7 +250,11 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn value_of_label(text: &str) -> Result<String, String> {
+/// A name that can be a value of a label: short, plain, and without a meaning of its own.
+///
+/// # Errors
+/// What is wrong with it, in words that follow the name.
+pub fn value_of_label(text: &str) -> Result<String, String> {
     if RESERVED.contains(&text) {
         return Err(format!(
             "`{text}` has a meaning of its own and cannot be a name: choose another"

@@ -12,7 +12,7 @@ mod statement;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use file::{ProfileError, ProfileFault};
+pub use file::{ProfileError, ProfileFault, value_of_label};
 pub use pattern::Pattern;
 pub use profile::{Kind, Profile};
 pub use profiles::{Profiles, built_in};

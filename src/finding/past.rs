@@ -49,6 +49,7 @@ impl Past {
     }
 
     /// The one nearest to the middle between `then` and `now`, of those between them.
+    #[must_use]
     pub fn middle(&self, then: Moment, now: Moment) -> Option<&Snapshot> {
         let half = then.elapsed + now.elapsed.saturating_sub(then.elapsed) / 2;
         let between = self

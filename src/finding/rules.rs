@@ -14,6 +14,7 @@ mod idle_in_transaction;
 mod integration_failures;
 mod large_scans;
 mod long_transactions;
+mod message_queues;
 mod numbers_run_out;
 mod peaks;
 mod primary_reporting;
@@ -38,6 +39,7 @@ pub static RULES: &[&Rule] = &[
     &bulk_in_transactions::RULE,
     &calls_in_transactions::RULE,
     &queues::RULE,
+    &message_queues::RULE,
     &idle_in_transaction::RULE,
     &long_transactions::RULE,
     &hot_rows::RULE,

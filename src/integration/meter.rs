@@ -1,5 +1,6 @@
 //! What those count that see calls, beside the state: read by the agent twice a second.
 
+pub mod broker;
 pub mod otlp;
 pub mod probe;
 pub mod proxy;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 /// The meters of all of them. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Meters {
+    /// Of brokers of messages.
+    pub broker: Arc<broker::Meter>,
     /// Of the receiver of spans.
     pub otlp: Arc<otlp::Meter>,
     /// Of probes.
@@ -22,6 +25,8 @@ pub struct Meters {
 pub struct Tallies {
     /// Calls that the queue into the state had no room for.
     pub lost_calls: u64,
+    /// Of brokers of messages.
+    pub broker: broker::Tally,
     /// Of the receiver of spans.
     pub otlp: otlp::Tally,
     /// Of probes.
@@ -36,6 +41,7 @@ impl Meters {
     pub fn read(&self) -> Tallies {
         Tallies {
             lost_calls: 0,
+            broker: self.broker.read(),
             otlp: self.otlp.read(),
             probe: self.probe.read(),
             proxy: self.proxy.read(),

@@ -17,6 +17,8 @@ mod advise_faults;
 #[cfg(test)]
 mod advise_secrets;
 #[cfg(test)]
+mod brokers;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod clients;
@@ -58,6 +60,8 @@ mod otlp;
 mod probe;
 #[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod real_broker;
 #[cfg(test)]
 mod real_clients;
 #[cfg(test)]

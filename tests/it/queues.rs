@@ -103,3 +103,56 @@ async fn a_queue_that_is_locked_hidden_or_dear_is_passed_over_and_told() {
     rig.until("all again", |s| queue(s, "jobs").is_some()).await;
     rig.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_of_tryton_erpnext_and_idempiere_are_read_off_tables_as_these_make_them() {
+    let cluster = cluster(&Options::default().set("TimeZone", "Europe/Berlin")).await;
+    let admin = admin(&cluster).await;
+    // Tryton's times are universal, the others' local.
+    admin
+        .batch_execute(
+            r#"create table ir_queue (id serial primary key, name varchar, data text, enqueued_at timestamp(6) not null,
+               dequeued_at timestamp(6), finished_at timestamp(6), scheduled_at timestamp(6), expected_at timestamp(6));
+             insert into ir_queue (name, enqueued_at, dequeued_at, finished_at, scheduled_at)
+             select name, u - ago, u - began, u - ended, u - due from (select now() at time zone 'UTC' as u) x, (values
+               ('waits', interval '2 hours', null::interval, null::interval, null::interval),
+               ('later', '2 hours', null, null, interval '-1 day'),
+               ('runs', '1 hour', '59 minutes', null, null), ('lost', '3 days', '2 days', null, null),
+               ('done', '1 day', '1 day', '23 hours', null)) y (name, ago, began, ended, due);
+             create table "tabEmail Queue" (name varchar(140) primary key, creation timestamp(6), modified timestamp(6),
+               status varchar(140), send_after timestamp, retry bigint not null default 0, message text);
+             insert into "tabEmail Queue" select i, now() - interval '2 hours', now() - interval '1 hour', s, null, i from
+               unnest(array['Not Sent', 'Partially Sent', 'Sending', 'Sent', 'Error', 'Partially Errored']) with ordinality w (s, i);
+             create table "tabRepost Item Valuation" (name varchar(140), creation timestamp(6), modified timestamp(6),
+               status varchar(140));
+             insert into "tabRepost Item Valuation" select i, now() - interval '2 hours', now(), s from
+               unnest(array['Queued', 'In Progress', 'Completed', 'Failed', 'Skipped']) with ordinality w (s, i);
+             create table ad_scheduler (ad_scheduler_id numeric(10), isactive char(1), datenextrun timestamp);
+             create table c_acctprocessor (c_acctprocessor_id numeric(10), isactive char(1), datenextrun timestamp);
+             insert into ad_scheduler values (1, 'Y', now() - interval '2 hours'), (2, 'Y', now() + interval '1 hour'),
+               (3, 'N', now() - interval '9 hours');
+             grant select on all tables in schema public to erpscope"#,
+        )
+        .await
+        .unwrap();
+    let hours = |seconds: Option<f64>| (seconds.unwrap_or(-1.0) / 3_600.0).round();
+    let rig = Rig::start(looking(&cluster, "tryton"));
+    let seen = rig.until("Tryton's", |s| queue(s, "jobs").is_some()).await;
+    let jobs = queue(&seen, "jobs").unwrap();
+    assert_eq!((jobs.waiting, jobs.running, jobs.failed), (1, Some(1), Some(1)), "{jobs:?}");
+    assert_eq!((hours(jobs.oldest_seconds), hours(jobs.longest_seconds)), (2.0, 1.0), "{jobs:?}");
+    rig.agent.stop().await;
+    let rig = Rig::start(looking(&cluster, "erpnext"));
+    let seen = rig.until("ERPNext's", |s| queue(s, "repost").is_some()).await;
+    let mail = queue(&seen, "mail").unwrap();
+    assert_eq!((mail.waiting, mail.running, mail.failed), (2, Some(1), Some(2)), "{mail:?}");
+    assert_eq!((hours(mail.oldest_seconds), mail.tries), (2.0, Some(2)), "{mail:?}");
+    let repost = queue(&seen, "repost").unwrap();
+    assert_eq!((repost.waiting, repost.running, repost.failed), (1, Some(1), Some(1)));
+    rig.agent.stop().await;
+    let rig = Rig::start(looking(&cluster, "idempiere"));
+    let seen = rig.until("iDempiere's", |s| queue(s, "accounting").is_some()).await;
+    let scheduler = queue(&seen, "scheduler").unwrap();
+    assert_eq!((scheduler.waiting, hours(scheduler.oldest_seconds)), (1, 2.0), "{scheduler:?}");
+    rig.agent.stop().await;
+}

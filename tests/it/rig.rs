@@ -83,8 +83,9 @@ pub fn declaring(text: &str, config: Config) -> Config {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, format!("{text}\n[[server]]\n").as_bytes()).unwrap();
     let sources = Sources { file: Some(file.path().into()), ..Sources::default() };
-    let Config { integrations, otlp, proxies, forward_proxy, .. } = load(&sources).unwrap().config;
-    Config { integrations, otlp, proxies, forward_proxy, ..config }
+    let Config { integrations, otlp, proxies, forward_proxy, brokers, .. } =
+        load(&sources).unwrap().config;
+    Config { integrations, otlp, proxies, forward_proxy, brokers, ..config }
 }
 
 /// A running agent and how to ask it.

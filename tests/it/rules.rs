@@ -247,7 +247,8 @@ fn each_alert_says_what_who_and_where_to_read_on_and_each_runbook_is_used() {
         assert!(["page", "warning", "info"].contains(&severity), "{name}: {severity}");
         assert!(!text(&alert, "/labels/signal").is_empty(), "{name}");
         let summary = text(&alert, "/annotations/summary");
-        let names = ["server", "integration", "instance"].map(|l| format!("$labels.{l} }}}}"));
+        let names =
+            ["server", "integration", "broker", "instance"].map(|l| format!("$labels.{l} }}}}"));
         assert!(
             names.iter().any(|label| summary.contains(label)),
             "{name} names nobody: {summary}"
@@ -321,6 +322,7 @@ fn alertmanager_accepts_the_example_and_sends_each_alert_where_it_belongs() {
         ("dba", "alertname=ErpscopeFindingCritical severity=warning signal=findings server=erp"),
         ("dba", "alertname=ErpscopeSlotKeepsLog severity=warning signal=replication server=erp"),
         ("pager", "alertname=ErpscopeWraparound severity=page signal=capacity server=erp"),
+        ("dba", "alertname=ErpscopeQueueStuck severity=warning signal=queues server=erp"),
         ("tickets", "alertname=ErpscopeSuggestionWorthIt severity=info signal=suggestions"),
         ("tickets", "alertname=ErpscopeSightIncomplete severity=info signal=agent"),
         ("chat", "alertname=SomebodyElses severity=warning"),

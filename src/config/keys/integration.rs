@@ -181,6 +181,57 @@ pub(in crate::config) const PROBE: Section = Section {
     ],
 };
 
+pub(in crate::config) const RABBITMQ: Section = Section {
+    name: "rabbitmq",
+    times: Times::Any,
+    help: "A RabbitMQ whose queues are watched through its management API, see docs/rabbitmq.md; repeat the whole table for each.",
+    keys: &[
+        required("name", Shape::Text, "orders", "The label `broker`."),
+        required(
+            "url",
+            Shape::Text,
+            "http://127.0.0.1:15672",
+            "Where its management API is, without `/api`; no redirect is followed.",
+        ),
+        key("user", Shape::Text, "erpscope", "A user with the tag monitoring."),
+        optional("password", Shape::Secret, "Its password; better in a file."),
+        optional(
+            "password_file",
+            Shape::Text,
+            "File with the password in its first line, read at each look.",
+        ),
+        optional("password_env", Shape::Text, "Environment variable that holds the password."),
+        optional(
+            "vhosts",
+            Shape::List,
+            "Virtual hosts, such as [\"/\", \"erp\"]; default all that the user may see.",
+        ),
+        optional(
+            "modules",
+            Shape::List,
+            "Patterns of queues with the business module that each belongs to, such as [\"orders.*=sales\"]; the first that fits counts.",
+        ),
+        optional(
+            "integrations",
+            Shape::List,
+            "The same with declared integrations, such as [\"shop.*=webshop\"].",
+        ),
+        key(
+            "top",
+            Shape::Count { min: 1, max: 1_000 },
+            "50",
+            "Queues that are shown singly, those of the two lists first; the rest is in `other`.",
+        ),
+        key("interval", seconds(1, 3_600), "30s", "How often it is asked."),
+        key("timeout", milliseconds(10, 600_000), "10s", "For a look at all of its queues."),
+        optional(
+            "root_cert",
+            Shape::Text,
+            "PEM file of the authorities to trust; default the system's.",
+        ),
+    ],
+};
+
 pub(in crate::config) const FORWARD_PROXY: Section = Section {
     name: "forward_proxy",
     times: Times::Once,

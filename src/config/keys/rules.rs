@@ -1,5 +1,8 @@
 //! Keys of each rule of findings: whether it looks, and what it calls too much.
 
+mod queues;
+
+use self::queues::{MESSAGE_QUEUES, QUEUES};
 use super::{Key, Section, Shape, Times, key, milliseconds, seconds};
 
 const ENABLED: Key = key("enabled", Shape::Switch, "true", "Whether this rule looks.");
@@ -111,40 +114,8 @@ pub(in crate::config) const RULES: &[&Section] = &[
             ),
         ],
     ),
-    &rule(
-        "finding.queues",
-        "Queues of work for later that do not get done.",
-        &[
-            ENABLED,
-            key(
-                "oldest",
-                seconds(1, 31_536_000),
-                "1h",
-                "The oldest row waits for so long, and they become no fewer.",
-            ),
-            key("running", seconds(1, 31_536_000), "6h", "A row is being worked on for so long."),
-            key("tries", MANY, "10", "A row that waits was tried so often."),
-            key(
-                "failed",
-                MANY,
-                "100",
-                "So many rows have failed, whenever that was: worth knowing.",
-            ),
-            key("failed_anew", MANY, "10", "So many have failed in the window."),
-            key(
-                "growing",
-                MANY,
-                "100",
-                "It has grown by so many rows in the window, in both halves of it.",
-            ),
-            key(
-                "depth",
-                MANY,
-                "10000",
-                "Of a queue that grows it is told when so many rows will wait.",
-            ),
-        ],
-    ),
+    &QUEUES,
+    &MESSAGE_QUEUES,
     &rule(
         "finding.long_transactions",
         "Open transactions that keep vacuum from its work.",

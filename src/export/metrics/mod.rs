@@ -1,6 +1,7 @@
 //! The metrics. Each is declared once, as a [`Metric`]: name, help, kind, labels, and how it reads
 //! a snapshot. Exposition, documentation and tests all come from that declaration.
 
+mod brokers;
 mod calls;
 mod catalog;
 mod connection;
@@ -81,8 +82,14 @@ const SIGNALS: [&Signal; 19] = [
 ];
 
 /// Of no server.
-const AROUND: [&Signal<Snapshot>; 5] =
-    [&calls::SIGNAL, &intake::SIGNAL, &probes::SIGNAL, &findings::SIGNAL, &history::SIGNAL];
+const AROUND: [&Signal<Snapshot>; 6] = [
+    &calls::SIGNAL,
+    &intake::SIGNAL,
+    &probes::SIGNAL,
+    &brokers::SIGNAL,
+    &findings::SIGNAL,
+    &history::SIGNAL,
+];
 
 /// Every metric of a server, in the order of exposition.
 pub fn of_servers() -> impl Iterator<Item = &'static Metric> {

@@ -92,8 +92,8 @@ fn case(
         let limits = (sight.limit("oldest"), sight.limit("depth"));
         evidence.extend(forecast(&flow, limits.0, limits.1));
     } else if let Some(before) = before {
-        let came = queue.arrived.saturating_sub(before.arrived);
-        evidence.push(Fact::number("come_per_day", sight.per_day(came as f64)));
+        let arrived = queue.arrived.saturating_sub(before.arrived);
+        evidence.push(Fact::number("come_per_day", sight.per_day(arrived as f64)));
     }
     evidence.extend(now.running.map(|running| Fact::count("running", running)));
     evidence.extend(now.longest_seconds.map(|longest| Fact::seconds("longest_runs", longest)));
@@ -145,29 +145,26 @@ impl Case {
 
     /// More comes than is done: a warning once who comes now waits for longer than the oldest may.
     fn grow(&mut self, flow: &Flow, oldest: f64, depth: f64) {
-        let mut part = format!(
-            "it grows by {:.0} rows an hour: {:.0} rows a day come, {:.0} are done",
+        let (wait, full) = (flow.until_wait(oldest), flow.until_depth(depth));
+        let end = match (wait, full) {
+            (Some(0.0), _) => {
+                let wait = flow.wait().unwrap_or_default();
+                format!("; who comes now waits for {}", in_words(wait))
+            }
+            (_, Some(0.0)) => format!("; more than {depth:.0} wait"),
+            (Some(wait), full) if full.is_none_or(|full| wait <= full) => {
+                let (wait, oldest) = (in_words(wait), in_words(oldest));
+                format!("; who comes in {wait} waits for longer than {oldest}")
+            }
+            (_, Some(full)) => format!("; in {} {depth:.0} wait", in_words(full)),
+            (_, None) => String::new(),
+        };
+        let part = format!(
+            "it grows by {:.0} rows an hour: {:.0} rows a day come, {:.0} are done{end}",
             flow.grows_per_hour(),
             flow.come_per_day(),
             flow.done_per_day()
         );
-        let (wait, full) = (flow.until_wait(oldest), flow.until_depth(depth));
-        match (wait, full) {
-            (Some(0.0), _) => {
-                let wait = flow.wait().unwrap_or_default();
-                part.push_str(&format!("; who comes now waits for {}", in_words(wait)));
-            }
-            (_, Some(0.0)) => part.push_str(&format!("; more than {depth:.0} wait")),
-            (Some(wait), full) if full.is_none_or(|full| wait <= full) => part.push_str(&format!(
-                "; who comes in {} waits for longer than {}",
-                in_words(wait),
-                in_words(oldest)
-            )),
-            (_, Some(full)) => {
-                part.push_str(&format!("; in {} {depth:.0} wait", in_words(full)));
-            }
-            (_, None) => {}
-        }
         if wait == Some(0.0) || full == Some(0.0) { self.warn(part) } else { self.parts.push(part) }
     }
 

@@ -849,4 +849,5 @@ fn a_disk_that_fills_up_is_told_once_its_size_is_known() {
     assert!(with(0.0, gib).is_empty());
 }
 
+mod message_queues;
 mod queues;

@@ -1,0 +1,136 @@
+//! Queues of a broker of messages that nobody consumes, to which more comes than is done (with when that
+//! ends if it goes on so), or whose consumers keep messages and acknowledge none, for half a window. A queue that somebody
+//! empties without being a consumer is none, nor is a burst that is being worked off.
+
+use std::sync::Arc;
+
+use crate::finding::forecast::{Flow, in_words};
+use crate::finding::sight::dearest;
+use crate::finding::{Around, Judge, OfServer, Rule};
+use crate::integration::meter::broker::{Depth, Queue, Tally};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+
+pub(super) static RULE: Rule = Rule {
+    about: About {
+        id: "message_queues",
+        title: "Messages that nobody works on",
+        severity: Severity::Warning,
+        needs: &[Need::Samples],
+        explanation: "The ERP and the systems around it leave messages for each other in a broker's queues. \
+            Here they are not fetched, or not as fast as they come, or not finished: the other side does not \
+            know what happened, and the broker's memory and disk fill up.",
+        remedy: &[
+            "No consumer: start the worker of this queue, or see in its log why it lost its connection.",
+            "More comes than is done: run more consumers, or find what each of them waits for.",
+            "Handed out and not acknowledged: see what the consumers do; messages that make them fail belong \
+             into a dead letter queue.",
+        ],
+    },
+    judge: Judge::Around(judge),
+};
+
+fn judge(around: &Around<'_>) -> Vec<OfServer> {
+    let mut found = Vec::new();
+    let brokers = around.snapshot.intake.broker.brokers.iter();
+    for (name, broker) in brokers.filter(|(_, broker)| broker.is_up) {
+        for queue in broker.queues.iter().filter(|queue| !queue.is_other()) {
+            found.extend(case(around, name, queue));
+        }
+    }
+    // A broker belongs to no server.
+    dearest(found).into_iter().map(|candidate| ("".into(), candidate)).collect()
+}
+
+/// The same queue in another picture, if something was known of it then.
+fn find<'a>(tally: &'a Tally, broker: &str, queue: &Queue) -> Option<(&'a Queue, Depth)> {
+    let broker = tally.brokers.get(broker).filter(|broker| broker.is_up)?;
+    let is_it = |then: &&Queue| then.vhost == queue.vhost && then.name == queue.name;
+    let then = broker.queues.iter().find(is_it)?;
+    Some((then, then.depth?))
+}
+
+fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candidate> {
+    let depth = queue.depth?;
+    let (before, then) = find(&around.before.intake.broker, broker, queue)?;
+    let passed = queue.passed.since(&before.passed);
+    let flow = Flow {
+        before: then.ready,
+        waiting: depth.ready,
+        came: passed.published,
+        span: around.span,
+    };
+    let (depth_limit, growing) = (around.limit("depth"), around.limit("growing"));
+    let middle = around.middle.and_then(|m| find(&m.intake.broker, broker, queue));
+    let grows = middle.is_some_and(|(_, middle)| flow.keeps_growing(middle.ready, growing));
+    // What stands still does so for half a window: whoever came to a halt is not told a whole one later.
+    let (half, since, idle) = match middle {
+        Some((half, since)) => (half, since, around.span / 2),
+        None => (before, then, around.span),
+    };
+    let is_idle =
+        queue.passed.since(&half.passed).done == 0 && idle.as_secs_f64() >= around.limit("idle");
+    let mut severity = Severity::Info;
+    let mut parts = Vec::new();
+    let many = depth.ready.min(since.ready) as f64 >= around.limit("waiting");
+    if depth.consumers == 0 && since.consumers == 0 && many && is_idle {
+        severity = Severity::Warning;
+        parts.push(format!("{} messages wait and nobody consumes them", depth.ready));
+    }
+    let held = depth.unacked.min(since.unacked);
+    if held as f64 >= around.limit("unacked") && is_idle {
+        severity = Severity::Warning;
+        parts.push(format!(
+            "{} messages are handed out and none was acknowledged in {}",
+            depth.unacked,
+            in_words(idle.as_secs_f64())
+        ));
+    }
+    if grows {
+        let full = flow.until_depth(depth_limit).unwrap_or_default();
+        let end = if full > 0.0 {
+            format!("in {} {depth_limit:.0} wait", in_words(full))
+        } else {
+            severity = Severity::Warning;
+            format!("{} wait", depth.ready)
+        };
+        parts.push(format!(
+            "it grows by {:.0} messages an hour: {:.0} a day come, {:.0} are done; {end}",
+            flow.grows_per_hour(),
+            flow.come_per_day(),
+            flow.done_per_day()
+        ));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let mut evidence = vec![
+        Fact::text("broker", Arc::clone(broker)),
+        Fact::text("vhost", Arc::clone(&queue.vhost)),
+        Fact::count("ready", depth.ready),
+        Fact::count("ready_at_the_window_begin", then.ready),
+        Fact::count("unacknowledged", depth.unacked),
+        Fact::count("consumers", depth.consumers),
+        Fact::number("come_per_day", flow.come_per_day()),
+        Fact::number("done_per_day", around.per_day(passed.done as f64)),
+        Fact::number("handed_out_again_per_day", around.per_day(passed.redelivered as f64)),
+        Fact::number("grows_per_hour", flow.grows_per_hour()),
+    ];
+    let until = [
+        ("who_comes_now_waits", flow.wait()),
+        ("until_too_many_wait", flow.until_depth(depth_limit)),
+        ("until_it_is_empty", flow.until_empty()),
+    ];
+    let until = until.into_iter();
+    evidence.extend(until.filter_map(|(key, value)| Some(Fact::seconds(key, value?))));
+    evidence.extend(queue.integration.clone().map(|name| Fact::text("integration", name)));
+    Some(Candidate {
+        datname: "".into(),
+        subject: format!("{broker}: {} in {}", queue.name, queue.vhost).into(),
+        module: Arc::clone(&queue.module),
+        severity,
+        summary: format!("Queue {} of {broker}: {}", queue.name, parts.join("; ")),
+        evidence,
+        sql: Vec::new(),
+        cost_seconds_per_day: None,
+    })
+}

@@ -1,0 +1,121 @@
+//! Queues of brokers that nobody works on, and those that only look so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::finding::tests::Stage;
+use crate::integration::meter::broker::{Broker, Depth, Passed, Queue, Tally};
+use crate::state::Snapshot;
+use crate::track::findings::{Candidate, Severity};
+
+/// Of a queue at one time: ready, unacknowledged, consumers, published, done.
+type At = [u64; 5];
+
+fn queue(name: &str, [ready, unacked, consumers, published, done]: At) -> Queue {
+    Queue {
+        vhost: "/".into(),
+        name: name.into(),
+        module: "sales".into(),
+        integration: Some("webshop".into()),
+        depth: Some(Depth { ready, unacked, consumers }),
+        passed: Passed { published, done, ..Passed::default() },
+    }
+}
+
+fn set(snapshot: &mut Snapshot, queues: Vec<Queue>, is_up: bool) {
+    let broker = Broker {
+        is_up,
+        looks: 1,
+        failures: BTreeMap::new(),
+        failure: None,
+        at: SystemTime::UNIX_EPOCH,
+        took: Duration::ZERO,
+        queues,
+        there: 1,
+        in_other: 0,
+        unseen: 0,
+        unmeasured: 0,
+    };
+    let brokers = BTreeMap::from([("mq".into(), Arc::new(broker))]);
+    Arc::make_mut(&mut snapshot.intake).broker = Tally { brokers };
+}
+
+/// What is said of a queue that was so at the begin, in the middle and at the end of an hour.
+fn told([then, middle, now]: [At; 3]) -> Vec<Candidate> {
+    let mut stage = Stage::new();
+    let mut between = stage.before.clone();
+    set(&mut stage.before, vec![queue("orders", then)], true);
+    set(&mut between, vec![queue("orders", middle)], true);
+    stage.middle = Some(between);
+    set(&mut stage.now, vec![queue("orders", now)], true);
+    stage.look("message_queues")
+}
+
+#[test]
+fn messages_that_nobody_consumes_are_told_and_not_those_that_somebody_fetches() {
+    let found = told([[3, 0, 0, 3, 0], [4, 0, 0, 4, 0], [5, 0, 0, 5, 0]]);
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Warning));
+    assert_eq!(&*found[0].subject, "mq: orders in /");
+    assert_eq!(found[0].summary, "Queue orders of mq: 5 messages wait and nobody consumes them");
+    assert!(
+        told([[3, 0, 0, 3, 0], [4, 0, 0, 4, 0], [5, 0, 0, 7, 2]]).is_empty(),
+        "somebody fetches"
+    );
+    assert!(told([[3, 0, 0, 3, 0], [4, 0, 0, 4, 0], [5, 0, 1, 5, 0]]).is_empty(), "one has come");
+    assert!(
+        told([[3, 0, 0, 3, 0], [4, 0, 1, 4, 0], [5, 0, 0, 5, 0]]).is_empty(),
+        "one has just gone"
+    );
+    assert!(told([[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [5, 0, 0, 5, 0]]).is_empty(), "they are new");
+}
+
+#[test]
+fn messages_that_are_kept_and_never_acknowledged_are_told() {
+    let found = told([[0, 4, 1, 9, 5], [0, 4, 1, 9, 5], [2, 6, 1, 13, 5]]);
+    assert!(
+        found[0]
+            .summary
+            .contains("6 messages are handed out and none was acknowledged in 30 minutes")
+    );
+    assert!(told([[0, 4, 1, 9, 5], [0, 4, 1, 9, 5], [2, 6, 1, 14, 6]]).is_empty(), "one was");
+    assert!(
+        told([[0, 4, 1, 9, 5], [0, 0, 1, 9, 9], [0, 6, 1, 15, 9]]).is_empty(),
+        "just handed out"
+    );
+}
+
+#[test]
+fn a_queue_to_which_more_comes_than_is_done_is_told_and_a_burst_is_not() {
+    let grows = told([[0, 5, 2, 0, 0], [600, 5, 2, 800, 200], [1_200, 5, 2, 1_700, 500]]);
+    assert_eq!((grows.len(), grows[0].severity), (1, Severity::Info));
+    assert_eq!(
+        grows[0].summary,
+        "Queue orders of mq: it grows by 1200 messages an hour: 40800 a day come, 12000 are done; in 3 days \
+         100000 wait"
+    );
+    let full =
+        told([[110_000, 5, 2, 0, 0], [111_000, 5, 2, 1_100, 100], [112_000, 5, 2, 2_200, 200]]);
+    assert_eq!(full[0].severity, Severity::Warning);
+    assert!(
+        told([[0, 5, 2, 0, 0], [9_000, 5, 2, 9_500, 500], [5_000, 5, 2, 9_800, 4_800]]).is_empty()
+    );
+    assert!(told([[0, 5, 2, 0, 0], [0, 5, 2, 10, 10], [9_000, 5, 2, 9_100, 100]]).is_empty());
+    assert!(told([[0, 5, 2, 0, 0], [400, 5, 2, 450, 50], [999, 5, 2, 1_100, 101]]).is_empty());
+}
+
+#[test]
+fn nothing_is_told_of_a_broker_that_is_not_seen_nor_of_what_is_shown_together() {
+    let mut stage = Stage::new();
+    let stuck = || vec![queue("orders", [5, 0, 0, 5, 0])];
+    set(&mut stage.before, stuck(), true);
+    set(&mut stage.now, stuck(), false);
+    assert!(stage.look("message_queues").is_empty());
+    set(&mut stage.before, stuck(), false);
+    set(&mut stage.now, stuck(), true);
+    assert!(stage.look("message_queues").is_empty());
+    let other = Queue { vhost: "other".into(), ..queue("other", [5, 0, 0, 5, 0]) };
+    set(&mut stage.before, vec![other.clone()], true);
+    set(&mut stage.now, vec![other], true);
+    assert!(stage.look("message_queues").is_empty());
+}
