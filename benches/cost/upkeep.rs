@@ -1,11 +1,13 @@
 //! What the samplers of tables, catalogs and upkeep cost the server, for each 1,000 tables.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use erpscope::config::{Config, Server};
 use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::{Profiles, Queue};
 use erpscope::pg::Session;
-use erpscope::sample::{catalog, io, replication, settings, usage, vacuum};
+use erpscope::sample::{catalog, io, queues, replication, settings, usage, vacuum};
 
 use crate::rig::{Cpu, median, server_of, session};
 
@@ -32,6 +34,15 @@ pub async fn run() {
     let vacuum = of.each(async || drop(vacuum::read(client).await.unwrap())).await;
     let replication = of.each(async || drop(replication.read(client).await.unwrap())).await;
     let io = of.each(async || drop(io.read(client).await.unwrap())).await;
+    let wanted = of_odoo();
+    let read = async || queues::read(&own, dbid, &[], |_| wanted.clone(), PATIENCE).await.unwrap();
+    let seen = read().await;
+    let counted = seen.databases.first().map_or(0, |database| database.queues.len());
+    assert_eq!(counted, 4, "{seen:?}");
+    let queues = of.each(async || drop(read().await)).await;
+    let tables: Vec<&str> = wanted.iter().map(|queue| queue.table.as_str()).collect();
+    let columns = include_str!("../../src/sample/queues_columns.sql");
+    let columns = of.each(async || drop(client.query(columns, &[&tables]).await.unwrap())).await;
     let settings = settings_of(&cluster, &own).await;
     println!(
         "tables, catalogs and upkeep: {TABLES} tables, each with 3 indexes, a sequence and a foreign key"
@@ -44,6 +55,7 @@ pub async fn run() {
         ("vacuum", vacuum, upkeep.interval, false),
         ("replication", replication, upkeep.interval, false),
         ("io", io, upkeep.interval, false),
+        ("queues", queues, upkeep.queues_interval, false),
         ("settings", settings, upkeep.settings_interval, false),
     ] {
         let thousands = if by_table { f64::from(TABLES) / 1_000.0 } else { 1.0 };
@@ -51,6 +63,7 @@ pub async fn run() {
         all += minute;
         println!("  {name:<12} {once:8.2} ms once, every {interval:?}: {minute:6.2} ms a minute");
     }
+    println!("  of `queues`, {columns:.2} ms are the look for their columns");
     println!("  all, for 1,000 tables    {all:6.2} ms a minute   (goal: at most 15)");
 }
 
@@ -68,12 +81,38 @@ async fn erp(cluster: &Cluster) -> Server {
            if i % 100 = 0 then commit; end if; end loop; end'"
     );
     admin.batch_execute(&create).await.unwrap();
+    admin.batch_execute(QUEUES).await.unwrap();
     let grant = "grant select on all tables in schema public to erpscope";
     admin.batch_execute(grant).await.unwrap();
     let grant = "grant select on all sequences in schema public to erpscope";
     admin.batch_execute(grant).await.unwrap();
     admin.batch_execute("analyze").await.unwrap();
     server_of(cluster.port())
+}
+
+/// The queues of an Odoo that has been used for years: most rows are done.
+const QUEUES: &str = "
+    create table queue_job (id serial primary key, state varchar, date_created timestamp, eta timestamp,
+      date_started timestamp, retry int, func_string text);
+    insert into queue_job (state, date_created, retry, func_string)
+      select case when i % 1000 = 0 then 'pending' when i % 1001 = 0 then 'failed' else 'done' end,
+        now() - i * interval '1 minute', 0, repeat('x', 200) from generate_series(1, 200000) i;
+    create index on queue_job (state);
+    create table mail_mail (id serial primary key, state varchar, create_date timestamp,
+      scheduled_date timestamp, body text);
+    insert into mail_mail (state, create_date, body)
+      select case when i % 500 = 0 then 'outgoing' else 'sent' end, now(), repeat('x', 200)
+        from generate_series(1, 20000) i;
+    create table ir_cron (id serial primary key, active bool, nextcall timestamp);
+    insert into ir_cron (active, nextcall) select true, now() - interval '1 minute' from generate_series(1, 60);
+    create table outbox (id serial primary key, created_at timestamptz, processed_at timestamptz);
+    insert into outbox (created_at, processed_at) select now(), now() from generate_series(1, 50000);
+    create index on outbox (created_at) where processed_at is null";
+
+/// Those that its profile declares.
+fn of_odoo() -> Vec<Arc<Queue>> {
+    let profiles = Profiles::default();
+    profiles.words(profiles.get("odoo")).queues().cloned().collect()
 }
 
 /// Processor time of our backend.

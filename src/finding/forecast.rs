@@ -83,7 +83,8 @@ pub(super) fn in_words(seconds: f64) -> String {
     match seconds {
         s if s >= 2.0 * 86_400.0 => format!("{:.0} days", s / 86_400.0),
         s if s >= 2.0 * 3_600.0 => format!("{:.0} hours", s / 3_600.0),
-        s => format!("{:.0} minutes", (s / 60.0).max(1.0)),
+        s if s >= 90.0 => format!("{:.0} minutes", s / 60.0),
+        _ => "a minute".to_owned(),
     }
 }
 
@@ -150,6 +151,6 @@ mod tests {
     #[test]
     fn a_time_to_come_is_said_in_its_own_measure() {
         let said = [5.0, 600.0, 7_300.0, 400_000.0].map(in_words);
-        assert_eq!(said, ["1 minutes", "10 minutes", "2 hours", "5 days"]);
+        assert_eq!(said, ["a minute", "10 minutes", "2 hours", "5 days"]);
     }
 }
