@@ -167,7 +167,7 @@ impl Agent {
         }
         let general = |c: &Config| {
             let sampled = (c.statements.clone(), c.database.clone(), c.activity.clone());
-            let sampled = (sampled, c.usage.clone(), c.upkeep.clone());
+            let sampled = (sampled, c.usage.clone(), c.upkeep.clone(), c.duplicates.clone());
             let words = (c.profiles.clone(), c.applications.clone());
             (c.budget, sampled, c.locks.clone(), c.transactions.clone(), words)
         };
@@ -234,6 +234,7 @@ impl Agent {
             activity: self.config.activity.clone(),
             usage: self.config.usage.clone(),
             upkeep: self.config.upkeep.clone(),
+            duplicates: self.config.duplicates.clone(),
             profiles: self.config.profiles.clone(),
             budget: Arc::clone(&budget),
             clock: self.clock,

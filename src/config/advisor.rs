@@ -34,6 +34,18 @@ impl Hours {
         (hours.from != hours.until && hours.from < DAY).then_some(hours)
     }
 
+    /// The value of a key.
+    pub(super) fn read(table: &Table, name: &'static str, faults: &mut Faults) -> Option<Self> {
+        let text = table.text(name, faults)?;
+        let hours = Self::parse(&text);
+        if hours.is_none() {
+            let place = table.given(name).map_or("the default", |given| &given.place);
+            let problem = format!("{text:?} is no part of a day such as \"20:00-06:00\"");
+            faults.add(place, table.key(name), problem);
+        }
+        hours
+    }
+
     /// Whether a minute of the day is in it.
     #[must_use]
     pub const fn contains(self, minute: u32) -> bool {
@@ -61,13 +73,7 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Advisor> {
     };
     let state_columns = list("state_columns", faults);
     let datnames = list("datnames", faults);
-    let text = table.text("hours", faults)?;
-    let hours = Hours::parse(&text);
-    if hours.is_none() {
-        let place = table.given("hours").map_or("the default", |given| &given.place);
-        let problem = format!("{text:?} is no part of a day such as \"20:00-06:00\"");
-        faults.add(place, table.key("hours"), problem);
-    }
+    let hours = Hours::read(table, "hours", faults);
     Some(Advisor {
         enabled: enabled?,
         interval: interval?,

@@ -4,6 +4,7 @@
 mod activity;
 mod finding;
 mod advisor;
+mod duplicates;
 mod general;
 mod history;
 mod integration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub(super) use activity::{ACTIVITY, APPLICATION, LOCKS, TRANSACTIONS};
 pub(super) use advisor::ADVISOR;
+pub(super) use duplicates::DUPLICATES;
 pub(super) use finding::{FINDING, MUTE};
 pub(super) use general::{DATABASE, GENERAL, LOG, STATEMENTS};
 pub(super) use history::{HISTORY, UPKEEP, USAGE};
@@ -112,7 +114,7 @@ pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
 }
 
 /// All tables of the top level, in the order of the example file.
-pub(super) const SECTIONS: [&Section; 21] = [
+pub(super) const SECTIONS: [&Section; 22] = [
     &GENERAL,
     &LOG,
     &STATEMENTS,
@@ -120,6 +122,7 @@ pub(super) const SECTIONS: [&Section; 21] = [
     &ACTIVITY,
     &USAGE,
     &UPKEEP,
+    &DUPLICATES,
     &LOCKS,
     &TRANSACTIONS,
     &HISTORY,

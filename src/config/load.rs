@@ -10,14 +10,14 @@ use crate::integration::Integrations;
 
 use super::fault::{ConfigErrors, Fault};
 use super::keys::{
-    ACTIVITY, ADVISOR, APPLICATION, DATABASE, FINDING, FORWARD_PROXY, GENERAL, HISTORY,
+    ACTIVITY, ADVISOR, APPLICATION, DATABASE, DUPLICATES, FINDING, FORWARD_PROXY, GENERAL, HISTORY,
     INTEGRATION, LOCKS, LOG, MUTE, OTLP, PROBE, PROXY, RABBITMQ, RULES, SECTIONS, SERVER,
     STATEMENTS, Section, TRANSACTIONS, UPKEEP, USAGE, sections,
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
-    finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling, server,
+    duplicates, finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -128,6 +128,7 @@ impl Loading<'_> {
         let transactions = self.table(&TRANSACTIONS, None, faults);
         let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
         let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
+        let duplicates = duplicates::read(&self.table(&DUPLICATES, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let advisor = advisor::read(&self.table(&ADVISOR, None, faults), faults);
         let profiles = profiles::read(&general, faults);
@@ -171,6 +172,7 @@ impl Loading<'_> {
             activity: activity?,
             usage: usage?,
             upkeep: upkeep?,
+            duplicates: duplicates?,
             history: history?,
             advisor: advisor?,
             locks: locks?,

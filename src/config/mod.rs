@@ -5,6 +5,7 @@
 
 mod advisor;
 mod application;
+mod duplicates;
 mod duration;
 mod fault;
 mod finding;
@@ -37,6 +38,7 @@ use crate::erp::Profiles;
 use crate::integration::{Direction, Integrations};
 
 pub use advisor::Hours;
+pub use duplicates::Duplicates;
 pub use fault::{ConfigErrors, Fault};
 pub use finding::{Finding, Mute, RuleTerms};
 pub use load::{Flags, Loaded, Sources, load};
@@ -65,6 +67,8 @@ pub struct Config {
     pub usage: Usage,
     /// Sampling of vacuum, replication, checkpoints, settings and catalogs (`[upkeep]`).
     pub upkeep: Upkeep,
+    /// The search for records that are there twice (`[duplicates]`).
+    pub duplicates: Duplicates,
     /// What is remembered over restarts (`[history]`).
     pub history: History,
     /// The index advisor inside the agent (`[advisor]`).

@@ -147,6 +147,7 @@ mod tests {
             io: Arc::default(),
             settings: Arc::default(),
             queues: Arc::default(),
+            duplicates: Arc::default(),
             spending: None,
         }
     }

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Kind;
+use super::key::{self, Key};
 use super::queue::{self, Queue};
 
 /// Names that become values of labels are bounded in number and length.
@@ -19,7 +20,7 @@ const LONGEST_PATTERN: usize = 80;
 /// Names with a meaning of their own.
 const RESERVED: [&str; 3] = ["other", "unknown", "generic"];
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "extends",
     "recognised_by",
@@ -29,6 +30,7 @@ const KEYS: [&str; 9] = [
     "kinds",
     "states",
     "queue",
+    "key",
 ];
 
 /// One thing that is wrong in a profile's file.
@@ -75,6 +77,7 @@ pub(super) struct File {
     pub(super) kinds: Lists<Kind>,
     pub(super) states: Vec<String>,
     pub(super) queues: Vec<Arc<Queue>>,
+    pub(super) keys: Vec<Arc<Key>>,
 }
 
 /// A word and where it stands.
@@ -147,6 +150,7 @@ impl Faults<'_> {
             kinds: self.lists(root, "kinds", kind),
             states: root.get("states").map(|v| self.columns(v)).unwrap_or_default(),
             queues: queue::read(root, self),
+            keys: key::read(root, self),
         }
     }
 

@@ -2,7 +2,9 @@
 //! to which application. Profiles are data (`profiles/*.toml`); every label value comes from them,
 //! so the set of values is bounded, whatever tables and names there are.
 
+mod declared;
 mod file;
+mod key;
 mod pattern;
 mod profile;
 mod profiles;
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use file::{ProfileError, ProfileFault, value_of_label};
+pub use key::{Fold, Key};
 pub use pattern::Pattern;
 pub use profile::{Kind, Profile};
 pub use profiles::{Profiles, built_in};
@@ -80,6 +83,11 @@ impl Erp {
     /// Tables that are queues, those of the most particular profile first.
     pub fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
         self.profiles.iter().flat_map(|profile| profile.queues())
+    }
+
+    /// Business keys, those of the most particular profile first.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.profiles.iter().flat_map(|profile| profile.keys())
     }
 
     /// The module of a statement, from the tables in its text; `other` without any that is known.

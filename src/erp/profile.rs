@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::file::{self, File, MOST_APPLICATIONS, MOST_MODULES, ProfileError};
+use super::key::Key;
 use super::pattern::{Patterns, named};
 use super::queue::Queue;
 
@@ -44,6 +45,7 @@ pub struct Profile {
     kinds: Patterns<Kind>,
     states: Vec<String>,
     queues: Vec<Arc<Queue>>,
+    keys: Vec<Arc<Key>>,
     extends: Option<Arc<Profile>>,
 }
 
@@ -105,6 +107,7 @@ impl Profile {
             kinds: Patterns::new(kinds),
             states: file.states,
             queues: file.queues,
+            keys: file.keys,
             extends,
         }
     }
@@ -150,6 +153,11 @@ impl Profile {
     /// Tables that are queues.
     pub(super) fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
         self.lineage().flat_map(|profile| &profile.queues)
+    }
+
+    /// Business keys of its tables.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.lineage().flat_map(|profile| &profile.keys)
     }
 
     /// Every application that it can name a session by.

@@ -3,31 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::file::{Faults, pattern, value_of_label};
+use super::declared::{Entry, Kind};
+use super::file::{Faults, value_of_label};
 
-/// Queues of one file; each is a value of a label.
-const MOST: usize = 32;
-/// Words of one state.
-const MOST_WORDS: usize = 20;
-
-const KEYS: [&str; 13] = [
-    "name",
-    "table",
-    "state",
-    "waiting",
-    "running",
-    "failed",
-    "since",
-    "due",
-    "started",
-    "finished",
-    "lost_after",
-    "retries",
-    "zone",
-];
+/// Each is a value of a label.
+const KIND: Kind = Kind {
+    name: "queue",
+    keys: &[
+        "name", "table", "state", "waiting", "running", "failed", "since", "due", "started",
+        "finished", "lost_after", "retries", "zone",
+    ],
+    most: 32,
+    most_words: 20,
+};
 
 /// What times without a zone mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,34 +81,12 @@ impl Queue {
 
 /// Reads every `[[queue]]` of a file.
 pub(super) fn read(root: &DeTable<'_>, faults: &mut Faults<'_>) -> Vec<Arc<Queue>> {
-    let Some(value) = root.get("queue") else { return Vec::new() };
-    let offset = value.span().start;
-    let DeValue::Array(list) = value.get_ref() else {
-        faults.at(offset, "queue", "write each queue as a table: [[queue]]");
-        return Vec::new();
-    };
-    if list.len() > MOST {
-        let problem = format!("{} queues; at most {MOST}", list.len());
-        faults.at(offset, "queue", problem);
-    }
-    let queues = list.iter().take(MOST);
-    queues.filter_map(|item| one(item, faults)).map(Arc::new).collect()
+    let entries = KIND.entries(root, faults);
+    entries.iter().filter_map(|entry| one(entry, faults)).map(Arc::new).collect()
 }
 
-fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
-    let offset = item.span().start;
-    let DeValue::Table(table) = item.get_ref() else {
-        faults.at(offset, "queue", "write each queue as a table: [[queue]]");
-        return None;
-    };
-    for key in table.keys() {
-        let known: &str = key.get_ref();
-        if !KEYS.contains(&known) {
-            let problem = format!("there is no such key; there are {}", KEYS.join(", "));
-            faults.at(key.span().start, &format!("queue.{known}"), problem);
-        }
-    }
-    let mut text = |key: &str| text(table, key, faults);
+fn one(entry: &Entry<'_, '_>, faults: &mut Faults<'_>) -> Option<Queue> {
+    let mut text = |key: &str| entry.text(key, faults);
     let (name, of, zone) = (text("name"), text("table"), text("zone"));
     let lost_after = text("lost_after");
     let lost_after_is_none = lost_after.as_deref().is_some_and(|text| hours(text).is_none());
@@ -133,9 +101,9 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
         lost_after: lost_after.as_deref().and_then(hours),
         retries: text("retries"),
         zone: if zone.as_deref() == Some("local") { Zone::Local } else { Zone::Utc },
-        waiting: words(table, "waiting", faults),
-        running: words(table, "running", faults),
-        failed: words(table, "failed", faults),
+        waiting: entry.words("waiting", faults),
+        running: entry.words("running", faults),
+        failed: entry.words("failed", faults),
     };
     let name_fault = name.as_deref().and_then(|name| value_of_label(name).err());
     let is_by_time = queue.started.is_some() || queue.finished.is_some();
@@ -177,59 +145,13 @@ fn one(item: &Spanned<DeValue<'_>>, faults: &mut Faults<'_>) -> Option<Queue> {
             "is missing: which column tells when a row came, or when it is `due`?",
         ),
     ];
-    let mut is_right = true;
-    for (_, key, problem) in wrong.iter().filter(|(is_wrong, ..)| *is_wrong) {
-        faults.at(offset, &format!("queue.{key}"), *problem);
-        is_right = false;
-    }
-    is_right.then_some(queue)
+    entry.is_right(&wrong, faults).then_some(queue)
 }
 
 /// Such as `6h`: from 1 to 9,999 hours.
 fn hours(text: &str) -> Option<Duration> {
     let hours: u64 = text.strip_suffix('h')?.parse().ok()?;
     (1..10_000).contains(&hours).then(|| Duration::from_secs(hours * 3_600))
-}
-
-/// A name in full.
-fn text(table: &DeTable<'_>, key: &str, faults: &mut Faults<'_>) -> Option<String> {
-    let value = table.get(key)?;
-    checked(value).map_err(|problem| fault(faults, value, key, problem)).ok()
-}
-
-fn words(table: &DeTable<'_>, key: &str, faults: &mut Faults<'_>) -> Vec<String> {
-    let Some(value) = table.get(key) else { return Vec::new() };
-    let DeValue::Array(list) = value.get_ref() else {
-        fault(faults, value, key, "write a list of words in quotes".to_owned());
-        return Vec::new();
-    };
-    if list.len() > MOST_WORDS {
-        fault(faults, value, key, format!("{} words; at most {MOST_WORDS}", list.len()));
-    }
-    let mut found = Vec::new();
-    for item in list {
-        match checked(item) {
-            Ok(word) => found.push(word),
-            Err(problem) => fault(faults, item, key, problem),
-        }
-    }
-    found
-}
-
-fn fault(faults: &mut Faults<'_>, value: &Spanned<DeValue<'_>>, key: &str, problem: String) {
-    faults.at(value.span().start, &format!("queue.{key}"), problem);
-}
-
-fn checked(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
-    let text = match value.get_ref() {
-        DeValue::String(text) => text,
-        other => return Err(format!("write text in quotes; this is of type {}", other.type_str())),
-    };
-    pattern(text)?;
-    if text.contains(['*', '\'', '"', '\\']) {
-        return Err(format!("`{text}`: write it in full, without stars, quotes or backslashes"));
-    }
-    Ok(text.to_string())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod connections;
 mod customization;
 mod direct_writes;
 mod disk_growth;
+mod duplicate_records;
 mod hot_rows;
 mod idle_in_transaction;
 mod integration_failures;
@@ -40,6 +41,7 @@ pub static RULES: &[&Rule] = &[
     &calls_in_transactions::RULE,
     &queues::RULE,
     &message_queues::RULE,
+    &duplicate_records::RULE,
     &idle_in_transaction::RULE,
     &long_transactions::RULE,
     &hot_rows::RULE,

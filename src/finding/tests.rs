@@ -60,6 +60,7 @@ impl Stage {
             io: Arc::default(),
             settings: Arc::default(),
             queues: Arc::default(),
+            duplicates: Arc::default(),
             suggestions: Arc::default(),
             samplers: Arc::default(),
             spending: None,

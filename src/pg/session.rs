@@ -38,6 +38,12 @@ impl Session {
         connect(&self.server, datname).await
     }
 
+    /// Another one like it, in a database of the server, for one statement that may take as long.
+    pub async fn beside_for(&self, datname: &str, limit: Duration) -> Result<Self, ConnectError> {
+        let server = Server { statement_timeout: limit, ..self.server.clone() };
+        connect(&server, datname).await
+    }
+
     /// Another one in the same database, without what we set for our own good: to see what the
     /// server sets. For a query or two that cost nothing.
     pub async fn beside_as_the_server_has_it(&self) -> Result<Self, ConnectError> {

@@ -7,6 +7,7 @@ pub mod activity;
 pub mod catalog;
 pub mod database;
 mod decode;
+pub mod duplicates;
 mod error;
 pub mod extent;
 pub mod function_usage;
@@ -54,6 +55,8 @@ pub enum Sampler {
     Catalog,
     /// How long the queues of ERPs are.
     Queues,
+    /// Records that are there twice by the business keys of ERPs.
+    Duplicates,
     /// Sessions that are not idle.
     Activity,
     /// Who blocks whom, while somebody waits.
@@ -68,7 +71,7 @@ pub enum Sampler {
 
 impl Sampler {
     /// All samplers, in the order in which a new connection runs them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Database,
         Self::Statements,
         Self::Texts,
@@ -80,6 +83,7 @@ impl Sampler {
         Self::Io,
         Self::Catalog,
         Self::Queues,
+        Self::Duplicates,
         Self::Activity,
         Self::Blockers,
         Self::Log,
@@ -102,6 +106,7 @@ impl Sampler {
             Self::Io => "io",
             Self::Catalog => "catalog",
             Self::Queues => "queues",
+            Self::Duplicates => "duplicates",
             Self::Activity => "activity",
             Self::Blockers => "blockers",
             Self::Log => "log",

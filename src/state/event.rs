@@ -8,8 +8,8 @@ use crate::erp::Erps;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
 use crate::sample::{
-    Moment, Outcome, Sampler, activity, catalog, database, io, queues, relations, replication,
-    settings, statements, texts, usage, vacuum,
+    Moment, Outcome, Sampler, activity, catalog, database, duplicates, io, queues, relations,
+    replication, settings, statements, texts, usage, vacuum,
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
@@ -135,6 +135,8 @@ pub enum Sampled {
     Catalog(catalog::Sample),
     /// Of `queues`.
     Queues(queues::Sample),
+    /// Of `duplicates`.
+    Duplicates(duplicates::Sample),
     /// Of `activity`.
     Activity {
         /// When and how.

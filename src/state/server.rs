@@ -17,7 +17,9 @@ use crate::track::reports::{Evidence, Report};
 use crate::track::samplers::{Run, Samplers};
 use crate::track::sessions::Words;
 use crate::track::statements::{Statements, View};
-use crate::track::{catalog, growth, io, queues, replication, settings, tables, vacuum};
+use crate::track::{
+    catalog, duplicates, growth, io, queues, replication, settings, tables, vacuum,
+};
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -30,6 +32,7 @@ pub(super) struct Server {
     growths: growth::Growths,
     catalogs: catalog::Catalogs,
     queues: queues::Queues,
+    duplicates: duplicates::Duplicates,
     vacuums: vacuum::Vacuums,
     replication: replication::Replication,
     io: io::Activity,
@@ -42,6 +45,7 @@ pub(super) struct Server {
     growth_view: Arc<growth::View>,
     catalog_view: Arc<catalog::View>,
     queues_view: Arc<queues::View>,
+    duplicates_view: Arc<duplicates::View>,
     vacuum_view: Arc<vacuum::View>,
     replication_view: Arc<replication::View>,
     io_view: Arc<io::View>,
@@ -63,6 +67,7 @@ impl Server {
             growths: growth::Growths::default(),
             catalogs: catalog::Catalogs::default(),
             queues: queues::Queues::default(),
+            duplicates: duplicates::Duplicates::default(),
             vacuums: vacuum::Vacuums::default(),
             replication: replication::Replication::default(),
             io: io::Activity::default(),
@@ -75,6 +80,7 @@ impl Server {
             growth_view: Arc::default(),
             catalog_view: Arc::default(),
             queues_view: Arc::default(),
+            duplicates_view: Arc::default(),
             vacuum_view: Arc::default(),
             replication_view: Arc::default(),
             io_view: Arc::default(),
@@ -215,6 +221,10 @@ impl Server {
                 let view = self.queues.apply(at, sample, &self.names, &self.erps);
                 self.queues_view = Arc::new(view);
             }
+            Sampled::Duplicates(sample) => {
+                let view = self.duplicates.apply(at, sample, &self.names, &self.erps);
+                self.duplicates_view = Arc::new(view);
+            }
             Sampled::Activity { taken, sample } => {
                 let told = self.activity.apply(taken, &sample, words);
                 if let Some(view) = told.view {
@@ -252,6 +262,7 @@ impl Server {
             growth: Arc::clone(&self.growth_view),
             catalog: Arc::clone(&self.catalog_view),
             queues: Arc::clone(&self.queues_view),
+            duplicates: Arc::clone(&self.duplicates_view),
             vacuum: Arc::clone(&self.vacuum_view),
             replication: Arc::clone(&self.replication_view),
             io: Arc::clone(&self.io_view),

@@ -15,7 +15,9 @@ use crate::track::databases::Database;
 use crate::track::findings;
 use crate::track::samplers::Samplers;
 use crate::track::statements::View;
-use crate::track::{catalog, growth, io, queues, replication, settings, tables, vacuum};
+use crate::track::{
+    catalog, duplicates, growth, io, queues, replication, settings, tables, vacuum,
+};
 
 /// All servers, in the order of their names.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +61,8 @@ pub struct ServerSnapshot {
     pub catalog: Arc<catalog::View>,
     /// Queues that the profiles of ERPs name. Renewed every `upkeep.queues_interval`.
     pub queues: Arc<queues::View>,
+    /// Records that are there twice, by the business keys of ERPs. Renewed every `duplicates.interval`.
+    pub duplicates: Arc<duplicates::View>,
     /// Ages in transactions of all databases, and vacuums that run. Renewed every
     /// `upkeep.interval`, as the next two.
     pub vacuum: Arc<vacuum::View>,

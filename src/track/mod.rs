@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod cumulative;
 pub mod databases;
 mod distribution;
+pub mod duplicates;
 pub mod findings;
 pub mod footprints;
 pub mod forest;

@@ -35,6 +35,8 @@ mod demo;
 #[cfg(test)]
 mod demo_findings;
 #[cfg(test)]
+mod duplicates;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod findings;

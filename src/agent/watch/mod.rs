@@ -5,6 +5,7 @@
 //! follows the server's log, if the config says where it is (`log`).
 
 mod activity;
+mod duplicates;
 mod log;
 mod message;
 mod session;
@@ -40,6 +41,7 @@ pub(super) struct Watch {
     pub(super) activity: config::Activity,
     pub(super) usage: config::Usage,
     pub(super) upkeep: config::Upkeep,
+    pub(super) duplicates: config::Duplicates,
     pub(super) profiles: Profiles,
     /// What both lanes spend.
     pub(super) budget: Arc<Mutex<Budget>>,
@@ -110,6 +112,18 @@ impl Watch {
 
     fn spending(&self) -> Spending {
         spending(&self.budget.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long the server may take for a turn of a sampler.
+    fn patience(&self, sampler: Sampler) -> Duration {
+        let statements = self.server.statement_timeout * 3;
+        match sampler {
+            // One of a session of its own, with a limit of its own.
+            Sampler::Duplicates if self.duplicates.count => {
+                statements + self.server.connect_timeout + self.duplicates.count_timeout * 2
+            }
+            _ => statements,
+        }
     }
 
     /// Asks the published picture of this server.

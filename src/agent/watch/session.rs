@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watch;
+use super::duplicates::Duplicates;
 use super::message::{Messages, describe};
 use super::turn::Turn;
 use crate::agent::schedule::Schedule;
@@ -34,8 +35,10 @@ const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
 /// Databases of ERPs whose catalogs, and whose queues, are looked into in one go.
 const MOST_DATABASES: usize = 10;
 /// What nobody misses for some seconds after a connection was made.
-const LATER: [Sampler; 5] =
-    [Sampler::Vacuum, Sampler::Replication, Sampler::Io, Sampler::Queues, Sampler::Catalog];
+const LATER: [Sampler; 6] = {
+    use Sampler::{Catalog, Duplicates, Io, Queues, Replication, Vacuum};
+    [Vacuum, Replication, Io, Queues, Catalog, Duplicates]
+};
 
 /// Why sampling over this connection ended.
 pub(super) enum Ended {
@@ -59,6 +62,7 @@ pub(super) struct Sampling {
     usage_turn: Turn,
     catalog_turn: Turn,
     queues_turn: Turn,
+    duplicates: Duplicates,
     schedule: Schedule,
 }
 
@@ -117,6 +121,7 @@ impl Sampling {
             usage_turn: Turn::default(),
             catalog_turn: Turn::default(),
             queues_turn: Turn::default(),
+            duplicates: Duplicates::default(),
             schedule,
         })
     }
@@ -199,7 +204,7 @@ impl Sampling {
         messages: &mut Messages,
     ) -> ControlFlow<(), Option<Outcome>> {
         let began = watch.clock.now();
-        let limit = watch.server.statement_timeout * 3 + NETWORK;
+        let limit = watch.patience(sampler) + NETWORK;
         let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
@@ -298,6 +303,10 @@ impl Sampling {
                     None => None,
                 }
             }
+            Sampler::Duplicates => {
+                let sample = self.duplicates.ask(watch, &self.session, &self.erps, NETWORK);
+                sample.await?.map(Sampled::Duplicates)
+            }
             // The other lanes'.
             Sampler::Activity
             | Sampler::Blockers
@@ -317,6 +326,7 @@ impl Sampling {
             Sampler::Settings => watch.upkeep.settings_interval,
             Sampler::Catalog => watch.upkeep.catalog_interval,
             Sampler::Queues => watch.upkeep.queues_interval,
+            Sampler::Duplicates => watch.duplicates.interval,
             _ => LOOK,
         }
     }

@@ -117,6 +117,31 @@ pub(in crate::config) const RULES: &[&Section] = &[
     &QUEUES,
     &MESSAGE_QUEUES,
     &rule(
+        "finding.duplicate_records",
+        "Records that are there twice by a business key.",
+        &[
+            ENABLED,
+            key(
+                "rows",
+                Shape::Count { min: 1, max: 1 << 40 },
+                "10",
+                "So many rows beyond one of each key were counted.",
+            ),
+            key(
+                "estimated_rows",
+                Shape::Count { min: 1, max: 1 << 40 },
+                "10",
+                "There are so many by statistics, if nobody has counted: worth knowing.",
+            ),
+            key(
+                "estimated_share",
+                Shape::Share,
+                "0.001",
+                "And they are at least this share of the table's rows.",
+            ),
+        ],
+    ),
+    &rule(
         "finding.long_transactions",
         "Open transactions that keep vacuum from its work.",
         &[

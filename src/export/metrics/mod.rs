@@ -6,6 +6,7 @@ mod calls;
 mod catalog;
 mod connection;
 mod databases;
+mod duplicates;
 mod findings;
 mod footprints;
 mod growth;
@@ -59,7 +60,7 @@ struct Signal<S: 'static = ServerSnapshot> {
 }
 
 /// Of each server.
-const SIGNALS: [&Signal; 19] = [
+const SIGNALS: [&Signal; 20] = [
     &connection::SIGNAL,
     &databases::SIGNAL,
     &sessions::SIGNAL,
@@ -73,6 +74,7 @@ const SIGNALS: [&Signal; 19] = [
     &indexes::SIGNAL,
     &growth::SIGNAL,
     &queues::SIGNAL,
+    &duplicates::SIGNAL,
     &catalog::SIGNAL,
     &vacuum::SIGNAL,
     &replication::SIGNAL,

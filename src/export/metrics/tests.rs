@@ -46,6 +46,7 @@ fn server(name: &str) -> ServerSnapshot {
         io: Arc::default(),
         settings: Arc::default(),
         queues: Arc::default(),
+        duplicates: Arc::default(),
         spending: None,
     }
 }

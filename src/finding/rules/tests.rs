@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::erp::Profiles;
 use crate::finding::tests::{Stage, at, heavy};
 use crate::history::{HourLoad, Place};
 use crate::integration::Direction;
@@ -17,7 +18,8 @@ use crate::track::activity::{StateKey, View as Activity};
 use crate::track::calls::{OfView, OperationView, View as Calls};
 use crate::track::capped::Capped;
 use crate::track::catalog::{Database as Catalog, Number};
-use crate::track::findings::Severity;
+use crate::track::duplicates::{Database as Keys, Key, View as KeysView};
+use crate::track::findings::{Candidate, Severity};
 use crate::track::footprints::BreachKey;
 use crate::track::growth;
 use crate::track::histogram::Histogram;
@@ -271,7 +273,7 @@ fn the_check_of_a_reference_of_a_table_to_itself_is_told_once() {
 
 #[test]
 fn a_table_that_is_not_looked_at_singly_has_its_module_all_the_same() {
-    let profiles = crate::erp::Profiles::default();
+    let profiles = Profiles::default();
     let words = profiles.words(profiles.get("odoo"));
     let erps =
         crate::erp::Erps::new(BTreeMap::from([("erp".to_owned(), words)]), profiles.words(None));
@@ -849,5 +851,6 @@ fn a_disk_that_fills_up_is_told_once_its_size_is_known() {
     assert!(with(0.0, gib).is_empty());
 }
 
+mod duplicate_records;
 mod message_queues;
 mod queues;
