@@ -1,7 +1,9 @@
 //! `erpscope check` and `erpscope setup`: what is missing for full sight, and what mends it.
 
 mod assess;
+mod databases;
 mod erp;
+mod keys;
 mod mend;
 mod report;
 mod sequences;
@@ -46,7 +48,7 @@ async fn ask(server: &Server, profiles: &Profiles) -> Vec<Finding> {
     }
     let recognised = recognise::look(server, &session, profiles).await;
     findings.extend(erp::assess_erps(&recognised, profiles));
-    findings.extend(sequences::look(server, &session, &recognised).await);
+    findings.extend(databases::look(server, &session, &recognised, profiles).await);
     findings
 }
 

@@ -5,10 +5,6 @@ use super::mend::{connect_to, quoted};
 use super::report::{Finding, Status};
 use crate::config::Server;
 use crate::pg::{Lossy, Session};
-use crate::recognise::{Found, Recognised};
-
-/// Databases of ERPs that are looked into besides that of the config.
-const MOST_DATABASES: usize = 20;
 
 /// The sequences of one schema.
 struct Schema {
@@ -17,28 +13,12 @@ struct Schema {
     hidden: i64,
 }
 
-/// A line for the database of `session` and for each other one of an ERP that has sequences. What
-/// cannot be looked into has a line already, of its ERP.
-pub(super) async fn look(
+/// A line for a database, if it has sequences.
+pub(super) async fn in_database(
     server: &Server,
     session: &Session,
-    recognised: &Recognised,
-) -> Vec<Finding> {
-    let own = session.datname();
-    let mut findings = Vec::from_iter(in_database(server, session, own).await);
-    let Recognised::ByTables(databases) = recognised else { return findings };
-    let of_erps = databases
-        .iter()
-        .filter(|(datname, found)| datname.as_str() != own && matches!(found, Found::Profile(_)));
-    for (datname, _) in of_erps.take(MOST_DATABASES) {
-        if let Ok(there) = session.beside(datname).await {
-            findings.extend(in_database(server, &there, datname).await);
-        }
-    }
-    findings
-}
-
-async fn in_database(server: &Server, session: &Session, datname: &str) -> Option<Finding> {
+    datname: &str,
+) -> Option<Finding> {
     let rows = session.client().query(include_str!("sequences.sql"), &[]).await.ok()?;
     let schema = |row: &tokio_postgres::Row| {
         let Lossy(name) = row.try_get(0).ok()?;

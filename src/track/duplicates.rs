@@ -170,7 +170,7 @@ mod tests {
         }
     }
 
-    fn looked(reading: Reading, count: Option<Result<Counted, &'static str>>) -> Sample {
+    fn looked(reading: &Reading, count: Option<Result<Counted, &'static str>>) -> Sample {
         let name = Arc::clone(&reading.key.name);
         let read = |dbid| Read { dbid, keys: vec![reading.clone()], unread: Vec::new() };
         let count = count.map(|result| Count { dbid: 1, name, result });
@@ -183,7 +183,7 @@ mod tests {
         let erps = Erps::new(BTreeMap::new(), profiles.words(profiles.get("demo")));
         let (mut duplicates, names) = (Duplicates::default(), named(1));
         let mut apply = |seconds, reading, count| {
-            let view = duplicates.apply(at(seconds), looked(reading, count), &names, &erps);
+            let view = duplicates.apply(at(seconds), looked(&reading, count), &names, &erps);
             (view.databases["erp"].keys[0].clone(), view)
         };
         let (key, view) = apply(0, reading(), None);
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_was_counted_goes_with_its_database() {
         let (mut duplicates, erps) = (Duplicates::default(), Erps::default());
-        duplicates.apply(at(0), looked(reading(), None), &named(1), &erps);
+        duplicates.apply(at(0), looked(&reading(), None), &named(1), &erps);
         let view = duplicates.apply(at(1), Sample::default(), &Names::new(5), &erps);
         assert!(view.databases.is_empty() && view.skipped == 1);
     }

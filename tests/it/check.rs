@@ -375,3 +375,30 @@ async fn sequences_that_the_role_may_not_read_are_counted_and_the_mend_opens_the
     let found = report.findings.iter().find(|f| f.capability == "sequences").unwrap();
     assert_eq!((&*found.seen, found.status), ("3 in database \"shop\"", Status::Ok));
 }
+
+#[tokio::test]
+async fn business_keys_that_the_role_may_not_read_are_told_and_the_mend_opens_them() {
+    let cluster = cluster(&Options::default()).await;
+    let client = admin(&cluster).await;
+    client
+        .batch_execute(
+            "create schema shop;
+             create table shop.res_partner (id int, email text, vat text, active bool, parent_id int);
+             create table product_product (id int, barcode text, active bool);
+             grant select on product_product to erpscope",
+        )
+        .await
+        .unwrap();
+    let watched = Server { erp: Some("odoo".to_owned()), ..server(&cluster) };
+    let found = |report: &Report| {
+        report.findings.iter().find(|f| f.capability == "business keys").cloned().unwrap()
+    };
+    let told = found(&check(&watched).await);
+    assert_eq!(told.seen, "4 of 6 columns in database \"postgres\" are hidden");
+    assert_eq!((told.status, told.needed), (Status::Degraded, false));
+    for sql in statements(&told.mend) {
+        client.batch_execute(&sql).await.unwrap();
+    }
+    let told = found(&check(&watched).await);
+    assert_eq!((&*told.seen, told.status), ("6 columns in database \"postgres\"", Status::Ok));
+}
