@@ -247,7 +247,12 @@ impl Sight<'_> {
         let Some(then) = before else { return Some(now.series.seq_tup_read) };
         let rows = now.counters.seq_tup_read;
         // Less than before: the statistics were reset.
-        Some(rows.checked_sub(then.counters.seq_tup_read).unwrap_or(rows))
+        let rows = rows.checked_sub(then.counters.seq_tup_read).unwrap_or(rows);
+        // What we have counted ourselves is nobody's fault.
+        let place = (Arc::from(datname), name.to_owned());
+        let counted =
+            |view: &ServerSnapshot| view.duplicates.read.get(&place).copied().unwrap_or(0);
+        Some(rows.saturating_sub(counted(self.server).saturating_sub(counted(self.before))))
     }
 
     /// What the index advisor suggests for a database and nobody has done yet: `create` or `drop`.

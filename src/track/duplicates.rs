@@ -21,6 +21,8 @@ pub struct View {
     pub skipped: u64,
     /// Counts that were tried, by how they ended.
     pub counts: BTreeMap<&'static str, u64>,
+    /// Rows that our own counts have read, by database and table; of one that was given up, all.
+    pub read: BTreeMap<(Arc<str>, String), u64>,
 }
 
 /// One database.
@@ -116,6 +118,7 @@ impl Duplicates {
         }
         let labels = names.labels();
         self.view.databases.retain(|datname, _| labels.contains(&**datname));
+        self.view.read.retain(|(datname, _), _| labels.contains(&**datname));
         self.view.clone()
     }
 
@@ -125,10 +128,15 @@ impl Duplicates {
         if !names.is_single(count.dbid) {
             return;
         }
-        let database = self.view.databases.get_mut(&names.datname(count.dbid));
+        let datname = names.datname(count.dbid);
+        let database = self.view.databases.get_mut(&datname);
         let keys = database.into_iter().flat_map(|database| &mut database.keys);
         for key in keys.filter(|key| key.now.key.name == count.name) {
             key.uncounted = count.result.err();
+            if matches!(result, "ok" | "timeout") {
+                let table = (Arc::clone(&datname), key.now.key.table.clone());
+                *self.view.read.entry(table).or_default() += key.now.rows.unwrap_or(0);
+            }
             if let Ok(counted) = count.result {
                 key.counted = Some((at, counted));
             }
@@ -195,6 +203,8 @@ mod tests {
         assert_eq!((key.surplus(), key.uncounted), (Some((4, Known::Counted)), Some("locked")));
         assert_eq!(view.counts, BTreeMap::from([("ok", 1), ("locked", 1)]));
         assert_eq!(view.skipped, 3);
+        let read = ((Arc::from("erp"), "party_party".to_owned()), 1_000);
+        assert_eq!(view.read, BTreeMap::from([read]), "what we have read ourselves");
         let later = 9 + STALE.as_secs();
         assert_eq!(apply(later - 1, reading(), None).0.counted, Some((at(9), counted)));
         assert_eq!(apply(later, reading(), None).0.surplus(), Some((20, Known::Statistics)));
