@@ -11,6 +11,7 @@ use super::constants::{self, Seen};
 use super::definition::Definition;
 use super::existing::Remembered;
 use super::gate;
+use super::joins::{self, BadJoin, Known, Memory};
 use super::reason;
 use super::suggestion::{self, Facts, Helped, Suggestion};
 use super::tidy::Tidy;
@@ -24,6 +25,9 @@ use crate::sample::normalise;
 
 /// Characters of a statement that are shown.
 const TEXT_CHARS: usize = 1_000;
+
+/// Bad joins that are told of.
+const MOST_JOINS: usize = 200;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -60,6 +64,8 @@ pub struct Advice {
     pub skipped: Vec<Skipped>,
     /// What to create, the most saved first; then what to drop, the safest first; then what to rebuild.
     pub suggestions: Vec<Suggestion>,
+    /// Joins that are bad as plans show them, the most time first.
+    pub bad_joins: Vec<BadJoin>,
     /// What each suggested index is, by the suggestion's id.
     #[serde(skip)]
     pub definitions: BTreeMap<String, Definition>,
@@ -121,6 +127,12 @@ pub async fn advise(
         .map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
+    let memory = Memory::ask(&what_if).await.map_err(of_planner)?;
+    let (days, seen_running) = (workload.days, &seen);
+    let known = Known { catalog: &catalog, seen: seen_running, memory: &memory, days, erp };
+    let mut bad_joins = joins::find(&understood, &known);
+    let left_out = bad_joins.len().saturating_sub(MOST_JOINS);
+    bad_joins.truncate(MOST_JOINS);
     let daily = daily(&catalog, &understood, request);
     let effort = request.effort.clone();
     let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
@@ -139,6 +151,9 @@ pub async fn advise(
     let passed = advised.passed(&found);
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
     let mut notes = notes(&catalog, &what_if, request, &found);
+    if left_out > 0 {
+        notes.push(format!("{left_out} bad joins that take the least time are left out"));
+    }
     notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let tidy = Tidy { advised: &advised, found: &found, passed: &passed };
     match tidy.suggestions(asking, &mut what_if).await {
@@ -155,6 +170,7 @@ pub async fn advise(
         seconds_per_day: understood.seconds,
         understood_share: understood.share(),
         suggestions,
+        bad_joins,
         definitions: advised.definitions(&found),
         refused: found.refused.len(),
         what_if_calls: what_if.calls,

@@ -10,6 +10,7 @@ pub mod database;
 pub mod definition;
 pub mod existing;
 pub mod gate;
+pub mod joins;
 pub mod ledger;
 pub mod plan;
 pub mod plannable;

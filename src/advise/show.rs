@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::advice::Advice;
 use super::command::Answer;
+use super::joins;
 use super::suggestion::Suggestion;
 
 /// Reasons for skipping that are listed.
@@ -68,6 +69,7 @@ impl Answer {
                 s.after.as_ref().map_or_else(String::new, |id| format!("   (after {id})"))
             );
         }
+        out.push_str(&joins::table(&advice.bad_joins));
         footer(&mut out, advice);
         out
     }
@@ -86,6 +88,7 @@ impl Answer {
         for s in advice.others() {
             ticket(&mut out, s);
         }
+        out.push_str(&joins::markdown(&advice.bad_joins));
         footer(&mut out, advice);
         out
     }

@@ -101,6 +101,7 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
             calls: row.work.calls as f64 / days,
             seconds: Some(row.work.exec_seconds / days),
             rows: row.work.rows as f64 / days,
+            temp_blocks: row.work.temp_blocks as f64 / days,
         })
     });
     let workload = Workload { statements: statements.collect(), days };

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join_all, try_join_all};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::catalog::Catalog;
 use super::definition::Definition;
@@ -86,6 +86,11 @@ impl WhatIf {
         let set = include_str!("search_path.sql");
         self.client().query_typed(set, &[]).await.map_err(refused)?;
         Ok(())
+    }
+
+    /// Asks for one row, as a session has it that plans.
+    pub(super) async fn ask_one(&self, sql: &str) -> Result<Row, WhatIfError> {
+        self.client().query_typed_one(sql, &[]).await.map_err(refused)
     }
 
     /// Supposes these indexes and no others; returns the sizes in bytes of those that were not

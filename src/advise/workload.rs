@@ -23,6 +23,8 @@ pub struct Statement {
     pub seconds: Option<f64>,
     /// Rows a day.
     pub rows: f64,
+    /// Blocks of temporary files a day, written or read.
+    pub temp_blocks: f64,
 }
 
 /// A statement's time counts up to so many times what its plan costs: more of it is waiting, which
@@ -112,6 +114,7 @@ pub async fn read(
             calls: row.try_get::<_, f64>(2)? / days,
             seconds: Some(row.try_get::<_, f64>(3)? / days),
             rows: row.try_get::<_, f64>(4)? / days,
+            temp_blocks: row.try_get::<_, f64>(5)? / days,
         });
     }
     Ok(Workload { statements, days })

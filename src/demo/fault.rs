@@ -58,10 +58,12 @@ pub enum Fault {
     BloatedTable,
     /// A customization does row by row, in a trigger, what each order waits for.
     CustomTrigger,
+    /// An interface keeps the order's number as text, and joins it with one.
+    DifferentTypes,
 }
 
 /// All of them, with their ids.
-const ALL: [(Fault, &str); 26] = [
+const ALL: [(Fault, &str); 27] = [
     (Fault::OpenMoves, "open-moves"),
     (Fault::OrderLines, "order-lines"),
     (Fault::NameSearch, "name-search"),
@@ -88,6 +90,7 @@ const ALL: [(Fault, &str); 26] = [
     (Fault::StaleStatistics, "stale-statistics"),
     (Fault::BloatedTable, "bloated-table"),
     (Fault::CustomTrigger, "custom-trigger"),
+    (Fault::DifferentTypes, "different-types"),
 ];
 
 impl Fault {

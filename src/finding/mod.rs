@@ -20,7 +20,8 @@ pub use self::past::Past;
 pub use self::rules::RULES;
 pub use self::shape::Shape;
 pub use self::sight::{Around, Grown, Scene, Sight};
-use crate::track::findings::{About, Candidate, Look};
+use crate::advise::ledger::OfDatabase;
+use crate::track::findings::{About, Candidate, Look, Need};
 
 /// Most that one rule may say of one server.
 const MOST: usize = 50;
@@ -51,6 +52,13 @@ pub enum Judge {
 pub type OfServer = (Arc<str>, Candidate);
 
 impl Rule {
+    /// Whether what it needs is there; if not, it says nothing, neither way.
+    fn can_look(&self, sight: &Sight<'_>) -> bool {
+        let is_planned = |of: &OfDatabase| of.last_success.is_some();
+        !self.about.needs.contains(&Need::Plans)
+            || sight.server.suggestions.databases.values().any(is_planned)
+    }
+
     /// Looks at everything.
     ///
     /// # Errors
@@ -67,7 +75,8 @@ impl Rule {
         // A rule has nothing that it could leave broken: it only reads.
         catch_unwind(AssertUnwindSafe(|| match self.judge {
             Judge::Server(judge) => {
-                scene.servers(limits).map(|sight| look(&sight.server.name, judge(&sight))).collect()
+                let servers = scene.servers(limits).filter(|sight| self.can_look(sight));
+                servers.map(|sight| look(&sight.server.name, judge(&sight))).collect()
             }
             Judge::Around(judge) => {
                 let Some(around) = scene.around(limits) else { return Vec::new() };

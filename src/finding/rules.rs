@@ -1,6 +1,7 @@
 //! All rules.
 
 mod autovacuum_behind;
+mod bad_joins;
 mod bulk_in_transactions;
 mod cache_misses;
 mod calls_in_transactions;
@@ -46,6 +47,7 @@ pub static RULES: &[&Rule] = &[
     &long_transactions::RULE,
     &hot_rows::RULE,
     &temp_spills::RULE,
+    &bad_joins::RULE,
     &cache_misses::RULE,
     &customization::RULE,
     &disk_growth::RULE,

@@ -170,6 +170,7 @@ async fn workload(case: &Case, client: &Client) -> (Workload, Vec<Counted>) {
             calls: statement.calls_per_day as f64,
             seconds: statement.seconds_per_day,
             rows: statement.calls_per_day as f64,
+            temp_blocks: 0.0,
         });
     }
     if case.workload.iter().any(crate::rig::case::Statement::writes) && case.analyze {

@@ -231,7 +231,7 @@ async fn number(stage: &Stage, sql: &str) -> i64 {
 }
 
 /// Faults of the schema and the data, with a query that counts what shows them.
-const PLANTED: [(Fault, &str); 9] = [
+const PLANTED: [(Fault, &str); 10] = [
     (Fault::DuplicateParties, "select count(*) - count(distinct tax_id) from party_party"),
     (
         Fault::SameIndex,
@@ -262,6 +262,10 @@ const PLANTED: [(Fault, &str); 9] = [
         Fault::CustomTrigger,
         "select count(*) from pg_trigger where tgname = 'x_custom_check_margin'",
     ),
+    (
+        Fault::DifferentTypes,
+        "select count(*) from information_schema.columns where table_name = 'webshop_receipt' and column_name = 'order_ref' and data_type = 'text'",
+    ),
 ];
 
 #[tokio::test]
@@ -291,6 +295,10 @@ async fn the_planted_work_leaves_its_traces() {
         (
             "deleted-parents",
             "select coalesce(sum(calls), 0)::bigint from pg_stat_statements where query like 'delete from stock_shipment%'",
+        ),
+        (
+            "different-types",
+            "select coalesce(sum(calls), 0)::bigint from pg_stat_statements where query like '%o.id::text = r.order_ref%'",
         ),
     ];
     let mut missing = Vec::new();

@@ -13,7 +13,7 @@ use crate::rig::Rig;
 type Found = (Fault, &'static str, &'static str, &'static str, &'static str);
 
 /// As docs/demo.md says.
-const FOUND: [Found; 29] = [
+const FOUND: [Found; 30] = [
     (Fault::OpenMoves, "large_scans", "stock_move", "inventory", "planned_at"),
     (Fault::OrderLines, "large_scans", "sale_order_line", "sales", "order_id"),
     (Fault::NameSearch, "large_scans", "party_party", "parties", "ilike"),
@@ -47,6 +47,13 @@ const FOUND: [Found; 29] = [
     (Fault::StaleStatistics, "stale_statistics", "party_address", "parties", ""),
     (Fault::BloatedTable, "autovacuum_behind", "stock_lot", "inventory", "does not come"),
     (Fault::CustomTrigger, "customization", "function x_custom_check_margin", "other", ""),
+    (
+        Fault::DifferentTypes,
+        "bad_joins",
+        "different types: sale_order.id, webshop_receipt.order_ref",
+        "sales",
+        "sale_order_pkey",
+    ),
     // Of one that is away, the shop's own calls fail, too.
     (Fault::ProviderAway, "integration_failures", "webshop", "other", ""),
     (Fault::OpenMoves, "large_scans", "stock_move", "inventory", "it_saves_seconds_per_day"),

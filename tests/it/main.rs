@@ -15,6 +15,8 @@ mod advise_existing;
 #[cfg(test)]
 mod advise_faults;
 #[cfg(test)]
+mod advise_joins;
+#[cfg(test)]
 mod advise_secrets;
 #[cfg(test)]
 mod brokers;

@@ -12,11 +12,12 @@ select
       and (o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid) or t.typtype in ('e', 'r', 'm') or t.typcategory = 'A'
         or t.typname = 'varchar')
   ),
-  t.typlen, t.typalign::text
+  t.typlen, t.typalign::text, coalesce(base.typname, t.typname)
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
 join pg_type t on t.oid = a.atttypid
+left join pg_type base on base.oid = t.typbasetype
 join pg_database d on d.datname = current_database()
 left join pg_collation l on l.oid = a.attcollation
 left join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname

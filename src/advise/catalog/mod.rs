@@ -88,6 +88,8 @@ pub struct Table {
     pub is_analyzed: bool,
     /// Rows changed since.
     pub changed_since: f64,
+    /// Number of its extended statistics.
+    pub extended_statistics: i32,
     /// Rows inserted, updated, deleted, and updated without new index entries, since the
     /// statistics began.
     pub writes: Writes,
@@ -124,6 +126,8 @@ pub struct Column {
     pub kind: String,
     /// The type's name in pg_type.
     pub typname: String,
+    /// The same, of the type below a domain.
+    pub base: String,
     /// It is never null.
     pub not_null: bool,
     /// Share of nulls.

@@ -114,6 +114,7 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         rows: if reltuples > 0.0 { reltuples } else { live },
         pages: row.try_get(7)?,
         visible_pages: row.try_get(15)?,
+        extended_statistics: row.try_get(16)?,
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -137,6 +138,7 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
         name: row.try_get(2)?,
         kind: row.try_get(3)?,
         typname: row.try_get(4)?,
+        base: row.try_get(16)?,
         not_null: row.try_get(5)?,
         null_share: f64::from(row.try_get::<_, Option<f32>>(6)?.unwrap_or(0.0)),
         width: width.map_or(if length > 0 { f64::from(length) } else { 32.0 }, f64::from),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::line::{Line, Stage};
+use crate::advise::joins::BadJoin;
 
 /// One server's suggestions, and how the advisor's runs go.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub struct OfDatabase {
     pub what_if_calls: u64,
     /// Seconds that it took to answer them, of all runs.
     pub planning_seconds: f64,
+    /// Joins that are bad as the plans of the last advice show them, the most time first.
+    pub bad_joins: Arc<Vec<BadJoin>>,
     /// What the advisor lacks here, or the reader should know.
     pub notes: Vec<String>,
 }

@@ -6,7 +6,7 @@ mod reading;
 
 use serde::Deserialize;
 
-pub use condition::{Condition, Operator, Side, functions, parse as parse_expression};
+pub use condition::{Condition, Operator, Side, conjuncts, functions, parse as parse_expression};
 pub use place::{How, Place, places};
 pub use reading::{Order, Reading, Use, read};
 
@@ -34,6 +34,15 @@ pub struct Node {
     /// Rows expected.
     #[serde(rename = "Plan Rows")]
     pub rows: f64,
+    /// Bytes of a row on average.
+    #[serde(rename = "Plan Width")]
+    pub width: f64,
+    /// Several processes do it together, each a part.
+    #[serde(rename = "Parallel Aware")]
+    pub is_shared: bool,
+    /// Of a node that gathers: processes beside the session's own.
+    #[serde(rename = "Workers Planned")]
+    pub workers: f64,
     /// What it is to the node above: `Outer`, `Inner`, `SubPlan`, ...
     #[serde(rename = "Parent Relationship")]
     pub relationship: Option<String>,

@@ -247,6 +247,7 @@ impl OfServer {
                 of.understood_ratio = advice.understood_share;
                 of.what_if_calls += advice.what_if_calls;
                 of.planning_seconds += advice.planning_ms / 1e3;
+                of.bad_joins = Arc::new(advice.bad_joins);
                 of.notes.clone_from(&advice.notes);
                 let notes = advice.notes.clone();
                 self.say(datname, notes);

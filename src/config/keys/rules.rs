@@ -184,6 +184,23 @@ pub(in crate::config) const RULES: &[&Section] = &[
         ],
     ),
     &rule(
+        "finding.bad_joins",
+        "Joins that plans show to be bad.",
+        &[
+            ENABLED,
+            key("seconds_per_day", A_DAY, "60s", "Statements with it take so much of a day."),
+            key("times", MANY, "100", "An estimate of rows is wrong so many times; 10 at least."),
+            key("rows", MANY, "10000", "Rows of a table that is read whole; 1,000 at least."),
+            key(
+                "looped_rows",
+                MANY,
+                "1000000",
+                "Rows looked at again in a call; 100,000 at least.",
+            ),
+            key("temp_bytes", MANY, "1048576", "Temporary files of a call, written and read."),
+        ],
+    ),
+    &rule(
         "finding.cache_misses",
         "Modules whose data does not stay in memory.",
         &[

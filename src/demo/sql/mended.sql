@@ -29,3 +29,7 @@ create unique index party_party_email_key on party_party (email);
 create unique index party_party_tax_id_key on party_party (tax_id);
 -- deleted-parents: a shipment's moves
 create index stock_move_shipment on stock_move (shipment_id);
+-- different-types: receipts name their order as the order's key is
+create table webshop_receipt (id bigserial primary key, order_ref int not null, state text not null, received_at timestamptz not null);
+insert into webshop_receipt (order_ref, state, received_at)
+select 1 + i % 300, case when i > 295 then 'new' else 'done' end, timestamptz '2025-12-31 00:00+00' from generate_series(1, 300) i;

@@ -42,3 +42,8 @@ begin
 end $$;
 create trigger x_custom_check_margin after insert on sale_order_line
 for each row execute function x_custom_check_margin();
+-- different-types: receipts of the webshop name their order by its number as text
+create table webshop_receipt (id bigserial primary key, order_ref text not null, state text not null, received_at timestamptz not null);
+insert into webshop_receipt (order_ref, state, received_at)
+select (1 + i % 300)::text, case when i > 295 then 'new' else 'done' end, timestamptz '2025-12-31 00:00+00' from generate_series(1, 300) i;
+analyze webshop_receipt;

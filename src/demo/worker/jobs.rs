@@ -5,8 +5,9 @@ use tokio_postgres::Error;
 use super::Work;
 use crate::demo::fault::Fault;
 
-/// Does the next jobs, if there are any.
+/// Looks for the orders of the webshop's receipts, then does the next jobs, if there are any.
 pub(super) async fn poll(work: &mut Work) -> Result<(), Error> {
+    match_receipts(work).await?;
     if work.has(Fault::StuckJobs) {
         return try_one(work).await;
     }
@@ -19,6 +20,20 @@ pub(super) async fn poll(work: &mut Work) -> Result<(), Error> {
         work.rows("update job_queue set state = 'done', attempts = attempts + 1, started_at = now(), done_at = clock_timestamp() where id = any($1)", &[&ids]).await?;
     }
     work.commit().await
+}
+
+/// The orders whose receipts are new. Not all receipts are looked at in every turn.
+async fn match_receipts(work: &mut Work) -> Result<(), Error> {
+    if work.any(3) > 1 {
+        return Ok(());
+    }
+    let sql = if work.has(Fault::DifferentTypes) {
+        "select r.id, o.state, o.amount from webshop_receipt r join sale_order o on o.id::text = r.order_ref where r.state = 'new'"
+    } else {
+        "select r.id, o.state, o.amount from webshop_receipt r join sale_order o on o.id = r.order_ref where r.state = 'new'"
+    };
+    work.rows(sql, &[]).await?;
+    Ok(())
 }
 
 /// One job a turn, which is fewer than come. What should synchronise fails and is put back, with less

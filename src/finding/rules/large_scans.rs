@@ -163,6 +163,6 @@ fn case(
 }
 
 /// Whether a table's name with its schema, as SQL has it, is that of this table.
-fn is_of(with_schema: &str, table: &str) -> bool {
+pub(super) fn is_of(with_schema: &str, table: &str) -> bool {
     with_schema.rsplit('.').next().is_some_and(|name| name.trim_matches('"') == table)
 }

@@ -851,6 +851,7 @@ fn a_disk_that_fills_up_is_told_once_its_size_is_known() {
     assert!(with(0.0, gib).is_empty());
 }
 
+mod bad_joins;
 mod duplicate_records;
 mod message_queues;
 mod queues;

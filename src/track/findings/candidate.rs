@@ -42,6 +42,8 @@ pub enum Need {
     History,
     /// Tables, indexes, constraints.
     Catalog,
+    /// Plans of the index advisor: before its first turn it does not look.
+    Plans,
 }
 
 impl Need {
@@ -52,6 +54,7 @@ impl Need {
             Self::Samples => "samples",
             Self::History => "history",
             Self::Catalog => "catalog",
+            Self::Plans => "plans of the index advisor",
         }
     }
 }

@@ -1,0 +1,90 @@
+//! Hash joins whose smaller side does not fit into memory.
+
+use super::spotted::Reader;
+use super::{Known, Sign, Spotted};
+use crate::advise::plan::{Condition, Node, conjuncts};
+use crate::advise::workload::Statement;
+
+/// What PostgreSQL keeps beside each row in a hash table: `HJTUPLE_OVERHEAD` and the header of a minimal
+/// tuple, both aligned (`ExecChooseHashTableSize` in `nodeHash.c`).
+const BESIDE_A_ROW: f64 = 32.0;
+
+/// A pointer for each bucket; buckets are about as many as rows.
+const BUCKET: f64 = 8.0;
+
+/// What the leader takes off its own part for each worker (`get_parallel_divisor` in `costsize.c`).
+const LEADER_LOSES: f64 = 0.3;
+
+/// Hash joins of a plan that are expected not to fit, where the statement did write temporary files: at
+/// least half of what does not fit.
+pub(super) fn spilt(
+    plan: &Node,
+    statement: &Statement,
+    reader: &Reader<'_>,
+    known: &Known<'_>,
+) -> Vec<Spotted> {
+    let mut found = Vec::new();
+    let calls = statement.calls.max(f64::MIN_POSITIVE);
+    let temp = statement.temp_blocks / calls * known.catalog.block_size;
+    if temp > 0.0 {
+        visit(plan, 0.0, &mut |join, workers| {
+            let Some(hash) = join.plans.iter().find(|below| below.kind == "Hash") else { return };
+            let (wanted, has) = (bytes(hash, workers), memory(hash, workers, known));
+            if wanted > has && temp >= (wanted - has) / 2.0 {
+                found.extend(spotted(join, reader).map(|(tables, columns)| Spotted {
+                    sign: Sign::HashSpill {
+                        expected_bytes: wanted,
+                        memory_bytes: has,
+                        temp_bytes_per_call: temp,
+                    },
+                    tables,
+                    columns,
+                    sql: Vec::new(),
+                }));
+            }
+        });
+    }
+    found
+}
+
+fn visit(node: &Node, workers: f64, look: &mut impl FnMut(&Node, f64)) {
+    let workers = node.workers.max(workers);
+    if node.kind == "Hash Join" {
+        look(node, workers);
+    }
+    for below in &node.plans {
+        visit(below, workers, look);
+    }
+}
+
+/// Bytes of the hash table.
+fn bytes(hash: &Node, workers: f64) -> f64 {
+    let leader = (1.0 - LEADER_LOSES * workers).max(0.0);
+    let parts = if hash.is_shared && workers > 0.0 { workers + leader } else { 1.0 };
+    let width = (hash.width / 8.0).ceil() * 8.0;
+    hash.rows * parts * (BESIDE_A_ROW + width + BUCKET)
+}
+
+/// Bytes that it may have; processes that share it put their memory together.
+fn memory(hash: &Node, workers: f64, known: &Known<'_>) -> f64 {
+    known.memory.hash_bytes * if hash.is_shared { workers + 1.0 } else { 1.0 }
+}
+
+/// The tables and columns of the join: those of its keys, as far as these are columns.
+fn spotted(join: &Node, reader: &Reader<'_>) -> Option<(Vec<String>, Vec<String>)> {
+    let (mut tables, mut columns) = (Vec::new(), Vec::new());
+    for condition in join.hash_condition.iter().flat_map(|text| conjuncts(text)) {
+        let Condition::Joined { left, right, .. } = condition else { continue };
+        for side in [left, right] {
+            let Some(table) = reader.table(&side.alias) else { continue };
+            let name = super::named(table);
+            columns.extend(side.columns.iter().map(|column| format!("{name}.{column}")));
+            tables.push(name);
+        }
+    }
+    for all in [&mut tables, &mut columns] {
+        all.sort();
+        all.dedup();
+    }
+    (!columns.is_empty()).then_some((tables, columns))
+}

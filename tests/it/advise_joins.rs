@@ -1,0 +1,410 @@
+//! Bad joins on a real server: each kind where it is one, and where it nearly is and must not be told.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use erpscope::advise::catalog;
+use erpscope::advise::constants::Seen;
+use erpscope::advise::joins::{BadJoin, Known, Memory, Sign, find};
+use erpscope::advise::understood::understand;
+use erpscope::advise::what_if::WhatIf;
+use erpscope::advise::workload::{Statement, Workload};
+use erpscope::config::Hours;
+use erpscope::demo::cluster::{Cluster, Options};
+use erpscope::erp::Erp;
+use erpscope::pg;
+use erpscope::sample::normalise;
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::rig::{Rig, admin, cluster, config, server, session};
+
+/// A server with one database `shop`, made by these statements, and a session in it.
+async fn shop(setup: &str) -> (Cluster, Client) {
+    shop_with(setup, "32MB").await
+}
+
+async fn shop_with(setup: &str, work_mem: &str) -> (Cluster, Client) {
+    let options = Options::default()
+        .set("shared_preload_libraries", "pg_stat_statements")
+        .set("autovacuum", "off")
+        .set("work_mem", work_mem);
+    let cluster = cluster(&options).await;
+    let admin = admin(&cluster).await;
+    admin.batch_execute("create database shop").await.unwrap();
+    admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
+    let shop = session(&cluster.url("shop")).await;
+    shop.batch_execute(setup).await.unwrap();
+    shop.batch_execute("analyze").await.unwrap();
+    (cluster, shop)
+}
+
+/// Runs each statement so often, with what pg_stat_statements counts of them alone.
+async fn run(cluster: &Cluster, shop: &Client, statements: &[&str], calls: usize) {
+    admin(cluster).await.batch_execute("select pg_stat_statements_reset()").await.unwrap();
+    for sql in statements {
+        for _ in 0..calls {
+            shop.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        }
+    }
+}
+
+/// The bad joins that `erpscope advise` tells in JSON: kind, subject's tables and columns.
+fn told(cluster: &Cluster) -> (BTreeSet<String>, Vec<Value>) {
+    let url = format!("postgres://erpscope@127.0.0.1:{}/postgres", cluster.port());
+    let output = Command::new(env!("CARGO_BIN_EXE_erpscope"))
+        .args(["advise", "--url", &url, "--datname", "shop", "--format", "json"])
+        .env_remove("ERPSCOPE_CONFIG")
+        .output()
+        .unwrap();
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let joins = answers[0]["bad_joins"].as_array().unwrap_or_else(|| panic!("{answers:#}")).clone();
+    let list = |value: &Value| {
+        let all: Vec<&str> =
+            value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+        all.join(" ")
+    };
+    let name = |join: &Value| {
+        let what =
+            if list(&join["columns"]).is_empty() { &join["tables"] } else { &join["columns"] };
+        format!("{}: {}", join["kind"].as_str().unwrap(), list(what))
+    };
+    (joins.iter().map(name).collect(), joins)
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+const ORDERS: &str = "
+    create table sale_order (id bigint primary key, number varchar(20) unique, partner_id int, state text, kind text, note text);
+    insert into sale_order select i, 'SO' || i, i % 500, 's' || i % 300, 'k' || i % 300, repeat('n', 40) from generate_series(1, 60000) i;
+    create table sale_order_line (id int primary key, order_id bigint, amount numeric, note text);
+    insert into sale_order_line select i, i / 3, i % 97, repeat('l', 60) from generate_series(1, 180000) i;
+    create table shop_inbox (id int primary key, order_ref text, number text, done bool);
+    insert into shop_inbox select i, i::text, 'SO' || i, i > 5 from generate_series(1, 1000) i;
+    create table res_partner (id int primary key, name text);
+    insert into res_partner select i, 'p' || i from generate_series(0, 499) i;
+    create table day_rate (valid_from int, valid_to int, rate numeric);
+    insert into day_rate select i * 100, i * 100 + 99, i from generate_series(0, 599) i;";
+
+#[tokio::test]
+async fn keys_of_different_types_are_told_and_those_that_only_look_different_are_not() {
+    let (cluster, shop) = shop(ORDERS).await;
+    let cast = "select o.note from shop_inbox s join sale_order o on o.id::text = s.order_ref where not s.done";
+    run(&cluster, &shop, &[cast], 3).await;
+    let (names, joins) = told(&cluster);
+    assert_eq!(names, set(&["different_types: sale_order.id shop_inbox.order_ref"]), "{joins:#?}");
+    assert_eq!(joins[0]["column_type"], "bigint");
+    assert_eq!(joins[0]["other_type"], "text");
+    assert_eq!(joins[0]["compared_as"], "text");
+    assert_eq!(joins[0]["unusable_index"], "sale_order_pkey");
+    assert!(joins[0]["seconds_per_day"].as_f64().unwrap() > 0.0);
+
+    // The other side is cast; or the types have one family of indexes; or everything is wanted anyway.
+    let other = "select o.note from shop_inbox s join sale_order o on o.id = s.order_ref::bigint where not s.done";
+    let family =
+        "select o.note from shop_inbox s join sale_order o on o.number = s.number where not s.done";
+    let all =
+        "select count(s.id) from sale_order o left join shop_inbox s on o.id::text = s.order_ref";
+    run(&cluster, &shop, &[other, family, all], 3).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+
+    // An index on the cast itself.
+    shop.batch_execute("create index on sale_order ((id::text)); analyze sale_order")
+        .await
+        .unwrap();
+    run(&cluster, &shop, &[cast], 3).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+}
+
+#[tokio::test]
+async fn a_join_key_without_an_index_is_told_with_its_column_and_a_report_over_everything_is_not() {
+    let (cluster, shop) = shop(ORDERS).await;
+    let few = "select l.amount from sale_order o join sale_order_line l on l.order_id = o.id where o.partner_id = 7";
+    let inside = "select o.id, (select sum(l.amount) from sale_order_line l where l.order_id = o.id) from sale_order o where o.id < 3";
+    let all = "select o.partner_id, sum(l.amount) from sale_order o join sale_order_line l on l.order_id = o.id group by 1";
+    run(&cluster, &shop, &[few, inside, all], 3).await;
+    let (names, joins) = told(&cluster);
+    assert_eq!(names, set(&["unindexed_key: sale_order_line.order_id"]), "{joins:#?}");
+    assert_eq!(joins[0]["statements_total"], 2, "{joins:#?}");
+    assert!((joins[0]["table_rows"].as_f64().unwrap() - 180_000.0).abs() < 1.0);
+    run(&cluster, &shop, &[all], 3).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+    shop.batch_execute("create index on sale_order_line (order_id)").await.unwrap();
+    run(&cluster, &shop, &[few, inside, all], 3).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_read_again_for_each_row_of_another_is_told_and_a_handful_of_rows_is_not() {
+    let (cluster, shop) = shop(ORDERS).await;
+    let ranges = "select sum(r.rate) from sale_order o join day_rate r on o.id between r.valid_from and r.valid_to and o.partner_id < 50";
+    run(&cluster, &shop, &[ranges], 2).await;
+    let (names, joins) = told(&cluster);
+    assert_eq!(names, set(&["rescanned: day_rate"]), "{joins:#?}");
+    assert!(joins[0]["rounds"].as_f64().unwrap() > 1_000.0, "{joins:#?}");
+    shop.batch_execute("delete from day_rate where valid_from > 200; analyze day_rate")
+        .await
+        .unwrap();
+    run(&cluster, &shop, &[ranges], 2).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+}
+
+#[tokio::test]
+async fn a_hash_join_that_wrote_temporary_files_is_told_and_one_that_fits_is_not() {
+    let (cluster, shop) = shop_with(ORDERS, "1MB").await;
+    let large = "select sum(length(o.note) + length(l.note)) from sale_order_line l join sale_order o on o.id = l.order_id";
+    let small =
+        "select count(*), max(p.name) from sale_order o join res_partner p on p.id = o.partner_id";
+    shop.batch_execute("set enable_mergejoin = off; set max_parallel_workers_per_gather = 0")
+        .await
+        .unwrap();
+    admin(&cluster)
+        .await
+        .batch_execute("alter role erpscope set enable_mergejoin = off")
+        .await
+        .unwrap();
+    run(&cluster, &shop, &[large, small], 2).await;
+    let (names, joins) = told(&cluster);
+    assert_eq!(names, set(&["hash_spill: sale_order.id sale_order_line.order_id"]), "{joins:#?}");
+    let figure = |key: &str| joins[0][key].as_f64().unwrap();
+    assert!(figure("expected_bytes") > figure("memory_bytes"), "{joins:#?}");
+    assert!(figure("temp_bytes_per_call") > 1e6, "{joins:#?}");
+    // The same plan where the statement has enough memory: nothing was written.
+    shop.batch_execute("set work_mem = '64MB'").await.unwrap();
+    run(&cluster, &shop, &[large], 2).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+}
+
+#[tokio::test]
+async fn an_estimate_that_is_far_off_is_told_either_way_and_one_that_cannot_be_compared_is_not() {
+    let (cluster, shop) = shop(ORDERS).await;
+    // State and kind go together, which the planner does not know.
+    let below = "select o.id, p.name from sale_order o join res_partner p on p.id = o.partner_id where o.state = 's7' and o.kind = 'k7'";
+    run(&cluster, &shop, &[below], 25).await;
+    let (names, joins) = told(&cluster);
+    assert_eq!(names, set(&["wrong_estimate: res_partner sale_order"]), "{joins:#?}");
+    assert!((joins[0]["real_rows"].as_f64().unwrap() - 200.0).abs() < 1.0, "{joins:#?}");
+    assert!(joins[0]["planned_rows"].as_f64().unwrap() < 10.0, "{joins:#?}");
+    let sql = joins[0]["sql"][0].as_str().unwrap();
+    assert!(
+        sql.starts_with("create statistics ") && sql.contains(" on kind, state from "),
+        "{sql}"
+    );
+
+    // Too few calls; a limit; a sum of it; both conditions are known to be one.
+    run(&cluster, &shop, &[below], 10).await;
+    assert!(told(&cluster).0.is_empty());
+    let limited = format!("{below} limit 3");
+    let summed = below.replace("o.id, p.name", "count(*)");
+    let right = below.replace(" and o.kind = 'k7'", "");
+    run(&cluster, &shop, &[&limited, &summed, &right], 25).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+    shop.batch_execute(sql).await.unwrap();
+    run(&cluster, &shop, &[below], 25).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.is_empty(), "{joins:#?}");
+
+    // Numbers that never meet: thousands are expected, none comes.
+    shop.batch_execute(
+        "create table price_old (a int, b text); insert into price_old select i % 50, 'x' from generate_series(1, 5000) i;
+         create table price_new (a int, b text); insert into price_new select i % 50 + 50, 'x' from generate_series(1, 5000) i;
+         insert into price_old values (1000, 'x'); insert into price_new values (1000, 'x'); analyze price_old; analyze price_new",
+    )
+    .await
+    .unwrap();
+    let above = "select o.b, n.b from price_old o join price_new n on n.b = o.b and n.a = o.a";
+    let changes = "update price_old o set b = n.b from price_new n where n.b = o.b and n.a = o.a";
+    let first =
+        "select o.b, n.b from price_old o join price_new n on n.b = o.b and n.a = o.a limit 1";
+    shop.batch_execute("alter table price_old alter a set statistics 1; analyze price_old")
+        .await
+        .unwrap();
+    run(&cluster, &shop, &[above], 25).await;
+    let (names, joins) = told(&cluster);
+    assert!(names.contains("wrong_estimate: price_new price_old"), "{joins:#?}");
+    run(&cluster, &shop, &[changes, first], 25).await;
+    let (names, joins) = told(&cluster);
+    assert!(!names.iter().any(|name| name.starts_with("wrong_estimate")), "{joins:#?}");
+}
+
+#[tokio::test]
+async fn the_agent_finds_a_bad_join_once_its_advisor_has_run_and_keeps_it_until_the_next_turn() {
+    let (cluster, shop) = shop(ORDERS).await;
+    let cast = "select o.note from shop_inbox s join sale_order o on o.id::text = s.order_ref where not s.done";
+    run(&cluster, &shop, &[cast], 5).await;
+    let mut config = config(vec![server(&cluster)]);
+    let second = Duration::from_secs(1);
+    config.finding.interval = second;
+    config.finding.warm_up = second;
+    config.finding.open_after = second;
+    config.finding.close_after = second;
+    config.finding.rules.get_mut("bad_joins").unwrap().limits.insert("seconds_per_day", 0.1);
+    config.advisor.first_after = Duration::from_secs(2);
+    config.advisor.hours = Hours::ALWAYS;
+    config.advisor.datnames = vec!["shop".into()];
+    let rig = Rig::start(config);
+    rig.until_up().await;
+    let subject = "different types: sale_order.id, shop_inbox.order_ref";
+    let found = || {
+        let all = rig.snapshot().findings;
+        let mut all = all.findings.iter().filter(|finding| finding.about.id == "bad_joins");
+        all.find(|finding| *finding.candidate.subject == *subject).cloned()
+    };
+    let mut finding = found();
+    for _ in 0..600 {
+        if finding.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        finding = found();
+    }
+    let finding = finding.unwrap_or_else(|| panic!("{:#?}", rig.server().unwrap().suggestions));
+    let candidate = &finding.candidate;
+    assert_eq!((&*candidate.datname, &*candidate.module), ("shop", "sales"));
+    assert!(format!("{:?}", candidate.evidence).contains("sale_order_pkey"), "{candidate:?}");
+    assert!(candidate.cost_seconds_per_day.unwrap() > 0.0);
+    // Mended, it is told of until the advisor's next turn, which is hours away; looks go on meanwhile.
+    shop.batch_execute(
+        "alter table shop_inbox alter order_ref type bigint using order_ref::bigint",
+    )
+    .await
+    .unwrap();
+    let mut looks = BTreeSet::new();
+    for _ in 0..600 {
+        looks.extend(rig.snapshot().findings.judged);
+        if looks.len() > 4 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(looks.len() > 4 && found().is_some());
+    let (status, body) = rig.get("/api/v1/suggestions").await;
+    assert!(status == 200 && body.contains("\"kind\":\"different_types\""), "{body}");
+    rig.agent.stop().await;
+}
+
+/// Types of which the server compares some pairs, with a value of each.
+const TYPES: [(&str, &str); 17] = [
+    ("int2", "i"),
+    ("int4", "i"),
+    ("int8", "i"),
+    ("numeric", "i"),
+    ("float8", "i"),
+    ("text", "i"),
+    ("varchar", "i"),
+    ("varchar(20)", "i"),
+    ("char(20)", "i"),
+    ("name", "i::text"),
+    ("date", "date '2020-01-01' + i"),
+    ("timestamp", "timestamp '2020-01-01' + i * interval '1 day'"),
+    ("timestamptz", "timestamptz '2020-01-01' + i * interval '1 day'"),
+    ("citext", "i::text"),
+    ("code", "i::text"),
+    ("cidr", "('10.0.0.0'::inet + i)::cidr"),
+    ("inet", "'10.0.0.0'::inet + i"),
+];
+
+/// Casts that people write, beside what the server puts in itself.
+const WRITTEN: [(&str, &str); 8] = [
+    ("c2::text", "c5"),
+    ("c5::bigint", "c2"),
+    ("c10::text", "c5"),
+    ("c11::date", "c10"),
+    ("c5::varchar", "c6"),
+    ("c5::varchar(20)", "c6"),
+    ("c14::text", "c5"),
+    ("c1::bigint", "c2"),
+];
+
+#[tokio::test]
+async fn which_casts_keep_an_index_from_being_used_is_what_the_server_says() {
+    let columns: Vec<String> =
+        TYPES.iter().enumerate().map(|(at, (name, _))| format!("c{at} {name}")).collect();
+    let values: Vec<&str> = TYPES.iter().map(|(_, value)| *value).collect();
+    let indexes: Vec<String> =
+        (0..TYPES.len()).map(|at| format!("create index on big (c{at});")).collect();
+    let (cluster, shop) = shop(&format!(
+        "create extension citext; create domain code as text;
+         create table big ({0}); insert into big select {1} from generate_series(1, 3000) i;
+         create table few (done bool, {0}); insert into few select i > 20, {1} from generate_series(1, 3000) i; {2}",
+        columns.join(", "),
+        values.join(", "),
+        indexes.join(" ")
+    ))
+    .await;
+    let numbers = 0..TYPES.len();
+    let mut pairs: Vec<(String, String)> = numbers
+        .clone()
+        .flat_map(|b| numbers.clone().map(move |f| (format!("c{b}"), format!("c{f}"))))
+        .collect();
+    // A `name` has a collation of its own, and what a cast to another collation is, no plan shows.
+    pairs.retain(|(_, few)| few != "c9");
+    pairs.extend(WRITTEN.map(|(b, f)| (b.to_owned(), f.to_owned())));
+    let mut texts = Vec::new();
+    let mut unusable = BTreeSet::new();
+    shop.batch_execute("set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off").await.unwrap();
+    for (big, few) in pairs {
+        let (cast, column) = (format!("b.{big}"), big.split(':').next().unwrap().to_owned());
+        let text =
+            format!("select b.c0 from few f join big b on {cast} = f.{few} where not f.done");
+        let Ok(rows) = shop.query(&format!("explain (verbose) {text}"), &[]).await else {
+            continue;
+        };
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let serves = |line: &String| {
+            line.split_once("Index Cond: ")
+                .is_some_and(|(_, by)| by.contains(&format!("b.{column}")))
+        };
+        let by = plan.iter().any(serves);
+        if !by {
+            unusable.insert(normalise(&text, 1_000));
+        }
+        assert!(plan.iter().any(|line| line.contains(&format!("b.{column}"))), "{plan:#?}");
+        texts.push(text);
+    }
+    assert!(texts.len() > 90 && unusable.len() > 25, "{} {}", texts.len(), unusable.len());
+    let joins = joins(&cluster, &texts).await;
+    let told: BTreeSet<String> = joins
+        .iter()
+        .filter(|join| matches!(join.sign, Sign::DifferentTypes { .. }))
+        .flat_map(|join| join.statements.iter().map(|statement| statement.query.clone()))
+        .collect();
+    let missed: Vec<_> = unusable.difference(&told).collect();
+    let wrong: Vec<_> = told.difference(&unusable).collect();
+    assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
+}
+
+/// What is bad in these statements, each run a thousand times a day. All of them can be planned.
+async fn joins(cluster: &Cluster, texts: &[String]) -> Vec<BadJoin> {
+    let statements = texts.iter().map(|text| Statement {
+        text: text.clone(),
+        calls: 1_000.0,
+        rows: 20_000.0,
+        ..Statement::default()
+    });
+    let workload = Workload { statements: statements.collect(), days: 7.0 };
+    let server = server(cluster);
+    let asking = pg::connect(&server, "shop").await.unwrap();
+    let planning = pg::connect_to_plan(&server, "shop").await.unwrap();
+    let catalog = catalog::read(asking.client(), &BTreeSet::new()).await.unwrap();
+    let mut what_if = WhatIf::new(planning, &catalog);
+    what_if.look_everywhere().await.unwrap();
+    let seen = Seen::default();
+    let understood = understand(&mut what_if, asking.client(), &workload, &seen).await.unwrap();
+    assert!(understood.skipped.is_empty(), "{:?}", understood.skipped);
+    let catalog = catalog::read(asking.client(), &understood.relations).await.unwrap();
+    let memory = Memory::ask(&what_if).await.unwrap();
+    let erp = Erp::new(Vec::new());
+    let known = Known { catalog: &catalog, seen: &seen, memory: &memory, days: 7.0, erp: &erp };
+    find(&understood, &known)
+}
