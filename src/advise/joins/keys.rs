@@ -157,7 +157,7 @@ fn by_key(
         }
     }
     if let Some((column, to, other)) = cast {
-        return Some(different(table, column, to, other, rounds, reader));
+        return Some(different(table, &column, to, other, rounds, reader));
     }
     plain.sort();
     plain.dedup();
@@ -174,7 +174,7 @@ fn by_key(
 /// A key that is cast to what the other side is.
 fn different(
     table: &Table,
-    column: String,
+    column: &str,
     compared_as: String,
     other: &Side,
     rounds: f64,
@@ -193,10 +193,10 @@ fn different(
     let sign = Sign::DifferentTypes {
         table_rows: table.rows,
         rounds,
-        column_type: type_of(table, &column).unwrap_or_default(),
+        column_type: type_of(table, column).unwrap_or_default(),
         other_type,
         compared_as,
-        unusable_index: index_on(table, &column).map(str::to_owned),
+        unusable_index: index_on(table, column).map(str::to_owned),
     };
     Spotted { sign, tables, columns, sql: Vec::new() }
 }

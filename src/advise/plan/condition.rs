@@ -84,6 +84,7 @@ pub fn parse(text: &str) -> Option<Expr> {
 }
 
 /// The conjuncts of a condition. Each is parsed by itself: one that cannot be leaves the others.
+#[must_use]
 pub fn conjuncts(text: &str) -> Vec<Condition> {
     split(text)
         .into_iter()

@@ -192,11 +192,17 @@ fn figures(sign: &Sign) -> Vec<Fact> {
             Fact::number("planned_rows_of_all_rounds", *looped_rows),
         ],
         Sign::HashSpill { expected_bytes, memory_bytes, temp_bytes_per_call } => vec![
-            Fact::bytes("expected_bytes", *expected_bytes as u64),
-            Fact::bytes("memory_bytes", *memory_bytes as u64),
-            Fact::bytes("temporary_bytes_per_call", *temp_bytes_per_call as u64),
+            Fact::bytes("expected_bytes", whole(*expected_bytes)),
+            Fact::bytes("memory_bytes", whole(*memory_bytes)),
+            Fact::bytes("temporary_bytes_per_call", whole(*temp_bytes_per_call)),
         ],
     }
+}
+
+/// Bytes without a fraction.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
+const fn whole(bytes: f64) -> u64 {
+    bytes as u64
 }
 
 /// What a person may run.

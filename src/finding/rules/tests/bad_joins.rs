@@ -6,7 +6,7 @@ use crate::advise::ledger::{Line, OfDatabase, Picture};
 use crate::track::findings::Finding;
 
 /// A stage on which the advisor has told of these bad joins.
-fn planned(joins: Vec<BadJoin>, lines: Vec<Line>) -> Stage {
+fn planned(joins: Vec<BadJoin>, lines: &[Line]) -> Stage {
     let mut stage = Stage::new();
     let of = OfDatabase {
         last_success: Some(1_000_000_000),
@@ -73,16 +73,16 @@ fn each_kind_of_bad_join_is_told_from_its_limit_on_and_not_before() {
     ] {
         let has_columns = subject.contains("line.b");
         let columns: &[&str] = if has_columns { &["line.b"] } else { &[] };
-        let found = planned(vec![bad(sign, columns)], vec![]).look("bad_joins");
+        let found = planned(vec![bad(sign, columns)], &[]).look("bad_joins");
         assert_eq!(found.len(), 1, "{subject}");
         assert_eq!((&*found[0].subject, &*found[0].module), (subject, "sales"));
         assert_eq!(found[0].cost_seconds_per_day, Some(100.0));
-        let nearly = planned(vec![bad(nearly, columns)], vec![]).look("bad_joins");
+        let nearly = planned(vec![bad(nearly, columns)], &[]).look("bad_joins");
         assert!(nearly.is_empty(), "{nearly:?}");
     }
     let rare = BadJoin { seconds_per_day: 59.0, ..bad(wrong(1.0, 1e6), &[]) };
-    assert!(planned(vec![rare], vec![]).look("bad_joins").is_empty());
-    let found = planned(vec![bad(spill(1e8), &["line.b"])], vec![]).look("bad_joins");
+    assert!(planned(vec![rare], &[]).look("bad_joins").is_empty());
+    let found = planned(vec![bad(spill(1e8), &["line.b"])], &[]).look("bad_joins");
     assert_eq!(found[0].sql, ["set local work_mem = '12MB'; -- in the transaction that runs it"]);
 }
 
@@ -110,7 +110,7 @@ fn before_the_advisors_first_turn_the_rule_for_joins_does_not_look_and_between_t
         rule.look(&scene, limits).unwrap().len()
     };
     assert_eq!(looks(&Stage::new()), 0);
-    assert_eq!(looks(&planned(vec![], vec![])), 1);
+    assert_eq!(looks(&planned(vec![], &[])), 1);
 }
 
 #[test]
@@ -144,16 +144,16 @@ fn a_key_that_large_scans_tells_of_with_its_index_is_not_told_twice() {
         Arc::make_mut(&mut stage.now.findings).findings.push(Arc::new(finding));
     };
     let join = || vec![bad(unindexed(1e6, 1.0), &["line.b"])];
-    let mut both = planned(join(), vec![line.clone()]);
+    let mut both = planned(join(), std::slice::from_ref(&line));
     assert!(format!("{:?}", both.look("bad_joins")[0].evidence).contains("create-1"));
     scans(&mut both);
     assert!(both.look("bad_joins").is_empty());
     // Without the index, or with one that begins otherwise, the column is news.
-    let mut alone = planned(join(), vec![]);
+    let mut alone = planned(join(), &[]);
     scans(&mut alone);
     assert!(format!("{:?}", alone.look("bad_joins")[0].evidence).contains("also_told_by"));
     let ddl = vec!["create index concurrently x on public.line (a, b)".to_owned()];
-    let mut other = planned(join(), vec![Line { ddl, ..line }]);
+    let mut other = planned(join(), &[Line { ddl, ..line }]);
     scans(&mut other);
     assert_eq!(other.look("bad_joins").len(), 1);
 }
