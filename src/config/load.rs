@@ -17,7 +17,8 @@ use super::keys::{
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
     Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
-    duplicates, finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling, server,
+    duplicates, finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling,
+    server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and

@@ -78,16 +78,6 @@ impl Flow {
     }
 }
 
-/// A time to come in words, as exact as a forecast is.
-pub(super) fn in_words(seconds: f64) -> String {
-    match seconds {
-        s if s >= 2.0 * 86_400.0 => format!("{:.0} days", s / 86_400.0),
-        s if s >= 2.0 * 3_600.0 => format!("{:.0} hours", s / 3_600.0),
-        s if s >= 90.0 => format!("{:.0} minutes", s / 60.0),
-        _ => "a minute".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,11 +136,5 @@ mod tests {
         assert!(!grown(0, 5_000, 4_000), "and is being worked off");
         assert!(!grown(0, 50, 99), "it is small");
         assert!(!flow(5, 5, 9).keeps_growing(5, 0.0));
-    }
-
-    #[test]
-    fn a_time_to_come_is_said_in_its_own_measure() {
-        let said = [5.0, 600.0, 7_300.0, 400_000.0].map(in_words);
-        assert_eq!(said, ["a minute", "10 minutes", "2 hours", "5 days"]);
     }
 }

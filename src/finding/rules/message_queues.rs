@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::finding::forecast::{Flow, in_words};
+use crate::finding::forecast::Flow;
 use crate::finding::sight::dearest;
 use crate::finding::{Around, Judge, OfServer, Rule};
 use crate::integration::meter::broker::{Depth, Queue, Tally};
-use crate::track::findings::{About, Candidate, Fact, Need, Severity};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -82,13 +82,13 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
         parts.push(format!(
             "{} messages are handed out and none was acknowledged in {}",
             depth.unacked,
-            in_words(idle.as_secs_f64())
+            Value::Seconds(idle.as_secs_f64())
         ));
     }
     if grows {
         let full = flow.until_depth(depth_limit).unwrap_or_default();
         let end = if full > 0.0 {
-            format!("in {} {depth_limit:.0} wait", in_words(full))
+            format!("in {} {depth_limit:.0} wait", Value::Seconds(full))
         } else {
             severity = Severity::Warning;
             format!("{} wait", depth.ready)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::autovacuum_behind::named;
-use crate::finding::forecast::{Flow, in_words};
+use crate::finding::forecast::Flow;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::sample::queues::Reading;
@@ -149,14 +149,14 @@ impl Case {
         let end = match (wait, full) {
             (Some(0.0), _) => {
                 let wait = flow.wait().unwrap_or_default();
-                format!("; who comes now waits for {}", in_words(wait))
+                format!("; who comes now waits for {}", Value::Seconds(wait))
             }
             (_, Some(0.0)) => format!("; more than {depth:.0} wait"),
             (Some(wait), full) if full.is_none_or(|full| wait <= full) => {
-                let (wait, oldest) = (in_words(wait), in_words(oldest));
+                let (wait, oldest) = (Value::Seconds(wait), Value::Seconds(oldest));
                 format!("; who comes in {wait} waits for longer than {oldest}")
             }
-            (_, Some(full)) => format!("; in {} {depth:.0} wait", in_words(full)),
+            (_, Some(full)) => format!("; in {} {depth:.0} wait", Value::Seconds(full)),
             (_, None) => String::new(),
         };
         let part = format!(

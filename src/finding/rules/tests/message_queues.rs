@@ -74,9 +74,7 @@ fn messages_that_nobody_consumes_are_told_and_not_those_that_somebody_fetches() 
 fn messages_that_are_kept_and_never_acknowledged_are_told() {
     let found = told([[0, 4, 1, 9, 5], [0, 4, 1, 9, 5], [2, 6, 1, 13, 5]]);
     assert!(
-        found[0]
-            .summary
-            .contains("6 messages are handed out and none was acknowledged in 30 minutes")
+        found[0].summary.contains("6 messages are handed out and none was acknowledged in 30 min")
     );
     assert!(told([[0, 4, 1, 9, 5], [0, 4, 1, 9, 5], [2, 6, 1, 14, 6]]).is_empty(), "one was");
     assert!(
@@ -91,7 +89,7 @@ fn a_queue_to_which_more_comes_than_is_done_is_told_and_a_burst_is_not() {
     assert_eq!((grows.len(), grows[0].severity), (1, Severity::Info));
     assert_eq!(
         grows[0].summary,
-        "Queue orders of mq: it grows by 1200 messages an hour: 40800 a day come, 12000 are done; in 3 days \
+        "Queue orders of mq: it grows by 1200 messages an hour: 40800 a day come, 12000 are done; in 3.4 days \
          100000 wait"
     );
     let full =
