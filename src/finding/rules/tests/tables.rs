@@ -1,0 +1,150 @@
+//! Tables, their indexes and references, and what vacuum makes of them.
+
+use super::*;
+
+#[test]
+fn the_check_of_a_reference_of_a_table_to_itself_is_told_once() {
+    let key = |parent: &str| ForeignKey {
+        schema: "public".into(),
+        table: "line".into(),
+        constraint: "line_original_fkey".into(),
+        parent_schema: "public".into(),
+        parent: parent.into(),
+        columns: vec!["original_id".into()],
+        on_delete: "n".into(),
+        rows: 100_000,
+        parent_rows: 100_000,
+        bytes: 9,
+        is_validated: true,
+    };
+    let with = |parent| {
+        let stage = Stage::new().statement("sales", "DELETE FROM line WHERE id IN ($1)", heavy());
+        let mut line = read_through("line");
+        line.growth.n_tup_del = 50;
+        let stage = with_tables(stage, vec![line], vec![]);
+        let keys = Listed { rows: vec![key(parent)], total: 1 };
+        let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
+        with_catalog(stage, read, vec![])
+    };
+    assert!(with("line").subjects("large_scans").is_empty());
+    assert_eq!(with("line").subjects("unindexed_foreign_keys"), ["line (original_id)"]);
+    assert_eq!(with("head").subjects("large_scans"), ["line"]);
+}
+
+#[test]
+fn a_table_that_is_not_looked_at_singly_has_its_module_all_the_same() {
+    let profiles = Profiles::default();
+    let words = profiles.words(profiles.get("odoo"));
+    let erps =
+        crate::erp::Erps::new(BTreeMap::from([("erp".to_owned(), words)]), profiles.words(None));
+    let constraint = read::Constraint {
+        schema: "public".into(),
+        table: "uom_category".into(),
+        constraint: "positive".into(),
+        kind: "c".into(),
+    };
+    let unchecked = Listed { rows: vec![constraint], total: 1 };
+    let read = read::Database { unvalidated_constraints: unchecked, ..read::Database::default() };
+    let mut stage = with_catalog(Stage::new(), read, vec![]);
+    stage.server().erps = Arc::new(erps);
+    assert_eq!(&*stage.look("unsound_objects")[0].module, "products");
+}
+
+#[test]
+fn tables_that_vacuum_does_not_reach_and_blocked_vacuums_are_told() {
+    let with = |dead, due| {
+        let mut behind = table("t", 100_000);
+        behind.upkeep.n_dead_tup = dead;
+        behind.due.vacuum = due;
+        with_tables(Stage::new(), vec![behind], vec![]).subjects("autovacuum_behind")
+    };
+    assert_eq!(with(90_000, Some(4.0)), ["t"]);
+    assert_eq!(with(90_000, None), ["t"]);
+    assert!(with(90_000, Some(2.0)).is_empty() && with(900, Some(9.0)).is_empty());
+    let running = |is_blocked| {
+        let read = sampled::Running {
+            dbid: 5,
+            relid: None,
+            relation: None,
+            kind: sampled::Kind::Auto,
+            is_for_wraparound: false,
+            phase: "scanning heap".into(),
+            blocks: 1,
+            blocks_scanned: 0,
+            index_rounds: 0,
+            seconds: 9.0,
+            is_blocked,
+            blockers: 1,
+        };
+        let relation = Some(("public".into(), "t".into()));
+        let mut stage = Stage::new();
+        let view = Arc::make_mut(&mut stage.server().vacuum);
+        view.running.push(Running {
+            datname: "erp".into(),
+            relation,
+            module: "sales".into(),
+            read,
+        });
+        stage.subjects("autovacuum_behind")
+    };
+    assert_eq!(running(true), ["vacuum of t"]);
+    assert!(running(false).is_empty());
+}
+
+#[test]
+fn tables_with_old_statistics_are_told_and_those_that_autovacuum_will_reach_not() {
+    let with = |changed, due| {
+        let mut stale = table("t", 100_000);
+        stale.upkeep.n_mod_since_analyze = changed;
+        stale.due.analyze = Some(due);
+        with_tables(Stage::new(), vec![stale], vec![]).subjects("stale_statistics")
+    };
+    assert_eq!(with(90_000, 9.0), ["t"]);
+    assert!(with(90_000, 1.5).is_empty() && with(900, 9.0).is_empty());
+}
+
+#[test]
+fn foreign_keys_without_an_index_are_told_only_where_parents_are_deleted() {
+    let with = |rows, deleted| {
+        let key = ForeignKey {
+            schema: "public".into(),
+            table: "line".into(),
+            constraint: "line_head_fkey".into(),
+            parent_schema: "public".into(),
+            parent: "head".into(),
+            columns: vec!["head_id".into()],
+            on_delete: "a".into(),
+            rows,
+            parent_rows: 9,
+            bytes: 9,
+            is_validated: true,
+        };
+        let keys = Listed { rows: vec![key], total: 1 };
+        let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
+        let mut head = table("head", 100);
+        head.growth.n_tup_del = deleted;
+        let stage = with_tables(Stage::new(), vec![head], vec![]);
+        with_catalog(stage, read, vec![]).subjects("unindexed_foreign_keys")
+    };
+    assert_eq!(with(50_000, 50), ["line (head_id)"]);
+    assert!(with(50_000, 0).is_empty() && with(500, 50).is_empty());
+}
+
+#[test]
+fn indexes_that_are_invalid_or_unused_are_told_and_unique_and_used_ones_not() {
+    let mut written = table("t", 100_000);
+    written.counters.n_tup_ins = 5_000;
+    let with = |index| with_tables(Stage::new(), vec![written.clone()], vec![index]);
+    assert_eq!(with(index(0)).subjects("unused_indexes"), ["index t_a"]);
+    assert!(with(index(1)).subjects("unused_indexes").is_empty());
+    let mut young = with(index(0));
+    young.facts().start_time = at(0).wall;
+    assert!(young.subjects("unused_indexes").is_empty());
+    assert_eq!(young.limit("days", 0.0).subjects("unused_indexes"), ["index t_a"]);
+    assert!(with(Index { enforces: true, ..index(0) }).subjects("unused_indexes").is_empty());
+    assert!(with(Index { bytes: 8_192, ..index(0) }).subjects("unused_indexes").is_empty());
+    let invalid = with(Index { is_valid: false, ..index(0) });
+    assert_eq!(invalid.subjects("unsound_objects"), ["index t_a"]);
+    assert!(invalid.subjects("unused_indexes").is_empty());
+    assert!(with(index(0)).subjects("unsound_objects").is_empty());
+}

@@ -1,0 +1,166 @@
+//! What sessions do to each other, and who writes past the ERP.
+
+use super::*;
+
+#[test]
+fn a_breach_is_told_with_its_table_and_one_of_last_week_not() {
+    let breach = || {
+        Report::BoundaryBreach(BoundaryBreach {
+            integration: "wms".into(),
+            table: "stock".into(),
+            module: "inventory".into(),
+            source: "samples",
+            party: party("wms"),
+        })
+    };
+    let key = BreachKey { integration: "wms".into(), module: "inventory".into() };
+    let mut stage = Stage::new().told(breach());
+    let mut counted = Capped::new(9);
+    *counted.of(key) = 3;
+    activity(&mut stage).footprints.breaches = counted;
+    assert_eq!(stage.subjects("direct_writes"), ["wms writes stock"]);
+    stage.before = stage.now.clone();
+    assert!(stage.subjects("direct_writes").is_empty());
+}
+
+#[test]
+fn a_role_that_nobody_declares_is_told_when_it_writes_and_the_erps_own_and_declared_ones_not() {
+    let insert = "insert into stock (a) values ($1)";
+    let stage = |usename: &str| {
+        let own = Stage::new().statement("inventory", insert, work(9_000, 9_000, 1.0, 0));
+        own.statement_of(usename, "inventory", insert, work(100, 100, 1.0, 0))
+    };
+    assert_eq!(stage("intern").subjects("direct_writes"), ["role intern"]);
+    let integration = Integration {
+        name: "wms".into(),
+        kind: Kind("wms"),
+        direction: Direction::Inbound,
+        mode: Mode::Batch,
+        owns: vec![],
+        objective: Objective::default(),
+        rules: Rules { roles: vec![crate::erp::Pattern::new("wms*")], ..Rules::default() },
+    };
+    let mut declared = stage("wms_1");
+    declared.now.calls =
+        Arc::new(calls(OfView { declared: Some(Arc::new(integration)), ..of(0, 0, 0) }));
+    assert!(declared.subjects("direct_writes").is_empty());
+    assert!(
+        Stage::new()
+            .statement("inventory", insert, work(9, 9, 1.0, 0))
+            .subjects("direct_writes")
+            .is_empty()
+    );
+}
+
+fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
+    let operation = OperationView {
+        key: crate::track::calls::OperationKey {
+            direction: Direction::Outbound,
+            operation: "POST /".into(),
+        },
+        ok,
+        failed,
+        slow: 0,
+        seconds: Histogram::new(&[1.0]),
+        percentiles: [0.0; 4],
+        exemplars: vec![],
+    };
+    OfView {
+        name: "pay".into(),
+        declared: None,
+        operations: vec![operation],
+        errors: BTreeMap::from([("timeout", failed)]),
+        held_open,
+        held_open_by_trace: held_open,
+        last: None,
+        percentiles: None,
+        notable: vec![],
+    }
+}
+
+fn calls(of: OfView) -> Calls {
+    Calls { integrations: vec![of], ..Calls::default() }
+}
+
+#[test]
+fn calls_in_open_transactions_and_failing_ones_are_told_and_a_single_one_not() {
+    let with = |of| {
+        let mut stage = Stage::new();
+        stage.now.calls = Arc::new(calls(of));
+        stage
+    };
+    assert_eq!(with(of(9, 0, 3)).subjects("calls_in_transactions"), ["pay"]);
+    assert!(with(of(9, 0, 1)).subjects("calls_in_transactions").is_empty());
+    let severity = |of| with(of).look("calls_in_transactions")[0].severity;
+    assert_eq!(severity(of(9, 0, 3)), Severity::Warning);
+    assert_eq!(severity(OfView { held_open_by_trace: 1, ..of(9, 0, 3) }), Severity::Info);
+    assert_eq!(with(of(90, 10, 0)).subjects("integration_failures"), ["pay"]);
+    assert!(with(of(990, 10, 0)).subjects("integration_failures").is_empty());
+    assert!(with(of(1, 1, 0)).subjects("integration_failures").is_empty());
+    let mut long_ago = with(of(90, 10, 3));
+    long_ago.before = long_ago.now.clone();
+    assert!(long_ago.subjects("integration_failures").is_empty());
+    assert!(long_ago.subjects("calls_in_transactions").is_empty());
+}
+
+#[test]
+fn idle_transactions_are_told_when_others_waited_and_not_between_two_statements() {
+    let with = |transaction| Stage::new().told(Report::SlowTransaction(transaction));
+    let blocking =
+        SlowTransaction { blocked_others_seconds: 9.0, victims: 2, ..slow("import", 5.0, 4.0) };
+    let found = with(blocking.clone()).look("idle_in_transaction");
+    assert_eq!((&*found[0].subject, found[0].severity), ("import", Severity::Warning));
+    assert!((found[0].cost_seconds_per_day.unwrap() - 216.0).abs() < 1e-6);
+    assert!(with(slow("import", 5.0, 4.0)).look("idle_in_transaction").is_empty());
+    let busy = SlowTransaction { idle_seconds: 2.0, ..blocking };
+    assert!(with(busy).look("idle_in_transaction").is_empty());
+    assert_eq!(
+        with(slow("forgotten", 400.0, 399.0)).subjects("idle_in_transaction"),
+        ["forgotten"]
+    );
+}
+
+#[test]
+fn long_transactions_and_old_horizons_are_told_and_a_backup_may_take_its_time() {
+    let with = |open: SlowTransaction| {
+        let mut stage = Stage::new();
+        activity(&mut stage).open.push(open);
+        stage
+    };
+    assert_eq!(with(slow("report", 1_000.0, 0.0)).subjects("long_transactions"), ["report"]);
+    assert!(with(slow("report", 800.0, 0.0)).subjects("long_transactions").is_empty());
+    let backup = SlowTransaction { session_kind: "maintenance", ..slow("pg_dump", 1_000.0, 0.0) };
+    assert!(with(backup).subjects("long_transactions").is_empty());
+    let horizon = |age| {
+        let mut stage = Stage::new();
+        Arc::make_mut(&mut stage.server().databases).horizon =
+            vec![("replication slot".into(), age)];
+        stage
+    };
+    let old = horizon(600_000_000).look("long_transactions");
+    assert_eq!(
+        (&*old[0].subject, old[0].severity),
+        ("horizon held by replication slot", Severity::Critical)
+    );
+    assert!(horizon(10_000).look("long_transactions").is_empty());
+}
+
+#[test]
+fn rows_that_many_wait_for_are_told_and_a_few_short_waits_not() {
+    let with = |waits, seconds| {
+        let mut spots = HotSpots::new(9);
+        *spots.of(SpotKey {
+            datname: "erp".into(),
+            module: "system".into(),
+            relation: "public.seq".into(),
+        }) = Spot { waits, blocked: Duration::from_secs(seconds), ..Spot::default() };
+        let mut stage = Stage::new();
+        activity(&mut stage).hot_spots = spots;
+        stage
+    };
+    let found = with(100, 60).look("hot_rows");
+    assert_eq!((&*found[0].subject, &*found[0].module), ("seq", "system"));
+    assert!((found[0].cost_seconds_per_day.unwrap() - 1_440.0).abs() < 1e-6);
+    assert!(with(100, 10).look("hot_rows").is_empty());
+    assert!(with(4, 60).look("hot_rows").is_empty());
+}
