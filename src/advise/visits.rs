@@ -91,12 +91,12 @@ impl Ground {
     /// `outer`.
     fn visits(&self, node: &Node, rounds: f64, outer: Option<&Node>) -> f64 {
         let own = outer.map_or(0.0, |outer| rounds * self.round(node, outer));
-        let first = node.plans.first();
-        let below = node.plans.iter().enumerate().map(|(at, plan)| {
+        let below = node.plans.iter().map(|plan| {
             let is_kept = plan.kind == "Materialize" || plan.kind == "Memoize";
-            match first {
-                Some(first) if at == 1 && node.kind == "Nested Loop" && !is_kept => {
-                    self.visits(plan, rounds * first.rows.max(1.0), Some(first))
+            let is_inner = node.kind == "Nested Loop" && plan.is("Inner");
+            match node.below("Outer") {
+                Some(outer) if is_inner && !is_kept => {
+                    self.visits(plan, rounds * outer.rows.max(1.0), Some(outer))
                 }
                 _ => self.visits(plan, rounds, outer),
             }
@@ -144,7 +144,7 @@ impl Ground {
         }
         // These hand on the order of what they read first.
         let keeps = ["Nested Loop", "Hash Join", "Gather", "Limit", "Memoize", "Materialize"];
-        match plan.plans.first() {
+        match plan.below("Outer") {
             Some(first) if keeps.contains(&plan.kind.as_str()) => {
                 self.order_of(first, alias, column)
             }
@@ -174,6 +174,10 @@ mod tests {
     use super::*;
 
     fn node(kind: &str, rows: f64, plans: Vec<Node>) -> Node {
+        let mut plans = plans;
+        for (plan, side) in plans.iter_mut().zip(["Outer", "Inner"]) {
+            plan.relationship = Some(side.to_owned());
+        }
         Node { kind: kind.to_owned(), rows, cost: 100.0, plans, ..Node::default() }
     }
 
@@ -226,6 +230,17 @@ mod tests {
         assert_near(added(&ground(1.0), by_client(), lines("Index Only Scan", 3.0)), descents);
         let sorted = node("Sort", 1_000.0, vec![orders("Seq Scan", None)]);
         assert_near(added(&ground(1.0), sorted, lines("Index Only Scan", 3.0)), descents);
+    }
+
+    #[test]
+    fn what_is_read_once_before_a_loop_is_no_side_of_it() {
+        let mut plan =
+            node("Nested Loop", 3_000.0, vec![orders("Seq Scan", None), lines("Index Scan", 3.0)]);
+        let before =
+            Node { relationship: Some("InitPlan".to_owned()), ..node("Result", 1.0, vec![]) };
+        plan.plans.insert(0, before);
+        let rows = 1_000.0 * 3.0 * ROW;
+        assert_near(ground(0.0).true_cost(&plan) - 100.0, rows);
     }
 
     #[test]

@@ -108,6 +108,18 @@ impl Node {
         }
     }
 
+    /// Whether it is this to the node above.
+    #[must_use]
+    pub fn is(&self, relationship: &str) -> bool {
+        self.relationship.as_deref() == Some(relationship)
+    }
+
+    /// The node below that is this to it; what is read once before comes first in the list.
+    #[must_use]
+    pub fn below(&self, relationship: &str) -> Option<&Self> {
+        self.plans.iter().find(|plan| plan.is(relationship))
+    }
+
     /// Names of the indexes that the plan uses, each as often as it is used.
     #[must_use]
     pub fn indexes(&self) -> Vec<&str> {
