@@ -97,7 +97,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 fn sources() -> Vec<(String, String, String)> {
     files("src", "rs")
         .into_iter()
-        .filter(|path| !path.ends_with("tests.rs"))
+        .filter(|path| !path.ends_with("tests.rs") && !path.iter().any(|part| part == "tests"))
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap().to_owned();

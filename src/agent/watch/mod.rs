@@ -5,6 +5,7 @@
 //! follows the server's log, if the config says where it is (`log`).
 
 mod activity;
+mod connection;
 mod duplicates;
 mod log;
 mod message;

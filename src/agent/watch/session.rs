@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watch;
+use super::connection::{NETWORK, connect, lacking, probe};
 use super::duplicates::Duplicates;
 use super::message::{Messages, describe};
 use super::turn::Turn;
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
-use crate::pg::{self, Backoff, Capabilities, Session};
+use crate::pg::{Backoff, Capabilities, Session};
 use crate::recognise::{Rounds, recognise_in_turn};
 use crate::sample::{
     Outcome, SampleError, Sampler, catalog, database, io, queues, relations, replication, settings,
@@ -27,8 +28,6 @@ const PROBE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::fro
 /// there are databases that nobody could look into yet, as others came first.
 const RECOGNISE_AGAIN: (Duration, Duration) =
     (Duration::from_secs(3_600), Duration::from_secs(300));
-/// What the network may add to the server's own statement_timeout.
-const NETWORK: Duration = Duration::from_secs(5);
 /// The longest wait after texts could not be read.
 const LONGEST_TEXTS_WAIT: Duration = Duration::from_secs(3_600);
 
@@ -368,54 +367,6 @@ impl Sampling {
 
 fn recognise_again(rounds: &Rounds) -> Duration {
     if rounds.lacks_some() { RECOGNISE_AGAIN.1 } else { RECOGNISE_AGAIN.0 }
-}
-
-/// A session in the database where pg_stat_statements can be read, else in the configured one.
-async fn connect(watch: &Watch) -> Result<(Session, Capabilities), (&'static str, String)> {
-    let server = &watch.server;
-    let connect = async |datname: &str| {
-        pg::connect(server, datname).await.map_err(|error| (error.kind(), error.to_string()))
-    };
-    let session = connect(&server.dbname).await?;
-    let found = probe(watch, &session).await?;
-    match &found.statements {
-        Ok(extension) if extension.datname != session.datname() => {
-            let there = connect(&extension.datname).await?;
-            Ok((there, found))
-        }
-        _ => Ok((session, found)),
-    }
-}
-
-/// Probes, but not for ever: a network that has gone silent does not say so.
-async fn probe(watch: &Watch, session: &Session) -> Result<Capabilities, (&'static str, String)> {
-    let server = &watch.server;
-    // It may look into some databases.
-    let limit = (server.connect_timeout + server.statement_timeout) * 4 + NETWORK;
-    let Ok(found) = tokio::time::timeout(limit, pg::probe(server, session)).await else {
-        let name = &server.name;
-        return Err((
-            "timeout",
-            format!("finding out what server `{name}` can took over {limit:?}"),
-        ));
-    };
-    found.map_err(|error| ("probe", error.to_string()))
-}
-
-/// What the probe missed, one line each, for people.
-fn lacking(found: &Capabilities) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Err(missing) = &found.statements {
-        lines.push(missing.to_string());
-    }
-    if !found.reads_all_stats {
-        lines.push(
-            "the role may not see other roles' statements and sessions; \
-             grant it pg_monitor, see `erpscope check`"
-                .to_owned(),
-        );
-    }
-    lines
 }
 
 /// Up to a tenth of the interval, at most a second: agents that start together do not ask together.
