@@ -48,6 +48,8 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
 /// A table of which less than this share was read from end to end in the whole window was not scanned;
 /// nor by a statement whose calls read less than this share of its blocks.
 const ONCE: f64 = 0.5;
+/// Scans of a table that bring less than this share of what a statement reads are not what it is busy with.
+const MAIN: f64 = 0.25;
 /// Blocks that a row which is written costs in each index of its table: the way down and a leaf.
 const UPKEEP: f64 = 4.0;
 /// As nearly every server is built.
@@ -71,9 +73,12 @@ fn scanned(sight: &Sight<'_>, grown: &Grown) -> Option<String> {
         let upkeep =
             if changed.contains(name) { UPKEEP * table.indexes as f64 * rows } else { 0.0 };
         let live = table.n_live_tup as f64;
+        let whole = table.bytes as f64 / BLOCK;
+        let scans = read(name) as f64 / live.max(1.0);
         live >= sight.limit("rows")
-            && read(name) as f64 >= ONCE * live
-            && blocks - upkeep >= ONCE * table.bytes as f64 / BLOCK
+            && scans >= ONCE
+            && blocks - upkeep >= ONCE * whole
+            && scans * whole >= MAIN * grown.blocks()
     });
     let name = names.into_iter().rev().max_by_key(read)?;
     (!is_by_reference(sight, grown, &name)).then_some(name)

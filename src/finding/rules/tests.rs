@@ -150,7 +150,7 @@ fn with_catalog(mut stage: Stage, read: read::Database, numbers: Vec<Number>) ->
 /// A table of 4,000 blocks that somebody reads from end to end.
 fn read_through(name: &str) -> Table {
     let mut table = table(name, 100_000);
-    table.series.seq_tup_read = 1_000_000;
+    table.series.seq_tup_read = 100_000_000;
     Table { bytes: 4_000 * 8_192, ..table }
 }
 

@@ -24,7 +24,7 @@ fn a_large_scan_is_of_the_table_of_which_most_is_read_from_end_to_end() {
     let total = "update head set sum = (select sum(a) from line where head_id = $1) where id = $1";
     let stage = Stage::new().statement("sales", total, heavy());
     let mut line = table("line", 100_000);
-    line.series.seq_tup_read = 1_000_000;
+    line.series.seq_tup_read = 100_000_000;
     line.bytes = 30 << 20;
     let stage = with_tables(stage, vec![table("head", 100_000), line], vec![]);
     assert_eq!(stage.subjects("large_scans"), ["line"]);
@@ -46,6 +46,10 @@ fn a_scan_of_another_statement_and_the_upkeep_of_indexes_are_no_large_scans() {
     let small = || vec![Table { bytes: 100 * 8_192, indexes: 25, ..read_through("line") }];
     let insert = "insert into line (account_id) values ($1)";
     assert!(look(insert, 150_000, small()).is_empty(), "it reads nothing of it");
+    let report =
+        "select p.name, sum(l.amount) from line l join product p on p.id = l.product_id group by 1";
+    let product = Table { bytes: 28 * 8_192, ..read_through("product") };
+    assert!(look(report, 6_000_000, vec![product]).is_empty(), "that is little of what it reads");
     let update = "update line set state = $1 where move_id in ($2)";
     assert!(look(update, 140_000, small()).is_empty(), "25 indexes have to be written");
     assert_eq!(look(update, 240_000, small()), ["line"]);
