@@ -443,6 +443,15 @@ fn integrations_are_read_and_what_is_wrong_with_them_is_told() {
 }
 
 #[test]
+fn a_length_of_a_queue_that_is_never_counted_is_refused_as_a_limit() {
+    let with =
+        |depth: u64| load_text(&format!("[finding.queues]\ndepth = {depth}\n[[server]]\n"), &[]);
+    assert!(with(10_000).is_ok());
+    let told = with(10_001).unwrap_err().to_string();
+    assert!(told.contains("finding.queues.depth"), "{told}");
+}
+
+#[test]
 fn rules_have_tables_of_their_own_and_what_is_muted_has_a_reason_and_a_last_day() {
     let text = "[finding]\ninterval = '10s'\n[finding.hot_rows]\nenabled = false\nwaits = 7\n\
                 [[mute]]\nrule = 'hot_*'\nreason = 'known'\nuntil = '2030-01-31'\n[[server]]\n";

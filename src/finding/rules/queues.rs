@@ -1,7 +1,7 @@
 //! Queues of work for later that do not get shorter, whose rows fail or are tried for ever, or where one
 //! runs on and on; and those to which more comes than is done, with when that reaches `oldest` and `depth` if
 //! it goes on so. A long queue that is being worked off is none: its oldest row changes, and it does not grow in
-//! both halves of the window.
+//! both halves of the window. One that has grown to as many rows as are counted is told of that: how it goes on is not seen.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::finding::forecast::Flow;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::sample::queues::Reading;
-use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
+use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
 use crate::track::queues::{Queue, View};
 
 pub(super) static RULE: Rule = Rule {
@@ -51,6 +51,14 @@ fn find<'a>(view: &'a View, datname: &Arc<str>, queue: &Queue) -> Option<&'a Que
     database.queues.iter().find(|then| then.now.name == queue.now.name)
 }
 
+/// Whether it has become as long as is counted within the window, and not in a burst of the second half.
+fn has_filled(queue: &Queue, before: Option<&Queue>, middle: Option<&Queue>) -> bool {
+    let Some((before, middle)) = before.zip(middle) else { return false };
+    let (then, half) = (before.now.waiting, middle.now.waiting);
+    let room = queue.now.waiting.saturating_sub(then);
+    queue.is_longer() && !before.is_longer() && half >= then.saturating_add(room / 4)
+}
+
 /// What came and what left, if both lengths are known: a queue that is longer than is counted has none.
 fn flow(sight: &Sight<'_>, queue: &Queue, before: Option<&Queue>) -> Option<Flow> {
     let before = before.filter(|before| !before.is_longer() && !queue.is_longer())?;
@@ -78,6 +86,12 @@ fn case(
     case.wait(sight, queue, before.map(|before| &before.now));
     if let Some(flow) = flow.filter(|_| grows) {
         case.grow(&flow, sight.limit("oldest"), sight.limit("depth"));
+    }
+    if has_filled(queue, before, middle) {
+        case.warn(format!(
+            "it has grown: at least {} rows wait, more are not counted",
+            now.waiting
+        ));
     }
     case.fail(sight, now, before.map(|before| &before.now));
     case.run(sight, now);
@@ -136,8 +150,8 @@ impl Case {
             let at_least = if queue.is_longer() { "at least " } else { "" };
             let nothing_runs = if now.running == Some(0) { " and nothing runs" } else { "" };
             self.warn(format!(
-                "{at_least}{} rows wait, the oldest for {}, and they become no fewer{nothing_runs}",
-                now.waiting,
+                "{at_least}{}, the oldest for {}, and they become no fewer{nothing_runs}",
+                counted(now.waiting, "row waits", "rows wait"),
                 Value::Seconds(oldest)
             ));
         }
@@ -174,13 +188,14 @@ impl Case {
         let then = before.and_then(|before| before.failed);
         let anew = then.map_or(0, |then| failed.saturating_sub(then));
         if anew as f64 >= sight.limit("failed_anew") {
-            self.warn(format!("{anew} rows have failed of late"));
+            self.warn(format!("{} failed of late", counted(anew, "row has", "rows have")));
         } else if failed as f64 >= sight.limit("failed") {
-            self.parts.push(format!("{failed} rows have failed and nobody has seen to them"));
+            let failed = counted(failed, "row has", "rows have");
+            self.parts.push(format!("{failed} failed and nobody has seen to it"));
         }
         let tries = now.tries.unwrap_or(0);
         if tries as f64 >= sight.limit("tries") {
-            self.warn(format!("a row that waits was tried {tries} times"));
+            self.warn(format!("a row that waits was tried {}", counted(tries, "time", "times")));
         }
     }
 

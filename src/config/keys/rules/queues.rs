@@ -1,7 +1,10 @@
 //! Keys of the rules for queues, in tables and in brokers.
 
-use super::super::{Section, key, seconds};
+use super::super::{Section, Shape, key, seconds};
 use super::{ENABLED, MANY, rule};
+
+/// So many rows of a queue are counted and no more: a limit above that is never reached.
+const COUNTED: Shape = Shape::Count { min: 1, max: 10_000 };
 
 pub(super) const QUEUES: Section = rule(
     "finding.queues",
@@ -26,9 +29,9 @@ pub(super) const QUEUES: Section = rule(
         ),
         key(
             "depth",
-            MANY,
-            "10000",
-            "Of a queue that grows it is told when so many rows will wait.",
+            COUNTED,
+            "5000",
+            "Of a queue that grows it is told when so many rows will wait; more than 10,000 are not counted.",
         ),
     ],
 );

@@ -72,7 +72,7 @@ fn a_queue_to_which_more_comes_than_is_done_is_told_with_when_that_ends_badly() 
     assert_eq!((early.len(), early[0].severity), (1, Severity::Info));
     assert!(early[0].summary.ends_with("who comes in 4.0 h waits for longer than 60 min"));
     let nothing_done = over_an_hour([0, 200, 400], 400);
-    assert!(nothing_done[0].summary.ends_with("0 are done; in 24.0 h 10000 wait"));
+    assert!(nothing_done[0].summary.ends_with("0 are done; in 11.5 h 5000 wait"));
 }
 
 #[test]
@@ -84,6 +84,21 @@ fn a_burst_that_is_being_worked_off_and_a_little_growth_are_not_told() {
     let (then, now) = (queue(0, 600.0, 0), queue(500, 600.0, 0));
     assert!(look(then, None, now).is_empty(), "nobody knows the middle");
     assert!(over_an_hour([MOST, MOST, MOST], 9_000).is_empty(), "its length is not known");
+}
+
+#[test]
+fn a_queue_that_has_grown_to_as_many_rows_as_are_counted_is_told_and_a_burst_is_not() {
+    for waited in [[9_900, 9_960, MOST], [9_900, MOST, MOST], [0, 5_000, MOST]] {
+        let found = over_an_hour(waited, 9_000);
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Warning), "{waited:?}");
+        assert_eq!(
+            found[0].summary,
+            "Queue jobs: it has grown: at least 10000 rows wait, more are not counted"
+        );
+    }
+    assert!(over_an_hour([0, 0, MOST], 20_000).is_empty(), "it has just come");
+    assert!(over_an_hour([MOST, MOST, 9_000], 100).is_empty(), "it gets shorter");
+    assert_eq!(MOST, 10_000, "the config takes no `depth` above it");
 }
 
 #[test]
