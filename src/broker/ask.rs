@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// Characters of what is said of a failure.
 const DETAIL: usize = 300;
 
-const COLUMNS: &str = "name,vhost,exclusive,auto_delete,messages_ready,messages_unacknowledged,consumers,\
+const COLUMNS: &str = "name,vhost,type,exclusive,auto_delete,arguments.x-expires,messages_ready,messages_unacknowledged,consumers,\
      message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.deliver_no_ack,\
      message_stats.get_no_ack,message_stats.redeliver";
 
@@ -43,10 +43,12 @@ pub(super) struct Reading {
     pub(super) name: String,
     /// `None` where the broker tells no figures.
     pub(super) depth: Option<Depth>,
-    /// Since the queue or the broker began.
-    pub(super) passed: Passed,
-    /// It comes and goes with a connection or its consumers.
+    /// Since the queue or the broker began; `None` where the broker tells none, as of a queue that nothing has passed yet.
+    pub(super) passed: Option<Passed>,
+    /// It comes and goes with a connection or its consumers, or goes when nobody uses it.
     pub(super) is_passing: bool,
+    /// What is in it stays when it is read: it has no depth.
+    pub(super) is_stream: bool,
 }
 
 /// Why a look brought nothing.
@@ -92,6 +94,10 @@ struct Page {
 struct Item {
     name: String,
     vhost: String,
+    #[serde(default, rename = "type")]
+    kind: Value,
+    #[serde(default)]
+    arguments: Value,
     #[serde(default)]
     exclusive: Value,
     #[serde(default)]
@@ -202,23 +208,65 @@ fn unsent(config: &Broker, error: reqwest::Error) -> Trouble {
 
 impl From<Item> for Reading {
     fn from(item: Item) -> Self {
-        let counter =
-            |name: &str| item.message_stats.get(name).and_then(Value::as_u64).unwrap_or(0);
         let is = |value: &Value| value.as_bool().unwrap_or(false);
-        let passed = Passed {
-            published: counter("publish"),
-            delivered: counter("deliver_get"),
-            done: counter("ack") + counter("deliver_no_ack") + counter("get_no_ack"),
-            redelivered: counter("redeliver"),
-        };
-        let depth = item.messages_ready.map(|ready| Depth {
+        let is_stream = item.kind.as_str() == Some("stream");
+        let depth = item.messages_ready.filter(|_| !is_stream).map(|ready| Depth {
             ready,
             unacked: item.messages_unacknowledged.unwrap_or(0),
-            consumers: item.consumers.unwrap_or(0),
+            consumers: item.consumers,
         });
         // The broker names queues so that were declared without a name.
         let is_generated = item.name.starts_with("amq.");
-        let is_passing = is(&item.exclusive) || is(&item.auto_delete) || is_generated;
-        Self { vhost: item.vhost, name: item.name, depth, passed, is_passing }
+        let expires = item.arguments.get("x-expires").is_some_and(|expires| !expires.is_null());
+        let is_passing = is(&item.exclusive) || is(&item.auto_delete) || is_generated || expires;
+        let passed = passed(&item.message_stats);
+        Self { vhost: item.vhost, name: item.name, depth, passed, is_passing, is_stream }
+    }
+}
+
+fn passed(stats: &Value) -> Option<Passed> {
+    let stats = stats.as_object().filter(|stats| !stats.is_empty())?;
+    let counter = |name: &str| stats.get(name).and_then(Value::as_u64).unwrap_or(0);
+    Some(Passed {
+        published: counter("publish"),
+        delivered: counter("deliver_get"),
+        done: counter("ack") + counter("deliver_no_ack") + counter("get_no_ack"),
+        redelivered: counter("redeliver"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str) -> Reading {
+        let text = format!(r#"{{"name":"a","vhost":"/","messages_ready":7{more}}}"#);
+        serde_json::from_str::<Item>(&text).unwrap().into()
+    }
+
+    #[test]
+    fn a_stream_has_no_depth_and_what_is_not_told_is_not_known() {
+        let stream = read(r#","type":"stream","consumers":0,"message_stats":{"publish":9}"#);
+        assert_eq!((stream.is_stream, stream.depth), (true, None));
+        assert_eq!(stream.passed.map(|passed| passed.published), Some(9));
+        let classic = read(r#","type":"classic","message_stats":{}"#);
+        let depth = Depth { ready: 7, unacked: 0, consumers: None };
+        assert_eq!((classic.is_stream, classic.depth), (false, Some(depth)));
+        assert_eq!((classic.passed, read("").passed), (None, None));
+        assert_eq!(read(r#","consumers":0"#).depth.and_then(|depth| depth.consumers), Some(0));
+    }
+
+    #[test]
+    fn queues_that_come_and_go_are_those_of_a_connection_without_a_name_or_that_expire() {
+        for more in [
+            r#","exclusive":true"#,
+            r#","auto_delete":true"#,
+            r#","arguments":{"x-expires":60000}"#,
+        ] {
+            assert!(read(more).is_passing, "{more}");
+        }
+        for more in ["", r#","arguments":{}"#, r#","arguments":[],"exclusive":"""#] {
+            assert!(!read(more).is_passing, "{more}");
+        }
     }
 }

@@ -33,11 +33,18 @@ pub(super) struct Fold {
     shown: BTreeMap<Key, Shown>,
     /// What has passed queues that were not shown singly.
     other: Passed,
-    /// What the broker last said of each queue.
-    last: BTreeMap<Key, Passed>,
+    /// What the broker last said of each queue, and in how many looks since it was not there.
+    last: BTreeMap<Key, Last>,
     looks: u64,
     failures: BTreeMap<&'static str, u64>,
     picture: Picture,
+}
+
+/// What the broker last said of a queue.
+#[derive(Debug)]
+struct Last {
+    passed: Passed,
+    gone: u32,
 }
 
 /// A queue that is shown singly.
@@ -55,10 +62,12 @@ struct Picture {
     in_other: u64,
     unseen: u64,
     unmeasured: u64,
+    streams: u64,
 }
 
 impl Fold {
-    /// Goes on from what was known before the config changed.
+    /// Goes on from what was known before the config changed. Of queues that are not shown singly any more the past is
+    /// charged to nobody: in `other` it would look as if it had come now.
     pub(super) fn new(config: config::Broker, before: Option<&Broker>) -> Self {
         let mut fold = Self {
             config,
@@ -69,14 +78,17 @@ impl Fold {
             failures: before.map(|before| before.failures.clone()).unwrap_or_default(),
             picture: Picture::default(),
         };
-        for queue in before.into_iter().flat_map(|before| &before.queues) {
-            if queue.is_other() || fold.shown.len() >= fold.config.top {
-                fold.other = fold.other.plus(&queue.passed);
-            } else {
-                let key = (Arc::clone(&queue.vhost), Arc::clone(&queue.name));
-                fold.shown.insert(key, Shown { passed: queue.passed, gone: 0 });
-            }
+        let (others, mut single): (Vec<&Queue>, Vec<&Queue>) =
+            before.into_iter().flat_map(|before| &before.queues).partition(|q| q.is_other());
+        single.sort_by_key(|queue| !fold.is_named(&queue.name));
+        for queue in single.into_iter().take(fold.config.top) {
+            let key = (Arc::clone(&queue.vhost), Arc::clone(&queue.name));
+            fold.shown.insert(key, Shown { passed: queue.passed, gone: 0 });
         }
+        if let Some(other) = others.first() {
+            fold.other = other.passed;
+        }
+        fold.picture.queues = fold.queues(&BTreeMap::new(), None);
         fold
     }
 
@@ -93,7 +105,7 @@ impl Fold {
                 Some(message)
             }
         };
-        let Picture { queues, there, in_other, unseen, unmeasured } = self.picture.clone();
+        let Picture { queues, there, in_other, unseen, unmeasured, streams } = self.picture.clone();
         Broker {
             is_up: failure.is_none(),
             looks: self.looks,
@@ -106,6 +118,7 @@ impl Fold {
             in_other,
             unseen,
             unmeasured,
+            streams,
         }
     }
 
@@ -123,32 +136,57 @@ impl Fold {
             ..Picture::default()
         };
         let mut rest: Option<Depth> = None;
-        let mut last = BTreeMap::new();
         let mut depths = BTreeMap::new();
+        for last in self.last.values_mut() {
+            last.gone += 1;
+        }
         for (key, reading) in readings {
-            // What has passed before it was first seen is nobody's.
-            let grown = self.last.get(&key).map(|then| reading.passed.since(then));
-            let grown = grown.unwrap_or_default();
-            picture.unmeasured += u64::from(reading.depth.is_none());
+            let grown = self.learn(&key, &reading);
+            picture.streams += u64::from(reading.is_stream);
+            picture.unmeasured += u64::from(reading.depth.is_none() && !reading.is_stream);
             if let Some(shown) = self.shown.get_mut(&key) {
                 shown.passed = shown.passed.plus(&grown);
-                depths.insert(key.clone(), reading.depth);
+                depths.insert(key, reading.depth);
             } else {
                 self.other = self.other.plus(&grown);
                 picture.in_other += 1;
-                let depth = reading.depth.unwrap_or_default();
-                let sum = rest.get_or_insert_default();
-                sum.ready = sum.ready.saturating_add(depth.ready);
-                sum.unacked = sum.unacked.saturating_add(depth.unacked);
-                sum.consumers = sum.consumers.saturating_add(depth.consumers);
+                add(&mut rest, reading.depth);
             }
-            last.insert(key, reading.passed);
         }
-        self.last = last;
-        picture.queues =
-            self.shown.iter().map(|(key, shown)| self.queue(key, shown, &depths)).collect();
+        self.last.retain(|_, last| last.gone <= LEAVES_AFTER);
+        picture.queues = self.queues(&depths, rest);
+        picture
+    }
+
+    /// What has passed a queue since the last look that told. What has passed before it was first seen is nobody's.
+    fn learn(&mut self, key: &Key, now: &Reading) -> Passed {
+        match (self.last.get_mut(key), now.passed) {
+            (Some(last), Some(passed)) => {
+                let grown = passed.since(&last.passed);
+                *last = Last { passed, gone: 0 };
+                grown
+            }
+            (Some(last), None) => {
+                last.gone = 0;
+                Passed::default()
+            }
+            (None, passed) => {
+                // Nothing has passed a queue yet of which the broker tells the depth and no counters.
+                let known = passed.or_else(|| now.depth.map(|_| Passed::default()));
+                if let Some(passed) = known {
+                    self.last.insert(key.clone(), Last { passed, gone: 0 });
+                }
+                Passed::default()
+            }
+        }
+    }
+
+    /// Those that are shown singly, and the rest together.
+    fn queues(&self, depths: &BTreeMap<Key, Option<Depth>>, rest: Option<Depth>) -> Vec<Queue> {
+        let mut queues: Vec<Queue> =
+            self.shown.iter().map(|(key, shown)| self.queue(key, shown, depths)).collect();
         if rest.is_some() || self.other != Passed::default() {
-            picture.queues.push(Queue {
+            queues.push(Queue {
                 vhost: OTHER.into(),
                 name: OTHER.into(),
                 module: OTHER.into(),
@@ -157,7 +195,13 @@ impl Fold {
                 passed: self.other,
             });
         }
-        picture
+        queues
+    }
+
+    /// Whether the config names a queue.
+    fn is_named(&self, name: &str) -> bool {
+        let lists = [&self.config.modules, &self.config.integrations];
+        lists.into_iter().any(|list| first(list, name).is_some())
     }
 
     fn queue(&self, key: &Key, shown: &Shown, depths: &BTreeMap<Key, Option<Depth>>) -> Queue {
@@ -186,13 +230,13 @@ impl Fold {
         let mut fitting: BTreeSet<(bool, Reverse<u64>, &Key)> = BTreeSet::new();
         for (key, reading) in readings {
             let (vhost, name) = key;
-            let is_named = first(&self.config.modules, name).is_some()
-                || first(&self.config.integrations, name).is_some();
+            let is_named = self.is_named(name);
             let is_sum = &**vhost == OTHER && &**name == OTHER;
             let fits = vhost.len() <= LONGEST && name.len() <= LONGEST && !is_sum;
             if fits && (is_named || !reading.is_passing) && !self.shown.contains_key(key) {
                 let ready = reading.depth.map_or(0, |depth| depth.ready);
-                let busy = ready.saturating_add(reading.passed.published);
+                let published = reading.passed.map_or(0, |passed| passed.published);
+                let busy = ready.saturating_add(published);
                 fitting.insert((!is_named, Reverse(busy), key));
             }
         }
@@ -204,125 +248,21 @@ impl Fold {
     }
 }
 
+/// Of what is known.
+fn add(sum: &mut Option<Depth>, depth: Option<Depth>) {
+    let Some(depth) = depth else { return };
+    let sum = sum.get_or_insert_default();
+    sum.ready = sum.ready.saturating_add(depth.ready);
+    sum.unacked = sum.unacked.saturating_add(depth.unacked);
+    if let Some(consumers) = depth.consumers {
+        sum.consumers = Some(sum.consumers.unwrap_or(0).saturating_add(consumers));
+    }
+}
+
 fn first(patterns: &[(Pattern, Arc<str>)], name: &str) -> Option<Arc<str>> {
     let found = patterns.iter().find(|(pattern, _)| pattern.fits(name));
     found.map(|(_, value)| Arc::clone(value))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(top: usize) -> config::Broker {
-        let of = |queue: &str, name: &str| (Pattern::new(queue), Arc::from(name));
-        config::Broker {
-            name: "orders".into(),
-            url: "http://localhost:15672".parse().unwrap(),
-            user: "erpscope".to_owned(),
-            password: config::Password::None,
-            vhosts: vec![],
-            modules: vec![of("orders.*", "sales"), of("orders.new", "crm")],
-            integrations: vec![of("*.shop", "webshop")],
-            top,
-            interval: Duration::from_secs(30),
-            timeout: Duration::from_secs(5),
-            root_cert: None,
-        }
-    }
-
-    fn reading(name: &str, ready: u64, published: u64) -> Reading {
-        Reading {
-            vhost: "/".to_owned(),
-            name: name.to_owned(),
-            depth: Some(Depth { ready, unacked: 1, consumers: 2 }),
-            passed: Passed { published, done: published - ready, ..Passed::default() },
-            is_passing: false,
-        }
-    }
-
-    fn look(queues: Vec<Reading>) -> Look {
-        Look { queues, unseen: 0 }
-    }
-
-    const AT: Times = Times { at: SystemTime::UNIX_EPOCH, took: Duration::ZERO };
-
-    fn shown(broker: &Broker) -> Vec<(&str, &str, u64)> {
-        broker.queues.iter().map(|q| (&*q.name, &*q.module, q.passed.published)).collect()
-    }
-
-    #[test]
-    fn named_queues_are_shown_first_then_the_busiest_and_the_rest_together() {
-        let mut fold = Fold::new(config(2), None);
-        let mut queues = vec![
-            reading("a", 5, 10),
-            reading("busy", 1_000, 2_000),
-            reading("orders.shop", 0, 1),
-            Reading { is_passing: true, ..reading("amq.gen-1", 9_000, 9_000) },
-        ];
-        let first = fold.next(Ok(look(queues.clone())), AT);
-        assert_eq!(
-            shown(&first),
-            [("busy", "other", 0), ("orders.shop", "sales", 0), ("other", "other", 0)]
-        );
-        assert_eq!(first.queues[1].integration.as_deref(), Some("webshop"));
-        let rest = Depth { ready: 9_005, unacked: 2, consumers: 4 };
-        assert_eq!(first.queues[2].depth, Some(rest));
-        assert_eq!((first.there, first.in_other, first.is_up), (4, 2, true));
-        for queue in &mut queues {
-            queue.passed.published += 7;
-        }
-        let second = fold.next(Ok(look(queues)), AT);
-        assert_eq!(
-            shown(&second),
-            [("busy", "other", 7), ("orders.shop", "sales", 7), ("other", "other", 14)]
-        );
-    }
-
-    #[test]
-    fn counters_go_on_when_the_broker_begins_anew_or_the_config_changes_and_never_go_back() {
-        let mut fold = Fold::new(config(5), None);
-        let passed = |fold: &mut Fold, published| {
-            let broker = fold.next(Ok(look(vec![reading("orders.new", 0, published)])), AT);
-            broker.queues[0].passed.published
-        };
-        assert_eq!((passed(&mut fold, 500), passed(&mut fold, 600)), (0, 100));
-        assert_eq!(passed(&mut fold, 20), 120, "it began anew");
-        let before = fold.next(Ok(look(vec![reading("orders.new", 0, 30)])), AT);
-        let mut fold = Fold::new(config(4), Some(&before));
-        assert_eq!((passed(&mut fold, 35), passed(&mut fold, 40)), (130, 135));
-        let less = fold.next(Ok(look(vec![])), AT);
-        let mut fold = Fold::new(config::Broker { top: 0, ..config(1) }, Some(&less));
-        let rest = fold.next(Ok(look(vec![reading("orders.new", 0, 50)])), AT);
-        assert_eq!(shown(&rest), [("other", "other", 135)]);
-        assert_eq!(rest.looks, 8);
-    }
-
-    #[test]
-    fn a_queue_that_is_gone_is_shown_for_a_while_without_a_depth_and_makes_room() {
-        let mut fold = Fold::new(config(1), None);
-        fold.next(Ok(look(vec![reading("a", 1, 1)])), AT);
-        for _ in 0..LEAVES_AFTER {
-            let gone = fold.next(Ok(look(vec![reading("b", 1, 1)])), AT);
-            assert_eq!((shown(&gone)[0], gone.queues[0].depth), (("a", "other", 0), None));
-        }
-        let after = fold.next(Ok(look(vec![reading("b", 1, 1)])), AT);
-        assert_eq!(shown(&after), [("b", "other", 0)]);
-    }
-
-    #[test]
-    fn a_look_that_failed_is_counted_by_cause_and_one_without_figures_is_told() {
-        let mut fold = Fold::new(config(5), None);
-        fold.next(Ok(look(vec![Reading { depth: None, ..reading("a", 0, 0) }])), AT);
-        let trouble = Trouble { kind: "login", message: "it refuses".to_owned() };
-        let failed = fold.next(Err(trouble), AT);
-        assert_eq!((failed.is_up, failed.looks, failed.unmeasured), (false, 2, 1));
-        assert_eq!(failed.failures, BTreeMap::from([("login", 1)]));
-        assert_eq!(failed.failure.as_deref(), Some("it refuses"));
-        let odd = vec![
-            Reading { vhost: "other".to_owned(), ..reading("other", 3, 3) },
-            reading(&"x".repeat(LONGEST + 1), 4, 4),
-        ];
-        let odd = fold.next(Ok(look(odd)), AT);
-        assert_eq!(odd.queues.last().unwrap().depth.unwrap().ready, 7, "neither is shown singly");
-    }
-}
+mod tests;

@@ -46,6 +46,8 @@ pub enum Judge {
     /// At calls of integrations, which belong to no server. What it says of one that had to do with them
     /// is of that server; the name is empty otherwise.
     Around(fn(&Around<'_>) -> Vec<OfServer>),
+    /// So, and at things that can be out of sight one by one: the second tells the subjects of these.
+    Partly(fn(&Around<'_>) -> Vec<OfServer>, fn(&Around<'_>) -> BTreeSet<Arc<str>>),
 }
 
 /// What a rule says, with the server of which it says it.
@@ -70,7 +72,8 @@ impl Rule {
             let mut said = BTreeSet::new();
             found.retain(|one| said.insert((Arc::clone(&one.datname), Arc::clone(&one.subject))));
             found.truncate(MOST);
-            Look { about: &self.about, server: Arc::clone(server), found }
+            let unseen = BTreeSet::new();
+            Look { about: &self.about, server: Arc::clone(server), found, unseen }
         };
         // A rule has nothing that it could leave broken: it only reads.
         catch_unwind(AssertUnwindSafe(|| match self.judge {
@@ -78,12 +81,17 @@ impl Rule {
                 let servers = scene.servers(limits).filter(|sight| self.can_look(sight));
                 servers.map(|sight| look(&sight.server.name, judge(&sight))).collect()
             }
-            Judge::Around(judge) => {
+            Judge::Around(judge) | Judge::Partly(judge, _) => {
                 let Some(around) = scene.around(limits) else { return Vec::new() };
                 let found = judge(&around);
+                let unseen = match self.judge {
+                    Judge::Partly(_, unseen) => unseen(&around),
+                    Judge::Server(_) | Judge::Around(_) => BTreeSet::new(),
+                };
                 let of = |server: &Arc<str>| {
                     let own = found.iter().filter(|(of, _)| of == server);
-                    look(server, own.map(|(_, candidate)| candidate.clone()).collect())
+                    let own = own.map(|(_, candidate)| candidate.clone()).collect();
+                    Look { unseen: unseen.clone(), ..look(server, own) }
                 };
                 let servers = around.snapshot.servers.iter().map(|server| &server.name);
                 std::iter::once(&"".into()).chain(servers).map(of).collect()

@@ -7,7 +7,7 @@ mod candidate;
 mod mute;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -39,7 +39,12 @@ pub struct Look {
     pub server: Arc<str>,
     /// What is wrong; empty if nothing is.
     pub found: Vec<Candidate>,
+    /// Subjects at which it could not look: of these it says nothing, neither way.
+    pub unseen: BTreeSet<Arc<str>>,
 }
+
+/// A rule, a server at which it looked, and the subjects there at which it could not.
+type Looked = (&'static str, Arc<str>, BTreeSet<Arc<str>>);
 
 /// What all rules have said at one time.
 #[derive(Clone, Debug)]
@@ -98,10 +103,10 @@ impl Findings {
             self.week = week;
         }
         self.episodes.retain(|_, episode| servers.contains(&episode.server));
-        let mut looked: Vec<(&'static str, Arc<str>)> = Vec::new();
+        let mut looked: Vec<Looked> = Vec::new();
         let mut told = Vec::new();
         for look in looks {
-            looked.push((look.about.id, Arc::clone(&look.server)));
+            looked.push((look.about.id, Arc::clone(&look.server), look.unseen));
             for candidate in look.found {
                 self.say(at, look.about, &look.server, candidate);
             }
@@ -150,7 +155,7 @@ impl Findings {
         &mut self,
         at: Moment,
         terms: &Terms,
-        looked: &[(&'static str, Arc<str>)],
+        looked: &[Looked],
         rules: &[Standing],
         told: &mut Vec<(Arc<str>, Report)>,
     ) {
@@ -158,8 +163,11 @@ impl Findings {
         self.episodes.retain(|id, episode| {
             let rule = rules.iter().find(|rule| rule.id == episode.about.id);
             let is_off = !rule.is_some_and(|rule| rule.state == RuleState::On);
-            let was_looked =
-                looked.iter().any(|(rule, s)| *rule == episode.about.id && *s == episode.server);
+            let was_looked = looked.iter().any(|(rule, server, unseen)| {
+                *rule == episode.about.id
+                    && *server == episode.server
+                    && !unseen.contains(&episode.candidate.subject)
+            });
             let silent = at.elapsed.saturating_sub(episode.last);
             let is_silent = was_looked && !silent.is_zero();
             let stays = match episode.opened {

@@ -119,7 +119,7 @@ async fn queues_are_read_page_by_page_with_the_login_and_only_the_columns_that_a
         let first = request.contains("page=1&");
         Some(if first {
             page(
-                r#"{"name":"orders.shop","vhost":"/","messages_ready":7,"messages_unacknowledged":2,"consumers":1,
+                r#"{"name":"orders.shop","vhost":"/","messages_ready":7,"messages_unacknowledged":2,"consumers":1,"type":"classic",
                     "message_stats":{"publish":20,"deliver_get":15,"ack":11,"get_no_ack":2,"redeliver":1}},
                    {"name":"new","vhost":"/"}"#,
                 2,
@@ -136,14 +136,17 @@ async fn queues_are_read_page_by_page_with_the_login_and_only_the_columns_that_a
     assert_eq!(names, ["new", "orders.shop", "other"]);
     let orders = &broker.queues[1];
     let depth = orders.depth.unwrap();
-    assert_eq!((depth.ready, depth.unacked, depth.consumers), (7, 2, 1));
+    assert_eq!((depth.ready, depth.unacked, depth.consumers), (7, 2, Some(1)));
     assert_eq!((&*orders.module, orders.integration.as_deref()), ("sales", Some("webshop")));
     assert_eq!(broker.queues[0].depth, None);
     let requests: Vec<String> = requests.try_iter().take(2).collect();
     // erpscope:hunter2-secret
     let login = "basic zxjwc2nvcgu6ahvudgvymi1zzwnyzxq=";
     for (number, request) in requests.iter().enumerate() {
-        let line = format!("GET /api/queues/%2F?page={}&page_size=500&columns=name,", number + 1);
+        let line = format!(
+            "GET /api/queues/%2F?page={}&page_size=500&columns=name,vhost,type,",
+            number + 1
+        );
         assert!(request.starts_with(&line), "{request}");
         assert!(request.to_lowercase().contains(login), "{request}");
     }

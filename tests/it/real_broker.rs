@@ -156,6 +156,10 @@ async fn queues_of_a_real_rabbitmq_are_seen_and_one_that_nobody_consumes_is_foun
     broker.put("queues/%2F/orders.new", r#"{"durable":true}"#).await;
     let quorum = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
     broker.put("queues/%2F/stock.moves", quorum).await;
+    let stream = r#"{"durable":true,"arguments":{"x-queue-type":"stream"}}"#;
+    broker.put("queues/%2F/orders.log", stream).await;
+    let expiring = r#"{"durable":true,"arguments":{"x-expires":3600000}}"#;
+    broker.put("queues/%2F/reply.1", expiring).await;
     let text = format!(
         "[[rabbitmq]]\nname='mq'\nurl='http://127.0.0.1:{}'\npassword='hunter2'\nvhosts=['/']\n\
          modules=['orders.*=sales']\ninterval='1s'\n",
@@ -178,6 +182,9 @@ async fn queues_of_a_real_rabbitmq_are_seen_and_one_that_nobody_consumes_is_foun
     })
     .await;
     assert_eq!(&*queue(&came, "orders.new").unwrap().module, "sales");
+    assert_eq!(depth(&came, "orders.new").consumers, Some(0));
+    assert_eq!(queue(&came, "orders.log").map(|stream| stream.depth), Some(None), "a stream");
+    assert!(queue(&came, "reply.1").is_none(), "it goes when nobody uses it");
     let found = finding(&rig).await;
     assert!(found.contains("nobody consumes"), "{found}");
     broker.fetch("orders.new", 2).await;

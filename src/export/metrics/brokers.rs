@@ -59,7 +59,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_broker_queues",
-        help: "Queues of a broker by how they are shown: singly, in other, unseen (beyond the 10,000 that are read), and unmeasured (of these the broker tells no figures; they are among the first two).",
+        help: "Queues of a broker by how they are shown: singly, in other, unseen (beyond the 10,000 that are read), unmeasured (of these the broker tells no figures) and stream (what is in them stays when it is read: they have no depth); the last two are among the first two.",
         kind: Kind::Gauge,
         labels: &["broker", "shown"],
         rows: |snapshot, out| {
@@ -70,6 +70,7 @@ const METRICS: &[Metric<Snapshot>] = &[
                     ("other", broker.in_other),
                     ("unseen", broker.unseen),
                     ("unmeasured", broker.unmeasured),
+                    ("stream", broker.streams),
                 ];
                 for (shown, count) in counts {
                     out.row(&[name, shown], count);
@@ -79,21 +80,21 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_broker_queue_ready",
-        help: "Messages of a queue that wait for a consumer; absent while the broker cannot be asked.",
+        help: "Messages of a queue that wait for a consumer; absent while the broker cannot be asked, and of streams.",
         kind: Kind::Gauge,
         labels: LABELS,
-        rows: |snapshot, out| now(snapshot, out, |depth| depth.ready),
+        rows: |snapshot, out| now(snapshot, out, |depth| Some(depth.ready)),
     },
     Metric {
         name: "erpscope_broker_queue_unacked",
         help: "Messages of a queue that a consumer has and has not acknowledged.",
         kind: Kind::Gauge,
         labels: LABELS,
-        rows: |snapshot, out| now(snapshot, out, |depth| depth.unacked),
+        rows: |snapshot, out| now(snapshot, out, |depth| Some(depth.unacked)),
     },
     Metric {
         name: "erpscope_broker_queue_consumers",
-        help: "Consumers of a queue.",
+        help: "Consumers of a queue; absent where the broker does not tell.",
         kind: Kind::Gauge,
         labels: LABELS,
         rows: |snapshot, out| now(snapshot, out, |depth| depth.consumers),
@@ -129,11 +130,11 @@ const METRICS: &[Metric<Snapshot>] = &[
 ];
 
 /// Of each queue of which something is known now.
-fn now(snapshot: &Snapshot, out: &mut super::Rows, value: impl Fn(&Depth) -> u64) {
+fn now(snapshot: &Snapshot, out: &mut super::Rows, value: impl Fn(&Depth) -> Option<u64>) {
     for (name, broker) in snapshot.intake.broker.brokers.iter().filter(|(_, b)| b.is_up) {
         for queue in &broker.queues {
-            if let Some(depth) = &queue.depth {
-                out.row(&labels(name, queue), value(depth));
+            if let Some(value) = queue.depth.as_ref().and_then(&value) {
+                out.row(&labels(name, queue), value);
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Queues of a broker of messages that nobody consumes, to which more comes than is done (with when that
 //! ends if it goes on so), or whose consumers keep messages and acknowledge none, for half a window. A queue that somebody
-//! empties without being a consumer is none, nor is a burst that is being worked off.
+//! empties without being a consumer is none, nor is a burst that is being worked off. Nothing is said, neither way, of
+//! queues whose broker is not seen, or was not when the window began.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::finding::forecast::Flow;
 use crate::finding::sight::dearest;
@@ -26,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
              into a dead letter queue.",
         ],
     },
-    judge: Judge::Around(judge),
+    judge: Judge::Partly(judge, unseen),
 };
 
 fn judge(around: &Around<'_>) -> Vec<OfServer> {
@@ -41,6 +44,23 @@ fn judge(around: &Around<'_>) -> Vec<OfServer> {
     dearest(found).into_iter().map(|candidate| ("".into(), candidate)).collect()
 }
 
+/// Queues of which too little is known to say that all is well with them.
+fn unseen(around: &Around<'_>) -> BTreeSet<Arc<str>> {
+    let brokers = around.snapshot.intake.broker.brokers.iter();
+    let unseen = brokers.flat_map(|(name, broker)| {
+        let queues = broker.queues.iter().filter(move |queue| {
+            let then = || find(&around.before.intake.broker, name, queue);
+            !broker.is_up || queue.depth.is_none() || then().is_none()
+        });
+        queues.map(|queue| subject(name, queue))
+    });
+    unseen.collect()
+}
+
+fn subject(broker: &str, queue: &Queue) -> Arc<str> {
+    format!("{broker}: {} in {}", queue.name, queue.vhost).into()
+}
+
 /// The same queue in another picture, if something was known of it then.
 fn find<'a>(tally: &'a Tally, broker: &str, queue: &Queue) -> Option<(&'a Queue, Depth)> {
     let broker = tally.brokers.get(broker).filter(|broker| broker.is_up)?;
@@ -51,28 +71,30 @@ fn find<'a>(tally: &'a Tally, broker: &str, queue: &Queue) -> Option<(&'a Queue,
 
 fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candidate> {
     let depth = queue.depth?;
-    let (before, then) = find(&around.before.intake.broker, broker, queue)?;
-    let passed = queue.passed.since(&before.passed);
-    let flow = Flow {
+    let before = find(&around.before.intake.broker, broker, queue);
+    let middle = around.middle.and_then(|m| find(&m.intake.broker, broker, queue));
+    let flow = before.map(|(before, then)| Flow {
         before: then.ready,
         waiting: depth.ready,
-        came: passed.published,
+        came: queue.passed.since(&before.passed).published,
         span: around.span,
-    };
+    });
     let (depth_limit, growing) = (around.limit("depth"), around.limit("growing"));
-    let middle = around.middle.and_then(|m| find(&m.intake.broker, broker, queue));
-    let grows = middle.is_some_and(|(_, middle)| flow.keeps_growing(middle.ready, growing));
+    let grows = flow
+        .zip(middle)
+        .filter(|(flow, (_, middle))| flow.keeps_growing(middle.ready, growing))
+        .map(|(flow, _)| flow);
     // What stands still does so for half a window: whoever came to a halt is not told a whole one later.
-    let (half, since, idle) = match middle {
-        Some((half, since)) => (half, since, around.span / 2),
-        None => (before, then, around.span),
+    let (idle, (half, since)) = match middle {
+        Some(middle) => (around.span / 2, middle),
+        None => (around.span, before?),
     };
     let is_idle =
         queue.passed.since(&half.passed).done == 0 && idle.as_secs_f64() >= around.limit("idle");
     let mut severity = Severity::Info;
     let mut parts = Vec::new();
     let many = depth.ready.min(since.ready) as f64 >= around.limit("waiting");
-    if depth.consumers == 0 && since.consumers == 0 && many && is_idle {
+    if depth.consumers == Some(0) && since.consumers == Some(0) && many && is_idle {
         severity = Severity::Warning;
         parts.push(format!("{} messages wait and nobody consumes them", depth.ready));
     }
@@ -85,7 +107,7 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
             Value::Seconds(idle.as_secs_f64())
         ));
     }
-    if grows {
+    if let Some(flow) = grows {
         let full = flow.until_depth(depth_limit).unwrap_or_default();
         let end = if full > 0.0 {
             format!("in {} {depth_limit:.0} wait", Value::Seconds(full))
@@ -107,25 +129,18 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
         Fact::text("broker", Arc::clone(broker)),
         Fact::text("vhost", Arc::clone(&queue.vhost)),
         Fact::count("ready", depth.ready),
-        Fact::count("ready_at_the_window_begin", then.ready),
         Fact::count("unacknowledged", depth.unacked),
-        Fact::count("consumers", depth.consumers),
-        Fact::number("come_per_day", flow.come_per_day()),
-        Fact::number("done_per_day", around.per_day(passed.done as f64)),
-        Fact::number("handed_out_again_per_day", around.per_day(passed.redelivered as f64)),
-        Fact::number("grows_per_hour", flow.grows_per_hour()),
     ];
-    let until = [
-        ("who_comes_now_waits", flow.wait()),
-        ("until_too_many_wait", flow.until_depth(depth_limit)),
-        ("until_it_is_empty", flow.until_empty()),
-    ];
-    let until = until.into_iter();
-    evidence.extend(until.filter_map(|(key, value)| Some(Fact::seconds(key, value?))));
+    evidence.extend(depth.consumers.map(|consumers| Fact::count("consumers", consumers)));
+    evidence.extend(match before {
+        Some((before, _)) => rates(queue, before, around.span),
+        None => rates(queue, half, idle),
+    });
+    evidence.extend(flow.iter().flat_map(|flow| forecast(flow, depth_limit)));
     evidence.extend(queue.integration.clone().map(|name| Fact::text("integration", name)));
     Some(Candidate {
         datname: "".into(),
-        subject: format!("{broker}: {} in {}", queue.name, queue.vhost).into(),
+        subject: subject(broker, queue),
         module: Arc::clone(&queue.module),
         severity,
         summary: format!("Queue {} of {broker}: {}", queue.name, parts.join("; ")),
@@ -133,4 +148,31 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
         sql: Vec::new(),
         cost_seconds_per_day: None,
     })
+}
+
+/// What was counted since another picture, as it would be over a day.
+fn rates(queue: &Queue, then: &Queue, span: Duration) -> [Fact; 2] {
+    let passed = queue.passed.since(&then.passed);
+    let a_day = |many: u64| many as f64 * 86_400.0 / span.as_secs_f64().max(1.0);
+    [
+        Fact::number("done_per_day", a_day(passed.done)),
+        Fact::number("handed_out_again_per_day", a_day(passed.redelivered)),
+    ]
+}
+
+/// Where it is going.
+fn forecast(flow: &Flow, depth: f64) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::count("ready_at_the_window_begin", flow.before),
+        Fact::number("come_per_day", flow.come_per_day()),
+        Fact::number("grows_per_hour", flow.grows_per_hour()),
+    ];
+    let until = [
+        ("who_comes_now_waits", flow.wait()),
+        ("until_too_many_wait", flow.until_depth(depth)),
+        ("until_it_is_empty", flow.until_empty()),
+    ];
+    let until = until.into_iter();
+    facts.extend(until.filter_map(|(key, value)| Some(Fact::seconds(key, value?))));
+    facts
 }

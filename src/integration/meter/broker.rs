@@ -43,6 +43,8 @@ pub struct Broker {
     pub unseen: u64,
     /// Those of which the broker told no figures.
     pub unmeasured: u64,
+    /// Those that are streams: they have no depth.
+    pub streams: u64,
 }
 
 /// One queue, or all that are not shown singly (`other`).
@@ -56,7 +58,7 @@ pub struct Queue {
     pub module: Arc<str>,
     /// The integration that the config says.
     pub integration: Option<Arc<str>>,
-    /// What is in it; `None` while the broker does not tell.
+    /// What is in it; `None` while the broker does not tell, and of a stream.
     pub depth: Option<Depth>,
     /// What has passed since it was first seen: never goes back.
     pub passed: Passed,
@@ -69,8 +71,8 @@ pub struct Depth {
     pub ready: u64,
     /// Messages that a consumer has and has not acknowledged.
     pub unacked: u64,
-    /// Consumers.
-    pub consumers: u64,
+    /// Consumers; `None` where the broker does not tell.
+    pub consumers: Option<u64>,
 }
 
 /// Messages that have passed a queue.

@@ -48,7 +48,12 @@ fn judged(
     terms: Terms,
 ) -> Judgement {
     let server: Arc<str> = "db".into();
-    let looks = found.map(|found| Look { about: &RULE, server: Arc::clone(&server), found });
+    let looks = found.map(|found| Look {
+        about: &RULE,
+        server: Arc::clone(&server),
+        found,
+        unseen: BTreeSet::new(),
+    });
     Judgement {
         at: at(seconds),
         looks: looks.into_iter().collect(),
@@ -99,6 +104,20 @@ fn what_comes_and_goes_never_opens() {
         let subjects: &[&str] = if look % 2 == 0 { &["t"] } else { &[] };
         assert!(findings.apply(said(look * 30, subjects)).0.is_empty());
     }
+}
+
+#[test]
+fn what_could_not_be_looked_at_stays_while_the_rest_closes() {
+    let mut findings = Findings::default();
+    for seconds in [0, 60] {
+        findings.apply(said(seconds, &["t", "away"]));
+    }
+    let mut later = said(5_000, &[]);
+    later.looks[0].unseen = BTreeSet::from(["away".into()]);
+    let (told, view) = findings.apply(later);
+    assert_eq!(phases(&told), ["closed"]);
+    assert_eq!(&*view.findings[0].candidate.subject, "away");
+    assert_eq!(phases(&findings.apply(said(6_000, &[])).0), ["closed"], "it was looked at");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::finding::tests::Stage;
+use crate::finding::tests::{Stage, at};
 use crate::integration::meter::broker::{Broker, Depth, Passed, Queue, Tally};
 use crate::state::Snapshot;
 use crate::track::findings::{Candidate, Severity};
@@ -18,7 +18,7 @@ fn queue(name: &str, [ready, unacked, consumers, published, done]: At) -> Queue 
         name: name.into(),
         module: "sales".into(),
         integration: Some("webshop".into()),
-        depth: Some(Depth { ready, unacked, consumers }),
+        depth: Some(Depth { ready, unacked, consumers: Some(consumers) }),
         passed: Passed { published, done, ..Passed::default() },
     }
 }
@@ -36,6 +36,7 @@ fn set(snapshot: &mut Snapshot, queues: Vec<Queue>, is_up: bool) {
         in_other: 0,
         unseen: 0,
         unmeasured: 0,
+        streams: 0,
     };
     let brokers = BTreeMap::from([("mq".into(), Arc::new(broker))]);
     Arc::make_mut(&mut snapshot.intake).broker = Tally { brokers };
@@ -115,5 +116,63 @@ fn nothing_is_told_of_a_broker_that_is_not_seen_nor_of_what_is_shown_together() 
     let other = Queue { vhost: "other".into(), ..queue("other", [5, 0, 0, 5, 0]) };
     set(&mut stage.before, vec![other.clone()], true);
     set(&mut stage.now, vec![other], true);
+    assert!(stage.look("message_queues").is_empty());
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_told_apart_from_what_is_well() {
+    let rule = crate::finding::RULES.iter().find(|rule| rule.about.id == "message_queues").unwrap();
+    let unseen = |stage: &Stage| {
+        let mut past = crate::finding::Past::default();
+        past.remember(at(0), &stage.before, Duration::from_secs(3_600));
+        let scene = crate::finding::Scene::new(at(3_600), &stage.now, &past, Duration::ZERO);
+        rule.look(&scene, &BTreeMap::new())
+            .unwrap()
+            .iter()
+            .any(|look| look.unseen.contains("mq: orders in /"))
+    };
+    let well = || queue("orders", [0, 0, 1, 5, 5]);
+    let mut stage = Stage::new();
+    for (was_up, is_up, depth, is_unseen) in [
+        (true, true, well().depth, false),
+        (true, false, well().depth, true),
+        (false, true, well().depth, true),
+        (true, true, None, true),
+    ] {
+        set(&mut stage.before, vec![well()], was_up);
+        set(&mut stage.now, vec![Queue { depth, ..well() }], is_up);
+        assert_eq!(unseen(&stage), is_unseen, "{was_up} {is_up} {depth:?}");
+    }
+}
+
+#[test]
+fn a_queue_that_was_not_seen_when_the_window_began_is_told_by_what_was_seen_since() {
+    let told = |middle: At, now: At| {
+        let mut stage = Stage::new();
+        let mut between = stage.before.clone();
+        set(&mut stage.before, vec![queue("orders", middle)], false);
+        set(&mut between, vec![queue("orders", middle)], true);
+        stage.middle = Some(between);
+        set(&mut stage.now, vec![queue("orders", now)], true);
+        stage.look("message_queues")
+    };
+    let found = told([4, 0, 0, 4, 0], [5, 0, 0, 5, 0]);
+    assert_eq!(found[0].summary, "Queue orders of mq: 5 messages wait and nobody consumes them");
+    let kept = told([0, 4, 1, 9, 5], [2, 6, 1, 13, 5]);
+    assert!(kept[0].summary.contains("none was acknowledged in 30 min"));
+    assert!(told([4, 0, 0, 4, 0], [5, 0, 0, 7, 2]).is_empty(), "somebody fetches");
+    assert!(
+        told([0, 5, 2, 0, 0], [9_000, 5, 2, 9_100, 100]).is_empty(),
+        "whether it grows is not known"
+    );
+}
+
+#[test]
+fn a_queue_whose_consumers_are_not_told_is_not_said_to_have_none() {
+    let mut stage = Stage::new();
+    let depth = Some(Depth { ready: 5, unacked: 0, consumers: None });
+    let unknown = || vec![Queue { depth, ..queue("orders", [5, 0, 0, 5, 0]) }];
+    set(&mut stage.before, unknown(), true);
+    set(&mut stage.now, unknown(), true);
     assert!(stage.look("message_queues").is_empty());
 }
