@@ -44,7 +44,8 @@ pub struct Reading {
 /// What statistics say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Rows beyond one of each key, at least. None seen in a sample is no proof that there is none.
+    /// Rows beyond one of each key: at least so many, where all rows were looked at, else about so many.
+    /// None seen in a sample is no proof that there is none.
     pub surplus: u64,
     /// About so many rows were looked at for it.
     pub sampled: u64,

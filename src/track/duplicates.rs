@@ -56,7 +56,7 @@ pub enum Known {
     Index,
     /// Counted.
     Counted,
-    /// By what `analyze` saw: at least so many; of a large table that is a sample.
+    /// By what `analyze` saw: at least so many of a table that it has seen whole, about so many by a sample.
     Statistics,
 }
 

@@ -12,7 +12,7 @@ pub(super) const SIGNAL: Signal =
 const METRICS: &[Metric] = &[
     Metric {
         name: "erpscope_duplicate_records",
-        help: "Rows beyond one of each value of a business key, by how it is `known`: index (a unique index lets none in), counted, or statistics (what analyze saw: at least so many; of a large table that is a sample, in which 0 is no proof).",
+        help: "Rows beyond one of each value of a business key, by how it is `known`: index (a unique index lets none in), counted, or statistics (what analyze saw: at least so many if it saw the whole table; of a large one about so many, by a sample of which fewer than 5 pairs tell nothing and 0 is no proof).",
         kind: Kind::Gauge,
         labels: &["datname", "module", "key", "known"],
         rows: |server, out| {
