@@ -17,7 +17,7 @@ use self::statement::{Unique, keeps, to_count};
 use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
-use crate::erp::Key;
+use crate::erp::{Fold, Key};
 use crate::pg::{Lossy, Session};
 
 /// What one business key is like.
@@ -186,15 +186,17 @@ async fn here(client: &Client, dbid: u32, keys: &[Arc<Key>]) -> Result<Database,
     if keys.is_empty() {
         return Ok(database);
     }
-    let wanted: HashSet<(&str, &str, Option<&str>)> = keys
-        .iter()
-        .flat_map(|key| key.needed().map(|(column, word)| (key.table.as_str(), column, word)))
-        .collect();
+    let mut wanted: HashSet<(&str, &str, Option<&str>, bool)> = HashSet::new();
+    for key in keys {
+        let needed = key.needed();
+        wanted.extend(needed.map(|(name, word)| (key.table.as_str(), name, word, is_compact(key))));
+    }
     let tables: Vec<&str> = wanted.iter().map(|(table, ..)| *table).collect();
-    let names: Vec<&str> = wanted.iter().map(|(_, name, _)| *name).collect();
-    let words: Vec<Option<&str>> = wanted.iter().map(|(.., word)| *word).collect();
-    let rows =
-        client.query(include_str!("duplicates_columns.sql"), &[&tables, &names, &words]).await?;
+    let names: Vec<&str> = wanted.iter().map(|(_, name, ..)| *name).collect();
+    let words: Vec<Option<&str>> = wanted.iter().map(|(_, _, word, _)| *word).collect();
+    let compact: Vec<bool> = wanted.iter().map(|(.., is_compact)| *is_compact).collect();
+    let sql = include_str!("duplicates_columns.sql");
+    let rows = client.query(sql, &[&tables, &names, &words, &compact]).await?;
     let columns = rows.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     let mut found: Vec<(Arc<Key>, Vec<&Column>)> = Vec::new();
     for key in keys.iter().filter(|key| columns.iter().any(|c| c.table == key.table)) {
@@ -227,6 +229,7 @@ async fn here(client: &Client, dbid: u32, keys: &[Arc<Key>]) -> Result<Database,
 }
 
 /// A column of a table with a business key, and what is known of it.
+#[expect(clippy::struct_excessive_bools, reason = "as the server's answer has them")]
 #[derive(Clone, Debug, PartialEq)]
 struct Column {
     relid: u32,
@@ -236,6 +239,8 @@ struct Column {
     attnum: i16,
     /// The word that it must have for a row to count.
     word: Option<String>,
+    /// Whether letters and digits alone are compared.
+    is_compact: bool,
     is_text: bool,
     may_read: bool,
     rows: Option<f64>,
@@ -249,7 +254,9 @@ struct Column {
     distinct: Option<f32>,
     /// Somebody has set how many distinct values there are.
     is_told: bool,
+    /// Of the commonest values: rows without anything to compare, and in how many values.
     blank_share: Option<f64>,
+    blank_values: f64,
     word_share: Option<f64>,
 }
 
@@ -275,8 +282,14 @@ fn column(row: &Row) -> Result<Column, SampleError> {
         distinct: row.try_get(14)?,
         is_told: row.try_get(15)?,
         blank_share: row.try_get(16)?,
-        word_share: row.try_get(17)?,
+        blank_values: row.try_get::<_, Option<f64>>(17)?.unwrap_or(0.0),
+        word_share: row.try_get(18)?,
+        is_compact: row.try_get(19)?,
     })
+}
+
+fn is_compact(key: &Key) -> bool {
+    key.fold == Fold::Compact
 }
 
 /// Where a key is: what it needs, in its order, of the first schema that has its table.
@@ -284,7 +297,10 @@ fn place<'a>(key: &Key, columns: &'a [Column]) -> Result<Vec<&'a Column>, &'stat
     let first = columns.iter().find(|column| column.table == key.table).ok_or("missing")?;
     let find = |(name, word): (&str, Option<&str>)| {
         columns.iter().find(|column| {
-            column.relid == first.relid && column.name == name && column.word.as_deref() == word
+            column.relid == first.relid
+                && column.name == name
+                && column.word.as_deref() == word
+                && column.is_compact == is_compact(key)
         })
     };
     let needed: Vec<&Column> = key.needed().map(find).collect::<Option<_>>().ok_or("missing")?;

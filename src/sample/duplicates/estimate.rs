@@ -125,7 +125,7 @@ fn of_one(column: &Column, sample: Sample) -> Option<Seen> {
     let distinct = if distinct < 0.0 { -distinct * sample.rows } else { distinct };
     let null = f64::from(column.null_share.unwrap_or(0.0));
     let blank = column.blank_share.unwrap_or(0.0);
-    let values = if blank > 0.0 { 1.0 } else { 0.0 };
+    let values = column.blank_values;
     let surplus = sample.rows * (1.0 - lacks(column)) - (distinct - values);
     if null >= 1.0 {
         return Some(Seen { surplus, pairs: 0.0 });
@@ -173,8 +173,10 @@ mod tests {
         assert_eq!(alone(&one(-0.98, 0.0)), Some(200));
         assert_eq!(alone(&one(-0.78, 0.2)), Some(200));
         assert_eq!(alone(&one(600.0, 0.2)), Some(7_400));
-        let blank = Column { blank_share: Some(0.1), ..one(-0.9, 0.0) };
-        assert_eq!(alone(&blank), Some(1), "the blank is one of the values");
+        let blanks =
+            |blank_values| Column { blank_share: Some(0.1), blank_values, ..one(-0.9, 0.0) };
+        assert_eq!(alone(&blanks(1.0)), Some(1), "the blank is one of the values");
+        assert_eq!(alone(&blanks(3.0)), Some(3), "`/`, `-` and nothing are three");
         let changed = |changed| Column { changed, ..one(600.0, 0.2) };
         assert_eq!(alone(&changed(400.0)), Some(7_000), "what came since may be new");
         assert_eq!(alone(&changed(7_400.0)), None);
@@ -200,6 +202,7 @@ mod tests {
             rows: Some(rows),
             sampled: n,
             blank_share: (blank > 0.0).then_some(blank / n),
+            blank_values: f64::from(u8::from(blank > 0.0)),
             ..one((-distinct / rows) as f32, 0.0)
         }
     }

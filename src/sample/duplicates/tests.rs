@@ -29,6 +29,7 @@ pub(super) fn column(name: &str) -> Column {
         name: name.to_owned(),
         attnum: 1,
         word: None,
+        is_compact: false,
         is_text: true,
         may_read: true,
         rows: Some(10_000.0),
@@ -40,6 +41,7 @@ pub(super) fn column(name: &str) -> Column {
         distinct: None,
         is_told: false,
         blank_share: None,
+        blank_values: 0.0,
         word_share: None,
     }
 }
@@ -59,6 +61,10 @@ fn a_key_is_looked_at_where_all_its_columns_are_there_and_may_be_read() {
     let closed = Column { may_read: false, ..column("parent") };
     assert_eq!(with(state, closed), Err("refused"));
     assert_eq!(place(&key, &[]), Err("missing"));
+    let compact = tests::key("columns = ['a']\nfold = 'compact'");
+    let found = [column("a"), Column { is_compact: true, blank_values: 2.0, ..column("a") }];
+    let found = place(&compact, &found).unwrap();
+    assert_eq!((found.len(), found[0].blank_values), (1, 2.0), "what is blank depends on the fold");
 }
 
 #[test]
