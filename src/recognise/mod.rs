@@ -133,8 +133,17 @@ async fn look_into_some(
         } else {
             looked_into += 1;
             match look_into(session, &datname, profiles).await {
-                Ok(here) => here,
-                Err(error) if says_nothing_of_others(&error) => Found::Unseen(error.to_string()),
+                Ok(Ok(here)) => here,
+                // That stays so until somebody grants it.
+                Err(error @ ConnectError::NoPrivilege { .. }) => Found::Unseen(error.to_string()),
+                Ok(Err(reason)) => {
+                    rounds.failed(&datname, reason);
+                    continue;
+                }
+                Err(error) if says_nothing_of_others(&error) => {
+                    rounds.failed(&datname, error.to_string());
+                    continue;
+                }
                 Err(error) => return Err(error.to_string()),
             }
         };
@@ -163,20 +172,21 @@ async fn databases(session: &Session) -> Result<Vec<(String, bool)>, tokio_postg
         .collect()
 }
 
+/// What is in a database, or why its tables could not be read; the error is why it could not be entered.
 async fn look_into(
     session: &Session,
     datname: &str,
     profiles: &Profiles,
-) -> Result<Found, ConnectError> {
+) -> Result<Result<Found, String>, ConnectError> {
     let other =
         if datname == session.datname() { None } else { Some(session.beside(datname).await?) };
     let session = other.as_ref().unwrap_or(session);
     Ok(match tables(session, profiles).await {
         Ok(tables) => {
             let tables = tables.iter().map(String::as_str).collect();
-            profiles.recognise(&tables).cloned().map_or(Found::Nothing, Found::Profile)
+            Ok(profiles.recognise(&tables).cloned().map_or(Found::Nothing, Found::Profile))
         }
-        Err(error) => Found::Unseen(pg::reason(&error)),
+        Err(error) => Err(pg::reason(&error)),
     })
 }
 
