@@ -190,6 +190,29 @@ async fn what_is_locked_closed_large_or_missing_is_passed_over_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_lost_is_no_reason_to_count_again() {
+    let cluster = cluster(&Options::default()).await;
+    let admin = admin(&cluster).await;
+    admin.batch_execute(PARTIES).await.unwrap();
+    admin.batch_execute("grant select on party to erpscope").await.unwrap();
+    let mut config = counting(&cluster, KEYS);
+    config.duplicates.count_interval = Duration::from_secs(86_400);
+    let rig = Rig::start(config);
+    let all = |s: &ServerSnapshot| s.duplicates.counts.get("ok") == Some(&3);
+    rig.until("all counted", all).await;
+    let kill = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'erpscope'";
+    admin.batch_execute(kill).await.unwrap();
+    rig.until("lost", |s| !s.is_up()).await;
+    let seen = rig.until("there again", ServerSnapshot::is_up).await;
+    let before = ran(&seen, Sampler::Duplicates, Outcome::Ok);
+    let seen = rig
+        .until("looks", |s| s.is_up() && ran(s, Sampler::Duplicates, Outcome::Ok) >= before + 4)
+        .await;
+    assert!(all(&seen), "none is due: {:?}", seen.duplicates.counts);
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn extended_statistics_tell_what_columns_have_together() {
     let cluster = cluster(&Options::default()).await;
     let admin = admin(&cluster).await;

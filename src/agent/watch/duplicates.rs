@@ -18,13 +18,15 @@ const MOST_DATABASES: usize = 10;
 /// A database by its oid, and a key in it by its name.
 type Place = (u32, Arc<str>);
 
+/// When each key was last counted, or tried to be, by the agent's clock; connections come and go.
+#[derive(Debug, Default)]
+pub(super) struct Counts(BTreeMap<Place, Duration>);
+
 /// What one connection remembers of it.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
     turn: Turn,
     has_looked: bool,
-    /// When each was last counted, or tried to be.
-    counted: BTreeMap<Place, Duration>,
 }
 
 impl Duplicates {
@@ -34,6 +36,7 @@ impl Duplicates {
         watch: &Watch,
         session: &Session,
         erps: &Erps,
+        Counts(counted): &mut Counts,
         patience: Duration,
     ) -> Result<Option<Sample>, SampleError> {
         let own = session.datname();
@@ -49,12 +52,12 @@ impl Duplicates {
             return Ok(Some(sample));
         }
         let now = watch.clock.now().elapsed;
-        let due = due(&sample.databases, &self.counted, now, watch.duplicates.count_interval);
+        let due = due(&sample.databases, counted, now, watch.duplicates.count_interval);
         if let Some((in_database, reading)) = due {
             let datname = others.iter().find(|(dbid, _)| *dbid == in_database);
             let datname = datname.map_or(own, |(_, datname)| datname);
             let name = Arc::clone(&reading.key.name);
-            self.counted.insert((in_database, Arc::clone(&name)), now);
+            counted.insert((in_database, Arc::clone(&name)), now);
             let bounds = Bounds {
                 timeout: watch.duplicates.count_timeout,
                 rows: watch.duplicates.max_rows,

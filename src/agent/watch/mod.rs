@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as flag};
 
+use self::duplicates::Counts;
 use self::message::Messages;
 use self::session::{Ended, Sampling};
 use super::clock::Clock;
@@ -32,6 +33,13 @@ use crate::track::budget::Budget;
 
 /// The first wait after a failed connection, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// What is remembered from one connection to the next.
+struct Kept {
+    messages: Messages,
+    rounds: Rounds,
+    counts: Counts,
+}
 
 /// Everything that watching one server needs.
 pub(super) struct Watch {
@@ -64,25 +72,29 @@ impl Watch {
 
     async fn keep_watching(&self, limits: Limits) -> ControlFlow<()> {
         self.send(What::Added(limits)).await?;
-        let mut messages = Messages::new(Arc::clone(&self.name));
-        let mut rounds = Rounds::default();
+        let mut kept = Kept {
+            messages: Messages::new(Arc::clone(&self.name)),
+            rounds: Rounds::default(),
+            counts: Counts::default(),
+        };
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         loop {
             match Sampling::begin(self).await {
                 Ok(mut sampling) => {
-                    messages.connected(sampling.lacking());
+                    kept.messages.connected(sampling.lacking());
                     let (lacking, texts_come) =
                         (sampling.lacking().to_vec(), sampling.reads_texts());
-                    let erps = sampling.recognise(self, &mut rounds).await;
+                    let erps = sampling.recognise(self, &mut kept.rounds).await;
                     self.send(What::Recognised(erps)).await?;
                     self.send(What::Connected { lacking, texts_come }).await?;
-                    let kept = (&mut messages, &mut rounds);
-                    match sampling.run(self, kept, &mut backoff).await? {
+                    match sampling.run(self, &mut kept, &mut backoff).await? {
                         Ended::Changed => {}
-                        Ended::Lost(message) => self.lost(&mut messages, "lost", message).await?,
+                        Ended::Lost(message) => {
+                            self.lost(&mut kept.messages, "lost", message).await?;
+                        }
                     }
                 }
-                Err((kind, message)) => self.lost(&mut messages, kind, message).await?,
+                Err((kind, message)) => self.lost(&mut kept.messages, kind, message).await?,
             }
             tokio::time::sleep(backoff.next_wait()).await;
         }

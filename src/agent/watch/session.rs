@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Watch;
 use super::connection::{NETWORK, connect, lacking, probe};
-use super::duplicates::Duplicates;
-use super::message::{Messages, describe};
+use super::duplicates::{Counts, Duplicates};
+use super::message::describe;
 use super::turn::Turn;
+use super::{Kept, Watch};
 use crate::agent::schedule::Schedule;
 use crate::erp::Erps;
 use crate::pg::{Backoff, Capabilities, Session};
@@ -146,12 +146,12 @@ impl Sampling {
     pub(super) async fn run(
         &mut self,
         watch: &Watch,
-        (messages, rounds): (&mut Messages, &mut Rounds),
+        kept: &mut Kept,
         backoff: &mut Backoff,
     ) -> ControlFlow<(), Ended> {
         let mut probe_wait = PROBE_AGAIN.0;
         let mut probe_at = watch.clock.now().elapsed + probe_wait;
-        let mut recognise_at = watch.clock.now().elapsed + recognise_again(rounds);
+        let mut recognise_at = watch.clock.now().elapsed + recognise_again(&kept.rounds);
         loop {
             let now = watch.clock.now().elapsed;
             if self.session.is_closed() {
@@ -165,9 +165,9 @@ impl Sampling {
                 probe_at = watch.clock.now().elapsed + probe_wait;
             }
             if now >= recognise_at {
-                let erps = self.recognise(watch, rounds).await;
+                let erps = self.recognise(watch, &mut kept.rounds).await;
                 watch.send(What::Recognised(erps)).await?;
-                recognise_at = watch.clock.now().elapsed + recognise_again(rounds);
+                recognise_at = watch.clock.now().elapsed + recognise_again(&kept.rounds);
             }
             let Some((sampler, due)) = self.schedule.first() else {
                 tokio::time::sleep(LOOK).await;
@@ -177,7 +177,7 @@ impl Sampling {
                 tokio::time::sleep(due.saturating_sub(now).min(LOOK)).await;
                 continue;
             }
-            match self.sample(sampler, watch, messages).await? {
+            match self.sample(sampler, watch, kept).await? {
                 // Only when all that can be sampled is: else a sampler that is missing something
                 // would make connection after connection.
                 Some(Outcome::Ok)
@@ -200,11 +200,11 @@ impl Sampling {
         &mut self,
         sampler: Sampler,
         watch: &Watch,
-        messages: &mut Messages,
+        Kept { messages, counts, .. }: &mut Kept,
     ) -> ControlFlow<(), Option<Outcome>> {
         let began = watch.clock.now();
         let limit = watch.patience(sampler) + NETWORK;
-        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
+        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch, counts)).await {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
                 watch.rests(sampler);
@@ -234,6 +234,7 @@ impl Sampling {
         &mut self,
         sampler: Sampler,
         watch: &Watch,
+        counts: &mut Counts,
     ) -> Result<Option<Sampled>, SampleError> {
         let client = self.session.client();
         Ok(match sampler {
@@ -303,7 +304,7 @@ impl Sampling {
                 }
             }
             Sampler::Duplicates => {
-                let sample = self.duplicates.ask(watch, &self.session, &self.erps, NETWORK);
+                let sample = self.duplicates.ask(watch, &self.session, &self.erps, counts, NETWORK);
                 sample.await?.map(Sampled::Duplicates)
             }
             // The other lanes'.

@@ -25,7 +25,12 @@ pub(in crate::config) const DUPLICATES: Section = Section {
             "22:00-05:00",
             "When that may be, in the server's own time zone (its setting `TimeZone`); \"00:00-24:00\" is always.",
         ),
-        key("count_interval", seconds(1, 14 * 86_400), "20h", "No key is counted again before."),
+        key(
+            "count_interval",
+            seconds(1, 14 * 86_400),
+            "20h",
+            "No key is counted again before, unless erpscope was started anew.",
+        ),
         key(
             "count_timeout",
             seconds(1, 60),
