@@ -37,8 +37,18 @@ pub struct Reading {
     pub bytes: u64,
     /// Whether a unique index lets no two of the same key in.
     pub is_unique: bool,
+    /// Whether it is not counted, as its table is above the bounds of that; false if nothing is counted.
+    pub is_large: bool,
     /// By statistics; `None` if they do not tell.
     pub estimate: Option<Estimate>,
+}
+
+impl Reading {
+    /// Whether its table is too large to be counted, as far as vacuum or analyze has seen.
+    #[must_use]
+    pub fn is_above(&self, bounds: &Bounds) -> bool {
+        self.rows.is_some_and(|rows| rows > bounds.rows) || self.bytes > bounds.bytes
+    }
 }
 
 /// What statistics say.
@@ -157,7 +167,7 @@ pub async fn count(
     reading: &Reading,
     bounds: Bounds,
 ) -> Result<Counted, &'static str> {
-    if reading.rows.is_some_and(|rows| rows > bounds.rows) || reading.bytes > bounds.bytes {
+    if reading.is_above(&bounds) {
         return Err("large");
     }
     let counted = async {
@@ -333,6 +343,7 @@ fn reading(
         rows: first.rows.map(whole),
         bytes: first.bytes,
         is_unique,
+        is_large: false,
         estimate: surplus.map(|surplus| Estimate {
             surplus,
             sampled: whole(first.sampled),

@@ -45,7 +45,7 @@ pub struct Key {
     pub module: Arc<str>,
     /// What was last counted, and when.
     pub counted: Option<(Moment, Counted)>,
-    /// Why the last count brought nothing.
+    /// Why it is not counted, or why the last count brought nothing.
     pub uncounted: Option<&'static str>,
 }
 
@@ -108,6 +108,7 @@ impl Duplicates {
                     !now.is_unique && at.elapsed.saturating_sub(then.elapsed) < STALE
                 });
                 let uncounted = uncounted.filter(|_| !now.is_unique);
+                let uncounted = if now.is_large { Some("large") } else { uncounted };
                 Key { module: erp.module(&now.key.table), now, counted, uncounted }
             };
             let keys = read.keys.into_iter().map(key).collect();
@@ -174,6 +175,7 @@ mod tests {
             rows: Some(1_000),
             bytes: 0,
             is_unique: false,
+            is_large: false,
             estimate: Some(Estimate { surplus: 20, sampled: 1_000, seconds_ago: None }),
         }
     }
@@ -208,6 +210,8 @@ mod tests {
         let later = 9 + STALE.as_secs();
         assert_eq!(apply(later - 1, reading(), None).0.counted, Some((at(9), counted)));
         assert_eq!(apply(later, reading(), None).0.surplus(), Some((20, Known::Statistics)));
+        let large = Reading { is_large: true, ..reading() };
+        assert_eq!(apply(later, large, None).0.uncounted, Some("large"));
         let unique = Reading { is_unique: true, estimate: None, ..reading() };
         let (key, _) = apply(later + 1, unique, None);
         assert_eq!((key.surplus(), key.uncounted), (Some((0, Known::Index)), None));

@@ -45,6 +45,14 @@ impl Duplicates {
         };
         let of = |datname: &str| erps.of(datname).keys().cloned().collect();
         let mut sample = duplicates::read(session, dbid, &others, of, patience).await?;
+        let bounds = Bounds {
+            timeout: watch.duplicates.count_timeout,
+            rows: watch.duplicates.max_rows,
+            bytes: watch.duplicates.max_bytes,
+        };
+        if watch.duplicates.count {
+            pass_over_large(&mut sample.databases, &bounds);
+        }
         // Not at once: a connection that comes and goes would count again and again.
         let may_count = std::mem::replace(&mut self.has_looked, true) && watch.duplicates.count;
         if !may_count || !watch.duplicates.quiet_hours.contains(duplicates::minute(session).await?)
@@ -58,15 +66,17 @@ impl Duplicates {
             let datname = datname.map_or(own, |(_, datname)| datname);
             let name = Arc::clone(&reading.key.name);
             counted.insert((in_database, Arc::clone(&name)), now);
-            let bounds = Bounds {
-                timeout: watch.duplicates.count_timeout,
-                rows: watch.duplicates.max_rows,
-                bytes: watch.duplicates.max_bytes,
-            };
             let result = duplicates::count(session, datname, reading, bounds).await;
             sample.count = Some(Count { dbid: in_database, name, result });
         }
         Ok(Some(sample))
+    }
+}
+
+/// Marks those that are too large to be counted, so that none of them takes the turn of another.
+fn pass_over_large(databases: &mut [Database], bounds: &Bounds) {
+    for reading in databases.iter_mut().flat_map(|database| &mut database.keys) {
+        reading.is_large = !reading.is_unique && reading.is_above(bounds);
     }
 }
 
@@ -81,7 +91,7 @@ fn due<'a>(
     let all = databases
         .iter()
         .flat_map(|database| database.keys.iter().map(move |reading| (database.dbid, reading)));
-    all.filter(|(_, reading)| !reading.is_unique)
+    all.filter(|(_, reading)| !reading.is_unique && !reading.is_large)
         .filter_map(|(dbid, reading)| {
             let last = counted.get(&(dbid, Arc::clone(&reading.key.name)));
             let is_due = last.is_none_or(|last| now.saturating_sub(*last) >= interval);
@@ -113,6 +123,7 @@ mod tests {
             rows: Some(100),
             bytes: 0,
             is_unique: false,
+            is_large: false,
             estimate,
         }
     }
@@ -131,6 +142,20 @@ mod tests {
         let databases = [Database { dbid: 7, keys, unread: Vec::new() }];
         let (now, interval) = (Duration::from_secs(now), Duration::from_secs(100));
         due(&databases, &counted, now, interval).map(|(_, due)| due.key.name.to_string())
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_counted_takes_nobodys_turn() {
+        let large = Reading { rows: Some(1_001), ..reading("large", Some(900)) };
+        let heavy = Reading { bytes: 4_097, ..reading("heavy", Some(800)) };
+        let keys = vec![large, heavy, reading("small", None)];
+        let mut databases = [Database { dbid: 7, keys, unread: Vec::new() }];
+        let second = Duration::from_secs(1);
+        pass_over_large(&mut databases, &Bounds { timeout: second, rows: 1_000, bytes: 4_096 });
+        let marked: Vec<bool> = databases[0].keys.iter().map(|reading| reading.is_large).collect();
+        assert_eq!(marked, [true, true, false]);
+        let next = due(&databases, &BTreeMap::new(), second, second);
+        assert_eq!(next.map(|(_, due)| due.key.name.to_string()).as_deref(), Some("small"));
     }
 
     #[test]

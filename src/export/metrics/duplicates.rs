@@ -56,7 +56,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_duplicate_counts_total",
-        help: "Counts of business keys, by how they ended: ok, large (not begun), locked, timeout and the like.",
+        help: "Counts of business keys, by how they ended: ok, large (not begun, as its files are larger than statistics say), locked, timeout and the like.",
         kind: Kind::Counter,
         labels: &["result"],
         rows: |server, out| {

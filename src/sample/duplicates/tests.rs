@@ -17,6 +17,7 @@ pub(super) fn reading(text: &str, is_text: &[bool]) -> Reading {
         rows: Some(10_000),
         bytes: 1 << 20,
         is_unique: false,
+        is_large: false,
         estimate: None,
     }
 }

@@ -17,6 +17,7 @@ fn key(estimated: Option<u64>, counted: Option<u64>) -> Key {
         rows: Some(100_000),
         bytes: 1 << 24,
         is_unique: false,
+        is_large: false,
         estimate: estimated.map(estimate),
     };
     let counted = counted.map(|surplus| (at(0), Counted { groups: surplus, surplus }));
