@@ -29,6 +29,8 @@ pub struct Reading {
     pub schema: String,
     /// `pg_class.oid` of its table.
     pub relid: u32,
+    /// Whether its table is partitioned.
+    pub is_partitioned: bool,
     /// Which of its columns hold text, one for each.
     pub is_text: Vec<bool>,
     /// Rows of the table, if vacuum or analyze has counted them.
@@ -243,6 +245,7 @@ async fn here(client: &Client, dbid: u32, keys: &[Arc<Key>]) -> Result<Database,
 #[derive(Clone, Debug, PartialEq)]
 struct Column {
     relid: u32,
+    is_partitioned: bool,
     table: String,
     schema: String,
     name: String,
@@ -295,6 +298,7 @@ fn column(row: &Row) -> Result<Column, SampleError> {
         blank_values: row.try_get::<_, Option<f64>>(17)?.unwrap_or(0.0),
         word_share: row.try_get(18)?,
         is_compact: row.try_get(19)?,
+        is_partitioned: row.try_get(20)?,
     })
 }
 
@@ -339,6 +343,7 @@ fn reading(
         key: Arc::clone(key),
         schema: first.schema.clone(),
         relid: first.relid,
+        is_partitioned: first.is_partitioned,
         is_text,
         rows: first.rows.map(whole),
         bytes: first.bytes,

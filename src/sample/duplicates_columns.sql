@@ -35,7 +35,7 @@ select
   case when q.word is not null then (
     select sum(v.freq) from unnest(s.most_common_vals::text::text[], s.most_common_freqs) v (value, freq)
     where v.value = case a.atttypid when 'bool'::regtype then left(q.word, 1) else q.word end) end::float8,
-  q.is_compact
+  q.is_compact, c.relkind = 'p'
 from unnest($1::text[]::name[], $2::text[]::name[], $3::text[], $4::bool[]) q (relname, attname, word, is_compact)
 join tables c on c.relname = q.relname
 join pg_attribute a on a.attrelid = c.oid and a.attname = q.attname and a.attnum > 0 and not a.attisdropped

@@ -171,6 +171,7 @@ mod tests {
             key: Arc::clone(demo.keys().next().unwrap()),
             schema: "public".into(),
             relid: 1,
+            is_partitioned: false,
             is_text: vec![true],
             rows: Some(1_000),
             bytes: 0,

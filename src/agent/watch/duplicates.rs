@@ -119,6 +119,7 @@ mod tests {
             key,
             schema,
             relid: 1,
+            is_partitioned: false,
             is_text: vec![true],
             rows: Some(100),
             bytes: 0,

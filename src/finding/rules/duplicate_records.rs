@@ -28,8 +28,8 @@ pub(super) static RULE: Rule = Rule {
             "Let the business decide which record stays, and merge them in the ERP: it knows what else \
              points to them.",
             "Find who enters them: mostly an import or an integration that does not look first.",
-            "When none is left, keep them out by the unique index of the second statement. Ask the ERP's \
-             maker first, if some may be equal on purpose.",
+            "When none is left, keep them out by the unique index of the second statement (of a partitioned \
+             table there is none). Ask the ERP's maker first, if some may be equal on purpose.",
         ],
     },
     judge: Judge::Server(judge),
@@ -100,7 +100,7 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, key: &Key) -> Option<(u64, Candid
             Value::Share(share)
         ),
         evidence,
-        sql: vec![to_see(&key.now), to_keep_out(&key.now)],
+        sql: std::iter::once(to_see(&key.now)).chain(to_keep_out(&key.now)).collect(),
         cost_seconds_per_day: None,
     };
     Some((surplus, candidate))

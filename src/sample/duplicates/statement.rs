@@ -34,9 +34,13 @@ pub fn to_see(reading: &Reading) -> String {
     )
 }
 
-/// The index that lets no more of them in, once they are merged.
+/// The index that lets no more of them in, once they are merged. `None` for a partitioned table: the server makes
+/// none there concurrently, and none that is unique without the columns that say where a row belongs.
 #[must_use]
-pub fn to_keep_out(reading: &Reading) -> String {
+pub fn to_keep_out(reading: &Reading) -> Option<String> {
+    if reading.is_partitioned {
+        return None;
+    }
     let conditions = conditions(&reading.key, &reading.is_text);
     // Null is never equal to null in an index.
     let conditions: Vec<&str> = conditions
@@ -49,11 +53,11 @@ pub fn to_keep_out(reading: &Reading) -> String {
     } else {
         format!(" where {}", conditions.join(" and "))
     };
-    format!(
+    Some(format!(
         "create unique index concurrently on {} ({}){only};",
         table(reading),
         expressions(&reading.key, &reading.is_text).join(", ")
-    )
+    ))
 }
 
 /// The query that counts.
@@ -114,14 +118,26 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// To types that words and columns of keys have; what begins another comes after it.
+const CASTS: [&str; 10] = [
+    "::text",
+    "::charactervarying",
+    "::character",
+    "::bpchar",
+    "::boolean",
+    "::numeric",
+    "::smallint",
+    "::integer",
+    "::bigint",
+    "::name",
+];
+
 /// Without what the server adds or leaves out when it writes an expression: casts, quotes, brackets.
 /// What is not recognised all the same is only looked at once more than it needs to be.
 fn plain(text: &str) -> String {
     let text = text.replace("TRIM(BOTH FROM ", "btrim(").replace(" IS NULL", " is null");
     let text: String = text.chars().filter(|c| !" \"()'".contains(*c)).collect();
-    ["::text", "::charactervarying", "::character", "::bpchar", "::boolean", "::numeric"]
-        .iter()
-        .fold(text, |text, cast| text.replace(cast, ""))
+    CASTS.iter().fold(text, |text, cast| text.replace(cast, ""))
 }
 
 #[cfg(test)]
@@ -167,10 +183,11 @@ mod tests {
              having count(*) > 1 order by count(*) desc limit 100;"
         );
         assert_eq!(
-            to_keep_out(&reading),
+            to_keep_out(&reading).unwrap(),
             "create unique index concurrently on \"s\"\"s\".\"a b\" (\"partner\", \
              lower(btrim(\"ref\"::text))) where btrim(\"ref\"::text) <> '';"
         );
+        assert_eq!(to_keep_out(&Reading { is_partitioned: true, ..reading }), None);
     }
 
     #[test]
@@ -189,6 +206,17 @@ mod tests {
         assert!(!keeps(&[folded], Some("active = true AND country = 3")), "of fewer rows");
         assert!(!keeps(&["E-Mail"], None), "the same address in other letters gets in");
         assert!(!keeps(&[folded, "company"], None), "one in each company gets in");
+    }
+
+    #[test]
+    fn an_index_is_known_again_by_words_in_whatever_type_the_column_has() {
+        let reading = reading("columns = ['tax_id']\nonly = { disabled = '0' }", &[true]);
+        for cast in ["", "::smallint", "::integer", "::bigint", "::name", "::character varying"] {
+            let index = unique(&["tax_id"], Some(&format!("disabled = '0'{cast}")));
+            assert!(keeps(&index, &reading.key, &reading.is_text), "{cast}");
+        }
+        let other = unique(&["tax_id"], Some("disabled = '1'::smallint"));
+        assert!(!keeps(&other, &reading.key, &reading.is_text));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) fn reading(text: &str, is_text: &[bool]) -> Reading {
         key: key(text),
         schema: "s\"s".to_owned(),
         relid: 1,
+        is_partitioned: false,
         is_text: is_text.to_vec(),
         rows: Some(10_000),
         bytes: 1 << 20,
@@ -25,6 +26,7 @@ pub(super) fn reading(text: &str, is_text: &[bool]) -> Reading {
 pub(super) fn column(name: &str) -> Column {
     Column {
         relid: 1,
+        is_partitioned: false,
         table: "a b".to_owned(),
         schema: "s".to_owned(),
         name: name.to_owned(),

@@ -13,6 +13,7 @@ fn key(estimated: Option<u64>, counted: Option<u64>) -> Key {
         key: Arc::clone(demo.keys().next().unwrap()),
         schema: "public".into(),
         relid: 1,
+        is_partitioned: false,
         is_text: vec![true],
         rows: Some(100_000),
         bytes: 1 << 24,
