@@ -243,11 +243,15 @@ impl Sight<'_> {
         let now = self.table(datname, name)?;
         let before = self.before.tables.databases.get(datname);
         let before = before.and_then(|b| b.tables.iter().find(|table| table.oid == now.oid));
-        // Not looked at then: what has grown since it is. Making an index reads its table, too.
-        let Some(then) = before else { return Some(now.series.seq_tup_read) };
-        let rows = now.counters.seq_tup_read;
-        // Less than before: the statistics were reset.
-        let rows = rows.checked_sub(then.counters.seq_tup_read).unwrap_or(rows);
+        let rows = match before {
+            // Not looked at then: what has grown since it is. Making an index reads its table, too.
+            None => now.series.seq_tup_read,
+            Some(then) => {
+                let rows = now.counters.seq_tup_read;
+                // Less than before: the statistics were reset.
+                rows.checked_sub(then.counters.seq_tup_read).unwrap_or(rows)
+            }
+        };
         // What we have counted ourselves is nobody's fault.
         let place = (Arc::from(datname), name.to_owned());
         let counted =

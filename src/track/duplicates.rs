@@ -21,7 +21,8 @@ pub struct View {
     pub skipped: u64,
     /// Counts that were tried, by how they ended.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Rows that our own counts have read, by database and table; of one that was given up, all.
+    /// Rows that our own counts have read, by database and table; of one that was given
+    /// up, none, as nobody knows how many it had read.
     pub read: BTreeMap<(Arc<str>, String), u64>,
 }
 
@@ -134,7 +135,7 @@ impl Duplicates {
         let keys = database.into_iter().flat_map(|database| &mut database.keys);
         for key in keys.filter(|key| key.now.key.name == count.name) {
             key.uncounted = count.result.err();
-            if matches!(result, "ok" | "timeout") {
+            if count.result.is_ok() {
                 let table = (Arc::clone(&datname), key.now.key.table.clone());
                 *self.view.read.entry(table).or_default() += key.now.rows.unwrap_or(0);
             }
@@ -206,8 +207,9 @@ mod tests {
         assert_eq!((key.surplus(), key.uncounted), (Some((4, Known::Counted)), Some("locked")));
         assert_eq!(view.counts, BTreeMap::from([("ok", 1), ("locked", 1)]));
         assert_eq!(view.skipped, 3);
+        let (_, view) = apply(21, reading(), Some(Err("timeout")));
         let read = ((Arc::from("erp"), "party_party".to_owned()), 1_000);
-        assert_eq!(view.read, BTreeMap::from([read]), "what we have read ourselves");
+        assert_eq!(view.read, BTreeMap::from([read]), "what we have read ourselves to its end");
         let later = 9 + STALE.as_secs();
         assert_eq!(apply(later - 1, reading(), None).0.counted, Some((at(9), counted)));
         assert_eq!(apply(later, reading(), None).0.surplus(), Some((20, Known::Statistics)));

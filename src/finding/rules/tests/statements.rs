@@ -56,6 +56,21 @@ fn a_scan_of_another_statement_and_the_upkeep_of_indexes_are_no_large_scans() {
 }
 
 #[test]
+fn what_erpscope_has_read_to_count_keys_is_no_large_scan_of_a_table_that_is_looked_at_since() {
+    let line = read_through("line");
+    let rows = line.series.seq_tup_read;
+    let look = |counted: u64| {
+        let find = "select * from line where order_id = $1";
+        let mut stage = Stage::new().statement("sales", find, heavy());
+        let read = BTreeMap::from([(("erp".into(), "line".to_owned()), counted)]);
+        stage.server().duplicates = Arc::new(KeysView { read, ..KeysView::default() });
+        with_tables(stage, vec![line.clone()], vec![]).subjects("large_scans")
+    };
+    assert_eq!(look(0), ["line"]);
+    assert!(look(rows).is_empty(), "all {rows} rows were read by us");
+}
+
+#[test]
 fn a_table_that_is_not_looked_at_singly_is_none_beside_one_that_is() {
     let join = "select l.id from line l join account a on a.id = l.account_id where l.head_id = $1";
     let stage = || Stage::new().statement("sales", join, heavy());
