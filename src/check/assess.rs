@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::mend::{self, RESTART, connect_to, quoted};
+use super::mend::{self, RESTART, connect_to};
 use super::report::{Finding, Status};
 use super::serverlog::serverlog;
 use crate::config::{Server, TlsMode};
-use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, StatStatementsMissing};
+use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, StatStatementsMissing, quoted};
 
 /// How full things are; `None` where it could not be read.
 #[derive(Clone, Debug, Default)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assess::finding;
-use super::mend::{connect_to, quoted};
+use super::mend::connect_to;
 use super::report::{Finding, Status};
 use crate::config::Server;
 use crate::erp::Erps;
-use crate::pg::{Lossy, Session};
+use crate::pg::{Lossy, Session, quoted};
 
 /// A column of a business key.
 struct Column {

@@ -1,7 +1,7 @@
 //! SQL and settings that mend what is missing. Pure.
 
 use crate::config::Server;
-use crate::pg::ConnectError;
+use crate::pg::{ConnectError, quoted};
 
 pub(super) const RESTART: &str = "-- then restart the server";
 
@@ -84,9 +84,4 @@ pub(super) fn connect_to(datname: &str) -> String {
         return format!("\\connect -reuse-previous=on {string}");
     }
     format!("\\connect {}", quoted(datname))
-}
-
-/// A name as SQL takes it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,10 +1,10 @@
 //! Sequences whose numbers the role may not look at, and what mends that.
 
 use super::assess::finding;
-use super::mend::{connect_to, quoted};
+use super::mend::connect_to;
 use super::report::{Finding, Status};
 use crate::config::Server;
-use crate::pg::{Lossy, Session};
+use crate::pg::{Lossy, Session, quoted};
 
 /// The sequences of one schema.
 struct Schema {

@@ -1,6 +1,7 @@
 //! The SQL which an administrator runs once. Nothing here runs it.
 
-use super::mend::{self, connect_to, quoted};
+use super::mend::{self, connect_to};
+use crate::pg::quoted;
 
 /// What the SQL is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod backoff;
 mod error;
 mod lossy;
 mod probe;
+mod quoted;
 mod session;
 mod tls;
 
@@ -14,4 +15,5 @@ pub use lossy::Lossy;
 pub use probe::{
     Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe,
 };
+pub use quoted::quoted;
 pub use session::{Session, connect, connect_to_plan};

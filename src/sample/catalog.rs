@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, Row};
 
-use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
+use super::{SampleError, elsewhere};
 use crate::pg::{Lossy, Session};
 
 /// Of each kind in one database at most so many are kept; how many there are is told.
@@ -185,24 +185,12 @@ pub async fn read(
     others: &[(u32, String)],
     patience: Duration,
 ) -> Result<Sample, SampleError> {
-    let mut databases = vec![here(session.client(), dbid).await?];
-    let elsewhere = async {
-        for (dbid, datname) in others {
-            let read = async {
-                let other = session.beside(datname).await.map_err(|error| error.to_string())?;
-                here(other.client(), *dbid).await.map_err(|error| error.to_string())
-            };
-            match read.await {
-                Ok(database) => databases.push(database),
-                Err(reason) => tracing::debug!(%datname, "nothing of its catalog: {reason}"),
-            }
-        }
-    };
-    if tokio::time::timeout(patience, elsewhere).await.is_err() {
-        tracing::debug!("not all catalogs could be looked into within {patience:?}");
-    }
-    let missed = (others.len() + 1).saturating_sub(databases.len());
-    Ok(Sample { databases, skipped: u64::try_from(missed).unwrap_or(u64::MAX) })
+    let (databases, skipped) =
+        elsewhere::each(session, dbid, others, patience, "catalog", |client, dbid, _| {
+            Box::pin(here(client, dbid))
+        })
+        .await?;
+    Ok(Sample { databases, skipped })
 }
 
 /// What one part says: an error of its own is its own matter, the end of the connection is not.

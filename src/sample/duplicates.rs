@@ -14,9 +14,9 @@ use tokio_postgres::{Client, Row};
 pub use statement::{to_keep_out, to_see};
 
 use self::statement::{Unique, keeps, to_count};
-use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
+use super::{SampleError, elsewhere};
 use crate::erp::{Fold, Key};
 use crate::pg::{Lossy, Session};
 
@@ -131,25 +131,18 @@ pub async fn read(
     keys: impl Fn(&str) -> Vec<Arc<Key>>,
     patience: Duration,
 ) -> Result<Sample, SampleError> {
-    let mut databases = vec![here(session.client(), dbid, &keys(session.datname())).await?];
-    let elsewhere = async {
-        for (dbid, datname) in others {
-            let read = async {
-                let other = session.beside(datname).await.map_err(|error| error.to_string())?;
-                let read = here(other.client(), *dbid, &keys(datname)).await;
-                read.map_err(|error| error.to_string())
-            };
-            match read.await {
-                Ok(database) => databases.push(database),
-                Err(reason) => tracing::debug!(%datname, "nothing of its keys: {reason}"),
-            }
-        }
-    };
-    if tokio::time::timeout(patience, elsewhere).await.is_err() {
-        tracing::debug!("not all keys could be looked at within {patience:?}");
-    }
-    let missed = (others.len() + 1).saturating_sub(databases.len());
-    let skipped = u64::try_from(missed).unwrap_or(u64::MAX);
+    let (databases, skipped) = elsewhere::each(
+        session,
+        dbid,
+        others,
+        patience,
+        "business keys",
+        |client, dbid, datname| {
+            let keys = keys(datname);
+            Box::pin(async move { here(client, dbid, &keys).await })
+        },
+    )
+    .await?;
     Ok(Sample { databases, skipped, count: None })
 }
 

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod database;
 mod decode;
 pub mod duplicates;
+mod elsewhere;
 mod error;
 pub mod extent;
 pub mod function_usage;

@@ -9,9 +9,9 @@ use tokio_postgres::{Client, Row};
 
 use super::activity::text;
 use super::decode::unsigned;
-use super::{Outcome, SampleError};
+use super::{Outcome, SampleError, elsewhere};
 use crate::erp::{Queue, Zone};
-use crate::pg::Session;
+use crate::pg::{Session, quoted};
 
 /// No more rows of one state are counted: a longer queue is this long at least.
 pub const MOST: u64 = 10_000;
@@ -79,25 +79,13 @@ pub async fn read(
     queues: impl Fn(&str) -> Vec<Arc<Queue>>,
     patience: Duration,
 ) -> Result<Sample, SampleError> {
-    let mut databases = vec![here(session.client(), dbid, &queues(session.datname())).await?];
-    let elsewhere = async {
-        for (dbid, datname) in others {
-            let read = async {
-                let other = session.beside(datname).await.map_err(|error| error.to_string())?;
-                let read = here(other.client(), *dbid, &queues(datname)).await;
-                read.map_err(|error| error.to_string())
-            };
-            match read.await {
-                Ok(database) => databases.push(database),
-                Err(reason) => tracing::debug!(%datname, "nothing of its queues: {reason}"),
-            }
-        }
-    };
-    if tokio::time::timeout(patience, elsewhere).await.is_err() {
-        tracing::debug!("not all queues could be looked at within {patience:?}");
-    }
-    let missed = (others.len() + 1).saturating_sub(databases.len());
-    Ok(Sample { databases, skipped: u64::try_from(missed).unwrap_or(u64::MAX) })
+    let (databases, skipped) =
+        elsewhere::each(session, dbid, others, patience, "queues", |client, dbid, datname| {
+            let queues = queues(datname);
+            Box::pin(async move { here(client, dbid, &queues).await })
+        })
+        .await?;
+    Ok(Sample { databases, skipped })
 }
 
 async fn here(client: &Client, dbid: u32, queues: &[Arc<Queue>]) -> Result<Database, SampleError> {
@@ -291,10 +279,6 @@ fn statement(queue: &Queue, schema: &str, is_naive: impl Fn(&str) -> bool) -> St
         .replace("{failed}", &failed)
         .replace("{table}", &format!("{}.{}", quoted(schema), quoted(&queue.table)))
         .replace("{most}", &MOST.to_string())
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Row, Statement as Prepared};
 
 use super::SampleError;
 use super::decode::Count;
-use crate::pg::StatStatements;
+use crate::pg::{StatStatements, quoted};
 
 /// What identifies one entry of pg_stat_statements. Leaving out a part makes two entries one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,7 +96,7 @@ impl Reader {
     pub async fn prepare(client: &Client, found: &StatStatements) -> Result<Self, SampleError> {
         let info = if found.has_info {
             let sql = include_str!("statements_info.sql");
-            Some(client.prepare(&sql.replace("{schema}", &quote(&found.schema))).await?)
+            Some(client.prepare(&sql.replace("{schema}", &quoted(&found.schema))).await?)
         } else {
             None
         };
@@ -148,7 +148,7 @@ fn counters_sql(found: &StatStatements) -> String {
             .map_or_else(|| absent.to_owned(), |name| format!("s.{name}"))
     };
     include_str!("statements.sql")
-        .replace("{schema}", &quote(&found.schema))
+        .replace("{schema}", &quoted(&found.schema))
         .replace("{toplevel}", &column(&["toplevel"], "true"))
         .replace("{since}", &column(&["stats_since"], "null::timestamptz"))
         .replace("{exec_time}", &column(&["total_exec_time", "total_time"], "0::float8"))
@@ -159,10 +159,6 @@ fn counters_sql(found: &StatStatements) -> String {
             &column(&["shared_blk_write_time", "blk_write_time"], "0::float8"),
         )
         .replace("{wal_bytes}", &column(&["wal_bytes"], "0::numeric"))
-}
-
-pub(super) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn decode(row: &Row) -> Result<Statement, SampleError> {

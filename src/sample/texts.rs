@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use tokio_postgres::{Client, Statement as Prepared};
 
-use super::statements::quote;
 use super::{SampleError, normalise};
-use crate::pg::{Lossy, StatStatements};
+use crate::pg::{Lossy, StatStatements, quoted};
 
 /// What pg_stat_statements shows to a role which may not see a text.
 const HIDDEN: &str = "<insufficient privilege>";
@@ -47,7 +46,7 @@ impl Reader {
         found: &StatStatements,
         max_chars: usize,
     ) -> Result<Self, SampleError> {
-        let sql = include_str!("texts.sql").replace("{schema}", &quote(&found.schema));
+        let sql = include_str!("texts.sql").replace("{schema}", &quoted(&found.schema));
         Ok(Self { texts: client.prepare(&sql).await?, max_chars })
     }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use super::SampleError;
 use super::extent::{self, Extent};
 use super::function_usage::{self, Function};
 use super::index_usage::{self, Index};
 use super::table_usage::{self, Table};
+use super::{SampleError, elsewhere};
 use crate::pg::Session;
 
 /// Other databases that are entered in one go: one further connection at a time, closed at once.
@@ -50,26 +50,13 @@ pub async fn read(
     others: &[(u32, String)],
     patience: Duration,
 ) -> Result<Sample, SampleError> {
-    let mut databases = vec![here(session.client(), dbid).await?];
-    let elsewhere = async {
-        for (dbid, datname) in others.iter().take(MOST_DATABASES) {
-            match there(session, *dbid, datname).await {
-                Ok(database) => databases.push(database),
-                Err(reason) => tracing::debug!(%datname, "nothing of its tables: {reason}"),
-            }
-        }
-    };
-    if tokio::time::timeout(patience, elsewhere).await.is_err() {
-        tracing::debug!("not all databases could be looked into within {patience:?}");
-    }
-    let tried = others.len().min(MOST_DATABASES) + 1;
-    let skipped = u64::try_from(tried.saturating_sub(databases.len())).unwrap_or(u64::MAX);
+    let others = others.get(..MOST_DATABASES).unwrap_or(others);
+    let (databases, skipped) =
+        elsewhere::each(session, dbid, others, patience, "tables", |client, dbid, _| {
+            Box::pin(here(client, dbid))
+        })
+        .await?;
     Ok(Sample { databases, skipped })
-}
-
-async fn there(session: &Session, dbid: u32, datname: &str) -> Result<Database, String> {
-    let other = session.beside(datname).await.map_err(|error| error.to_string())?;
-    here(other.client(), dbid).await.map_err(|error| error.to_string())
 }
 
 async fn here(client: &Client, dbid: u32) -> Result<Database, SampleError> {

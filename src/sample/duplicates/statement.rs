@@ -2,6 +2,7 @@
 
 use super::Reading;
 use crate::erp::{Fold, Key};
+use crate::pg::quoted;
 
 /// What a unique index is on, and of which rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +113,6 @@ fn conditions(key: &Key, is_text: &[bool]) -> Vec<String> {
 
 fn table(reading: &Reading) -> String {
     format!("{}.{}", quoted(&reading.schema), quoted(&reading.key.table))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// To types that words and columns of keys have; what begins another comes after it.
