@@ -294,7 +294,7 @@ async fn the_agent_finds_a_bad_join_once_its_advisor_has_run_and_keeps_it_until_
 }
 
 /// Types of which the server compares some pairs, with a value of each.
-const TYPES: [(&str, &str); 17] = [
+const TYPES: [(&str, &str); 18] = [
     ("int2", "i"),
     ("int4", "i"),
     ("int8", "i"),
@@ -312,6 +312,7 @@ const TYPES: [(&str, &str); 17] = [
     ("code", "i::text"),
     ("cidr", "('10.0.0.0'::inet + i)::cidr"),
     ("inet", "'10.0.0.0'::inet + i"),
+    ("code_of_ours", "i::text"),
 ];
 
 /// Casts that people write, beside what the server puts in itself.
@@ -334,7 +335,7 @@ async fn which_casts_keep_an_index_from_being_used_is_what_the_server_says() {
     let indexes: Vec<String> =
         (0..TYPES.len()).map(|at| format!("create index on big (c{at});")).collect();
     let (cluster, shop) = shop(&format!(
-        "create extension citext; create domain code as text;
+        "create extension citext; create domain code as text; create domain code_of_ours as code;
          create table big ({0}); insert into big select {1} from generate_series(1, 3000) i;
          create table few (done bool, {0}); insert into few select i > 20, {1} from generate_series(1, 3000) i; {2}",
         columns.join(", "),

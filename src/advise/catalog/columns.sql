@@ -9,15 +9,24 @@ select
   exists (
     select from pg_opclass o join pg_am m on m.oid = o.opcmethod
     where m.amname = 'btree' and o.opcdefault
-      and (o.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid) or t.typtype in ('e', 'r', 'm') or t.typcategory = 'A'
-        or t.typname = 'varchar')
+      and (o.opcintype = coalesce(base.oid, t.oid) or coalesce(base.typtype, t.typtype) in ('e', 'r', 'm') or t.typcategory = 'A'
+        or coalesce(base.typname, t.typname) = 'varchar')
   ),
   t.typlen, t.typalign::text, coalesce(base.typname, t.typname)
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
 join pg_type t on t.oid = a.atttypid
-left join pg_type base on base.oid = t.typbasetype
+left join lateral (
+  -- A domain may be over another one.
+  with recursive below as (
+    select b.oid, b.typname, b.typtype, b.typbasetype from pg_type b where b.oid = t.typbasetype
+    union all
+    select b.oid, b.typname, b.typtype, b.typbasetype
+    from below join pg_type b on below.typtype = 'd' and b.oid = below.typbasetype
+  )
+  select below.oid, below.typname, below.typtype from below where below.typtype <> 'd'
+) base on true
 join pg_database d on d.datname = current_database()
 left join pg_collation l on l.oid = a.attcollation
 left join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname

@@ -6,7 +6,7 @@
 
 use sqlparser::ast::{CastKind, DataType, Expr};
 
-use crate::advise::catalog::{Column, Table};
+use crate::advise::catalog::{Column, Index, Table};
 use crate::advise::plan::{Side, parse_expression};
 
 /// What one side of a join is of its table.
@@ -70,6 +70,9 @@ fn canonical(printed: &str) -> String {
         "boolean" => "bool",
         "timestamp without time zone" | "timestamp" => "timestamp",
         "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        "time with time zone" => "timetz",
+        "bit varying" => "varbit",
         other => other,
     };
     name.to_owned()
@@ -81,6 +84,12 @@ fn is_relabelling(from: &str, to: &str) -> bool {
     from == to || (is_text(from) && is_text(to)) || (from == "cidr" && to == "inet")
 }
 
+/// Whether an index serves equalities of all rows.
+fn serves(index: &Index) -> bool {
+    let is_equal = matches!(index.method.as_str(), "btree" | "hash");
+    is_equal && index.is_valid && index.predicate.is_none()
+}
+
 /// Whether an index begins with this column.
 pub(super) fn is_indexed(table: &Table, column: &str) -> bool {
     index_on(table, column).is_some()
@@ -89,8 +98,7 @@ pub(super) fn is_indexed(table: &Table, column: &str) -> bool {
 /// The name of an index that begins with this column.
 pub(super) fn index_on<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
     let begins = |first: Option<&str>| first == Some(column);
-    let found = table.indexes.iter().filter(|index| index.is_valid);
-    let mut found = found.filter(|index| matches!(index.method.as_str(), "btree" | "hash"));
+    let mut found = table.indexes.iter().filter(|index| serves(index));
     let found = found.find(|index| begins(index.keys.first().and_then(|k| k.column.as_deref())));
     found.map(|index| index.name.as_str())
 }
@@ -98,7 +106,7 @@ pub(super) fn index_on<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
 /// Whether an index begins with the very expression that is compared.
 pub(super) fn is_indexed_as(table: &Table, side: &Side) -> bool {
     let wanted = plain(&side.expr);
-    let first = table.indexes.iter().filter(|index| index.is_valid);
+    let first = table.indexes.iter().filter(|index| serves(index));
     let mut first = first.filter_map(|index| parse_expression(&index.keys.first()?.sql));
     first.any(|key| plain(&key) == wanted)
 }
@@ -126,7 +134,7 @@ pub(super) fn type_of(table: &Table, column: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advise::catalog::{Index, IndexKey};
+    use crate::advise::catalog::IndexKey;
     use crate::advise::plan::{Condition, conjuncts};
 
     fn table(base: &str) -> Table {
@@ -173,6 +181,10 @@ mod tests {
             // Of domains.
             ("int4", "(a.id)::integer"),
             ("text", "(a.id)::text"),
+            ("time", "(a.id)::time without time zone"),
+            ("timetz", "(a.id)::time with time zone"),
+            ("timestamptz", "(a.id)::timestamp with time zone"),
+            ("varbit", "(a.id)::bit varying"),
         ] {
             assert!(!is_cast(base, printed), "{base} {printed}");
         }
@@ -192,5 +204,11 @@ mod tests {
         assert!(!is_indexed_as(&table, &side("(a.id)::text")));
         table.indexes = vec![index("((id)::text)")];
         assert!(is_indexed_as(&table, &side("(a.id)::text")));
+        let part = Index { predicate: Some("id > 5".into()), ..index("((id)::text)") };
+        let other = Index { method: "brin".into(), ..index("((id)::text)") };
+        for index in [part, other] {
+            table.indexes = vec![index];
+            assert!(!is_indexed_as(&table, &side("(a.id)::text")));
+        }
     }
 }
