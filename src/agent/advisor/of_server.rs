@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Surroundings;
-use super::told::{databases, failure, report};
+use super::told::{databases, failure, forget_joins, report};
 use super::turns::Turns;
 use super::waiting::waited;
 use crate::advise::candidate::Allowed;
@@ -151,8 +151,8 @@ impl OfServer {
         let mut rest = around.config.database_time;
         let mut last: Option<Failure> = None;
         let mut advised = 0;
-        for datname in datnames {
-            let datname: Arc<str> = datname.into();
+        for datname in &datnames {
+            let datname: Arc<str> = datname.as_str().into();
             let began = around.clock.now().elapsed;
             let advising = self.advise_on(server, &erps, &datname, rest, around);
             let (answer, waiting) = waited(Box::pin(advising)).await;
@@ -168,6 +168,9 @@ impl OfServer {
             advised += usize::from(answer.is_ok());
             let changes = self.take(&datname, took, answer, around);
             self.tell(around, changes).await?;
+        }
+        if forget_joins(&mut self.databases, &datnames) {
+            self.tell(around, Vec::new()).await?;
         }
         ControlFlow::Continue(match last {
             Some(failure) if advised == 0 => Err(failure),
