@@ -152,7 +152,7 @@ pub async fn advise(
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
     let mut notes = notes(&catalog, &what_if, request, &found);
     if left_out > 0 {
-        notes.push(format!("{left_out} bad joins that take the least time are left out"));
+        notes.push(format!("{left_out} bad joins are left out: too mild to be told, or those that take the least time"));
     }
     notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let tidy = Tidy { advised: &advised, found: &found, passed: &passed };

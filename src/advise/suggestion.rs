@@ -208,7 +208,7 @@ impl Hasher for Fnv {
 pub type Taken = BTreeSet<(String, String)>;
 
 /// PostgreSQL cuts names to 63 bytes.
-const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// `table_column_column_idx`, as PostgreSQL itself would call it.
 fn name(definition: &Definition, table: &Table, taken: &mut Taken) -> String {

@@ -88,8 +88,8 @@ pub struct Table {
     pub is_analyzed: bool,
     /// Rows changed since.
     pub changed_since: f64,
-    /// Number of its extended statistics.
-    pub extended_statistics: i32,
+    /// Of each of its extended statistics that tell which values go together, the numbers of the columns.
+    pub extended_statistics: Vec<Vec<i16>>,
     /// Rows inserted, updated, deleted, and updated without new index entries, since the
     /// statistics began.
     pub writes: Writes,
@@ -263,10 +263,13 @@ impl Table {
     /// Whether an index on it would be of any use to anybody.
     #[must_use]
     pub fn is_indexable(&self) -> bool {
-        self.kind != Kind::Unindexable
-            && !self.is_temporary
-            && !self.schema.starts_with("pg_")
-            && self.schema != "information_schema"
+        self.kind != Kind::Unindexable && self.is_of_users()
+    }
+
+    /// Whether somebody has made it to stay: no catalog, and no session's own.
+    #[must_use]
+    pub fn is_of_users(&self) -> bool {
+        !self.is_temporary && !self.schema.starts_with("pg_") && self.schema != "information_schema"
     }
 }
 

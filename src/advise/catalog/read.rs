@@ -114,7 +114,11 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         rows: if reltuples > 0.0 { reltuples } else { live },
         pages: row.try_get(7)?,
         visible_pages: row.try_get(15)?,
-        extended_statistics: row.try_get(16)?,
+        extended_statistics: row
+            .try_get::<_, Vec<String>>(16)?
+            .iter()
+            .map(|all| numbers(all))
+            .collect(),
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -125,6 +129,11 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         },
         ..Table::default()
     })
+}
+
+/// Of an `int2vector`.
+fn numbers(printed: &str) -> Vec<i16> {
+    printed.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {

@@ -20,7 +20,10 @@ select
   coalesce(s.n_tup_ins, 0)::float8, coalesce(s.n_tup_upd, 0)::float8,
   coalesce(s.n_tup_del, 0)::float8, coalesce(s.n_tup_hot_upd, 0)::float8,
   has_table_privilege(c.oid, 'select'), c.relallvisible::float8,
-  (select count(*)::int4 from pg_statistic_ext e where e.stxrelid = c.oid)
+  array(
+    select e.stxkeys::text from pg_statistic_ext e
+    where e.stxrelid = c.oid and ('f' = any(e.stxkind) or 'm' = any(e.stxkind)) order by e.oid
+  )
 from wanted w
 join pg_class c on c.oid = w.oid
 join pg_namespace n on n.oid = c.relnamespace

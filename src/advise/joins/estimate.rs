@@ -7,8 +7,10 @@
 use super::spotted::Reader;
 use super::{Known, Sign, Spotted};
 use crate::advise::advisor::Planned;
+use crate::advise::catalog::Table;
 use crate::advise::definition::quote;
 use crate::advise::plan::{Condition, How, Node, Operator, Use, places};
+use crate::advise::suggestion::{LONGEST_NAME, stable_id};
 use crate::advise::workload::Statement;
 
 /// Calls that were counted, from which on a mean is one.
@@ -51,7 +53,7 @@ pub(super) fn mistaken(
         is_exact &= one.is_exact;
         // Extended statistics know which values go together; values that were guessed one by one do not.
         let mut tables = reader.tables().into_iter();
-        if !is_own && tables.any(|(table, _)| table.extended_statistics > 0) {
+        if !is_own && tables.any(|(table, _)| !table.extended_statistics.is_empty()) {
             return None;
         }
     }
@@ -69,13 +71,11 @@ pub(super) fn mistaken(
     for reading in &planned.readings {
         let reader = Reader { reading, catalog: known.catalog };
         for (table, usage) in reader.tables() {
-            tables.push(super::named(table));
-            let is_old = !table.is_analyzed || table.changed_since > CHANGED * table.rows;
-            let name = format!("{}.{}", quote(&table.schema), quote(&table.name));
-            if is_old {
-                sql.push(format!("analyze {name};"));
-            } else {
-                sql.extend(together(usage, &table.name, &name));
+            if table.is_of_users() {
+                tables.push(super::named(table));
+            }
+            if table.is_indexable() {
+                sql.extend(mending(table, usage));
             }
         }
     }
@@ -113,34 +113,67 @@ fn skew(parameters: usize, reader: &Reader<'_>) -> Option<f64> {
     Some(all)
 }
 
+/// What lets the planner know more of a table.
+fn mending(table: &Table, usage: &Use) -> Option<String> {
+    let name = format!("{}.{}", quote(&table.schema), quote(&table.name));
+    if !table.is_analyzed || table.changed_since > CHANGED * table.rows {
+        return Some(format!("analyze {name};"));
+    }
+    together(usage, table, &name)
+}
+
 /// Columns of one table that are asked for together: what the planner takes as independent of each other.
-/// Of dependencies alone: values that are not in a list of the most common ones (`mcv`), which comes first where
-/// both are there, count as nearly none.
-fn together(usage: &Use, table: &str, name: &str) -> Option<String> {
+/// Nothing if there are extended statistics on them already: more of these would tell it no more. Of dependencies
+/// alone: values that are not in a list of the most common ones (`mcv`), which comes first where both are there,
+/// count as nearly none.
+fn together(usage: &Use, table: &Table, name: &str) -> Option<String> {
     let equal = usage.conditions.iter().filter_map(|condition| match condition {
         Condition::Compared { side, operator: Operator::Equal | Operator::Any, .. }
         | Condition::Flag { side, .. } => side.column().or_else(|| side.column_as_text()),
         _ => None,
     });
-    let mut columns: Vec<&str> = equal.collect();
+    // System columns are none of the table's, and values that have no order can have no such statistics.
+    let known = equal.filter_map(|name| table.column(name)).filter(|column| column.is_sortable);
+    let mut columns: Vec<(&str, i16)> =
+        known.map(|column| (column.name.as_str(), column.attnum)).collect();
     columns.sort_unstable();
     columns.dedup();
     columns.truncate(MOST_COLUMNS);
-    (columns.len() > 1).then(|| {
-        let plain: String = format!("{table}_{}", columns.join("_")).chars().take(50).collect();
-        let listed: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        format!(
-            "create statistics {} (dependencies) on {} from {name}; analyze {name};",
-            quote(&format!("{plain}_stats")),
-            listed.join(", ")
-        )
-    })
+    let are_in = |there: &Vec<i16>| columns.iter().all(|(_, number)| there.contains(number));
+    if columns.len() < 2 || table.extended_statistics.iter().any(are_in) {
+        return None;
+    }
+    let columns: Vec<&str> = columns.into_iter().map(|(name, _)| name).collect();
+    let listed: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+    Some(format!(
+        "create statistics {}.{} (dependencies) on {} from {name}; analyze {name};",
+        quote(&table.schema),
+        quote(&name_of_statistics(table, &columns)),
+        listed.join(", ")
+    ))
 }
 
-/// Whether the plans were made with values that the statement has had, or it has none.
+/// A name that statistics on other columns do not have, and that PostgreSQL does not cut.
+fn name_of_statistics(table: &Table, columns: &[&str]) -> String {
+    let names: Vec<&str> =
+        std::iter::once(table.name.as_str()).chain(columns.iter().copied()).collect();
+    let digest = stable_id("", &names).replace('-', "_");
+    let mut head = names.join("_");
+    let room = LONGEST_NAME.saturating_sub(digest.len() + "_stats".len());
+    let mut end = room.min(head.len());
+    while !head.is_char_boundary(end) {
+        end -= 1;
+    }
+    head.truncate(end);
+    format!("{head}{digest}_stats")
+}
+
+/// Whether the plans were made with values that the statement has had, or it has none. One that still has parameters
+/// was planned for whatever may come.
 fn has_own_values(planned: &Planned, statement: &Statement, known: &Known<'_>) -> bool {
     let was_seen = !statement.specimens.is_empty() || !known.seen.of(statement.queryid).is_empty();
-    was_seen || planned.variants.iter().all(|v| v.parameters == 0 && !v.has_values)
+    let mut variants = planned.variants.iter();
+    variants.all(|variant| variant.parameters == 0 && (was_seen || !variant.has_values))
 }
 
 /// Whether the rows that are counted are those that its select gives: what changes rows may leave some out,
@@ -158,13 +191,7 @@ fn comparable(node: &Node) -> Option<Comparable> {
     let below = || node.plans.iter().find(|plan| plan.relationship.as_deref() == Some("Outer"));
     match node.kind.as_str() {
         "Limit" | "Aggregate" | "Group" | "Unique" | "SetOp" => {
-            let below = below()?;
-            // Below that, rows are those of one process of several.
-            let is_shared = matches!(below.kind.as_str(), "Gather" | "Gather Merge");
-            let is_partial = is_shared && node.kind != "Limit";
-            comparable(below)
-                .filter(|_| !is_partial)
-                .map(|one| Comparable { is_exact: false, ..one })
+            comparable(below()?).map(|one| Comparable { is_exact: false, ..one })
         }
         "Sort" | "Incremental Sort" | "WindowAgg" | "LockRows" | "Materialize" => {
             let one = comparable(below()?)?;
@@ -176,9 +203,13 @@ fn comparable(node: &Node) -> Option<Comparable> {
     }
 }
 
-/// Whether relations are joined here or below.
+/// Whether relations are joined here or below, and the rows that come are those of the join: what several processes
+/// have each put together in part are not.
 fn joins(node: &Node) -> bool {
     let is_own = |plan: &&Node| matches!(plan.relationship.as_deref(), Some("Outer" | "Inner"));
-    matches!(node.kind.as_str(), "Nested Loop" | "Hash Join" | "Merge Join")
-        || node.plans.iter().filter(is_own).any(joins)
+    match node.kind.as_str() {
+        "Nested Loop" | "Hash Join" | "Merge Join" => true,
+        "Aggregate" | "Group" | "Unique" | "SetOp" | "Limit" => false,
+        _ => node.plans.iter().filter(is_own).any(joins),
+    }
 }

@@ -33,7 +33,7 @@ fn visit(node: &Node, rounds: f64, reader: &Reader<'_>, found: &mut Vec<Spotted>
     }
     for below in &node.plans {
         let again = match below.relationship.as_deref() {
-            Some("SubPlan") => node.rows.max(1.0),
+            Some("SubPlan") => node.runs_of_subplan(below),
             Some("Inner") if node.kind == "Nested Loop" && below.kind != "Materialize" => {
                 outer_rows(node)
             }
@@ -111,7 +111,8 @@ fn side(
     }
     let sign = Sign::Rescanned { table_rows: table.rows, rounds, looped_rows: looped };
     let tables = vec![named(table)];
-    (is_looped && !has_key).then(|| Spotted { sign, tables, columns: Vec::new(), sql: Vec::new() })
+    let is_told = is_looped && !has_key && table.is_of_users();
+    is_told.then(|| Spotted { sign, tables, columns: Vec::new(), sql: Vec::new() })
 }
 
 /// A table that is read whole for a row from outside: that of a subquery, or of a lateral join.

@@ -5,4 +5,5 @@
 select
   pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem'))::float8
     * coalesce(pg_catalog.current_setting('hash_mem_multiplier', true)::float8, 1),
-  coalesce(pg_catalog.current_setting('pg_stat_statements.track', true) = 'all', false)
+  coalesce(pg_catalog.current_setting('pg_stat_statements.track', true) = 'all', false),
+  pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem'))::float8

@@ -14,7 +14,7 @@ mod spill;
 mod spotted;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ const LEAST_WEIGHT: f64 = 0.5;
 /// A bad join, of all statements that have it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BadJoin {
-    /// What is wrong, with its figures for the statement that takes most time.
+    /// What is wrong, with its figures for the statement where they are worst.
     #[serde(flatten)]
     pub sign: Sign,
     /// Its tables, in `public` without the schema.
@@ -58,7 +58,7 @@ pub struct BadJoin {
     pub statements_total: usize,
     /// Those that take most, the most first.
     pub statements: Vec<Joining>,
-    /// What a person may run, if there is something.
+    /// What a person may run, if there is something, for that statement.
     pub sql: Vec<String>,
 }
 
@@ -81,6 +81,12 @@ impl BadJoin {
     pub fn subject(&self) -> String {
         let what = if self.columns.is_empty() { &self.tables } else { &self.columns };
         format!("{}: {}", self.sign.words(), what.join(", "))
+    }
+
+    /// Whether it is bad enough to be told, and takes enough time.
+    #[must_use]
+    pub fn is_told(&self, terms: &Terms) -> bool {
+        self.seconds_per_day >= terms.seconds_per_day && self.sign.is_told(terms)
     }
 }
 
@@ -108,19 +114,21 @@ struct Spotted {
     sql: Vec<String>,
 }
 
-/// What two signs have in common to be one: kind, tables, columns.
+/// What two signs have in common to be one: what is wrong and which way, tables, columns.
 type Same = (&'static str, Vec<String>, Vec<String>);
 
 impl Spotted {
     fn same(&self) -> Same {
-        (self.sign.kind(), self.tables.clone(), self.columns.clone())
+        (self.sign.words(), self.tables.clone(), self.columns.clone())
     }
 }
 
-/// The bad joins of a workload, the most time first.
+/// The bad joins of a workload: first those that are told where nobody has changed the terms, the most time
+/// first. A statement that has one mildly adds nothing to those that have it badly: it is one of its own.
 #[must_use]
 pub fn find(understood: &Understood, known: &Known<'_>) -> Vec<BadJoin> {
-    let mut all: BTreeMap<Same, BadJoin> = BTreeMap::new();
+    let terms = Terms::default();
+    let mut all: BTreeMap<(bool, Same), BadJoin> = BTreeMap::new();
     let own = understood.planned.iter().zip(&understood.statements).take(understood.of_workload);
     let mut own: Vec<(f64, &Planned, &Statement)> = own
         .map(|(planned, statement)| {
@@ -130,7 +138,11 @@ pub fn find(understood: &Understood, known: &Known<'_>) -> Vec<BadJoin> {
     own.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (seconds, planned, statement) in own {
         for spotted in signs(planned, statement, known) {
-            let join = all.entry(spotted.same()).or_insert_with(|| begun(&spotted, known));
+            let same = (spotted.sign.is_told(&terms), spotted.same());
+            let join = all.entry(same).or_insert_with(|| begun(&spotted, known));
+            if spotted.sign.badness() > join.sign.badness() {
+                (join.sign, join.sql) = (spotted.sign, spotted.sql);
+            }
             join.seconds_per_day += seconds;
             join.statements_total += 1;
             if join.statements.len() < NAMED {
@@ -144,7 +156,10 @@ pub fn find(understood: &Understood, known: &Known<'_>) -> Vec<BadJoin> {
         }
     }
     let mut joins: Vec<BadJoin> = all.into_values().collect();
-    joins.sort_by(|a, b| b.seconds_per_day.total_cmp(&a.seconds_per_day));
+    joins.sort_by(|a, b| {
+        let told = b.is_told(&terms).cmp(&a.is_told(&terms));
+        told.then_with(|| b.seconds_per_day.total_cmp(&a.seconds_per_day))
+    });
     joins
 }
 
@@ -164,24 +179,36 @@ fn begun(spotted: &Spotted, known: &Known<'_>) -> BadJoin {
     }
 }
 
-/// The signs of one statement, each once: those that most of its plans show.
+/// The signs of one statement, each once: those that most of its plans show, at least so badly.
 fn signs(planned: &Planned, statement: &Statement, known: &Known<'_>) -> Vec<Spotted> {
-    let mut found: BTreeMap<Same, (f64, Spotted)> = BTreeMap::new();
+    let mut found: BTreeMap<Same, Vec<(f64, Spotted)>> = BTreeMap::new();
     for (reading, weight) in planned.readings.iter().zip(&planned.weights) {
         let reader = Reader { reading, catalog: known.catalog };
         let of_keys = keys::found(&reading.plan, &reader);
         let of_memory = spill::spilt(&reading.plan, statement, &reader, known);
-        let mut of_plan = BTreeMap::new();
-        for spotted in of_keys.into_iter().chain(of_memory) {
-            of_plan.entry(spotted.same()).or_insert(spotted);
-        }
-        for (same, spotted) in of_plan {
-            found.entry(same).or_insert((0.0, spotted)).0 += weight;
+        let mut of_plan: Vec<Spotted> = of_keys.into_iter().chain(of_memory).collect();
+        of_plan.sort_by(|a, b| b.sign.badness().total_cmp(&a.sign.badness()));
+        let mut met = BTreeSet::new();
+        for spotted in of_plan {
+            let same = spotted.same();
+            if met.insert(same.clone()) {
+                found.entry(same).or_default().push((*weight, spotted));
+            }
         }
     }
-    let probable = found.into_values().filter(|(weight, _)| *weight >= LEAST_WEIGHT);
     let mistaken = estimate::mistaken(planned, statement, known);
-    probable.map(|(_, spotted)| spotted).chain(mistaken).collect()
+    found.into_values().filter_map(probable).chain(mistaken).collect()
+}
+
+/// Of one sign in several plans, with their shares: as bad as enough of them show it.
+fn probable(mut of_plans: Vec<(f64, Spotted)>) -> Option<Spotted> {
+    of_plans.sort_by(|(_, a), (_, b)| b.sign.badness().total_cmp(&a.sign.badness()));
+    let mut weight = 0.0;
+    let mut of_plans = of_plans.into_iter();
+    of_plans.find_map(|(own, spotted)| {
+        weight += own;
+        (weight >= LEAST_WEIGHT).then_some(spotted)
+    })
 }
 
 /// As people name a table: without the schema that everything is in.

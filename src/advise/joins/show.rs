@@ -58,10 +58,7 @@ pub fn markdown(joins: &[BadJoin]) -> String {
 
 fn told(joins: &[BadJoin]) -> Vec<&BadJoin> {
     let terms = Terms::default();
-    let is_told = |join: &&BadJoin| {
-        join.seconds_per_day >= terms.seconds_per_day && join.sign.is_told(&terms)
-    };
-    joins.iter().filter(is_told).collect()
+    joins.iter().filter(|join| join.is_told(&terms)).collect()
 }
 
 fn rest(told: usize) -> String {

@@ -15,7 +15,7 @@ pub enum Sign {
         /// Rows of one call that were counted, in the mean.
         real_rows: f64,
     },
-    /// The key is cast to the type of the other side, so no index on it can be used.
+    /// The key is cast to the type of the other side, so no index on it can be used, if there is one.
     DifferentTypes {
         /// Rows of the table that is read whole.
         table_rows: f64,
@@ -39,7 +39,8 @@ pub enum Sign {
         /// How often in one call, as the planner expects.
         rounds: f64,
     },
-    /// A table is read again for each row of another, and no equality could find its rows.
+    /// A table, or what is kept of it, is gone through again for each row of another, and no equality could
+    /// find its rows.
     Rescanned {
         /// Rows of the table.
         table_rows: f64,
@@ -100,11 +101,14 @@ impl Sign {
         }
     }
 
-    /// The same for people.
+    /// The same for people, with the direction of an estimate that is wrong.
     #[must_use]
-    pub const fn words(&self) -> &'static str {
+    pub fn words(&self) -> &'static str {
         match self {
-            Self::WrongEstimate { .. } => "wrong estimate",
+            Self::WrongEstimate { planned_rows, real_rows } if planned_rows < real_rows => {
+                "wrong estimate (too few)"
+            }
+            Self::WrongEstimate { .. } => "wrong estimate (too many)",
             Self::DifferentTypes { .. } => "different types",
             Self::UnindexedKey { .. } => "key without an index",
             Self::Rescanned { .. } => "read again and again",
@@ -118,6 +122,17 @@ impl Sign {
         let Self::WrongEstimate { planned_rows, real_rows } = self else { return None };
         let (planned, real) = (planned_rows.max(1.0), real_rows.max(1.0));
         Some((planned / real).max(real / planned))
+    }
+
+    /// How bad it is beside others of its kind, by what it is told for.
+    pub(super) fn badness(&self) -> f64 {
+        match self {
+            Self::WrongEstimate { .. } => self.times().unwrap_or_default(),
+            Self::DifferentTypes { table_rows, rounds, .. }
+            | Self::UnindexedKey { table_rows, rounds, .. } => table_rows * rounds.max(1.0),
+            Self::Rescanned { looped_rows, .. } => *looped_rows,
+            Self::HashSpill { temp_bytes_per_call, .. } => *temp_bytes_per_call,
+        }
     }
 
     /// Whether it is bad enough to be told, but for the time that it takes.
@@ -145,16 +160,25 @@ impl std::fmt::Display for Sign {
                 f,
                 "the planner expects {planned_rows:.0} rows of a call and {real_rows:.1} come"
             ),
-            Self::DifferentTypes { table_rows, column_type, compared_as, .. } => write!(
-                f,
-                "{table_rows:.0} rows are read because a {column_type} is compared as {compared_as}"
-            ),
+            Self::DifferentTypes {
+                table_rows, column_type, compared_as, unusable_index, ..
+            } => match unusable_index {
+                Some(_) => write!(
+                    f,
+                    "{table_rows:.0} rows are read because a {column_type} is compared as {compared_as}"
+                ),
+                None => write!(
+                    f,
+                    "{table_rows:.0} rows are read: a {column_type} is compared as {compared_as}, and no index \
+                     begins with it either"
+                ),
+            },
             Self::UnindexedKey { table_rows, wanted_rows, rounds } => {
                 write!(f, "{table_rows:.0} rows are read to find about {wanted_rows:.0}")?;
                 if *rounds >= 2.0 { write!(f, ", {rounds:.0} times a call") } else { Ok(()) }
             }
             Self::Rescanned { rounds, looped_rows, .. } => {
-                write!(f, "read {rounds:.0} times a call, {looped_rows:.0} rows in all")
+                write!(f, "gone through {rounds:.0} times a call, {looped_rows:.0} rows in all")
             }
             Self::HashSpill { expected_bytes, memory_bytes, temp_bytes_per_call } => write!(
                 f,

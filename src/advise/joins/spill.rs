@@ -15,6 +15,14 @@ const BUCKET: f64 = 8.0;
 /// What the leader takes off its own part for each worker (`get_parallel_divisor` in `costsize.c`).
 const LEADER_LOSES: f64 = 0.3;
 
+/// More than a hash table is expected to need, since it is expected only.
+const SPARE: f64 = 1.25;
+
+const MEGABYTE: f64 = 1_048_576.0;
+
+/// A `work_mem` that is larger than 1 GB is no remedy.
+const MOST_MEMORY: f64 = 1_024.0 * MEGABYTE;
+
 /// Hash joins of a plan that are expected not to fit, where the statement did write temporary files: at
 /// least half of what does not fit.
 pub(super) fn spilt(
@@ -39,7 +47,7 @@ pub(super) fn spilt(
                     },
                     tables,
                     columns,
-                    sql: Vec::new(),
+                    sql: enough(wanted / has, known).into_iter().collect(),
                 }));
             }
         });
@@ -70,13 +78,24 @@ fn memory(hash: &Node, workers: f64, known: &Known<'_>) -> f64 {
     known.memory.hash_bytes * if hash.is_shared { workers + 1.0 } else { 1.0 }
 }
 
+/// What a person may run so that so many times the memory is there; nothing if that is more than anybody should give.
+/// `hash_mem_multiplier`, and the processes that put theirs together, stay as they are.
+fn enough(times: f64, known: &Known<'_>) -> Option<String> {
+    let wanted = known.memory.work_mem * times * SPARE;
+    let megabytes = (wanted / MEGABYTE).ceil();
+    (wanted <= MOST_MEMORY).then(|| {
+        format!("set local work_mem = '{megabytes:.0}MB'; -- in the transaction that runs it")
+    })
+}
+
 /// The tables and columns of the join: those of its keys, as far as these are columns.
 fn spotted(join: &Node, reader: &Reader<'_>) -> Option<(Vec<String>, Vec<String>)> {
     let (mut tables, mut columns) = (Vec::new(), Vec::new());
     for condition in join.hash_condition.iter().flat_map(|text| conjuncts(text)) {
         let Condition::Joined { left, right, .. } = condition else { continue };
         for side in [left, right] {
-            let Some(table) = reader.table(&side.alias) else { continue };
+            let table = reader.table(&side.alias).filter(|table| table.is_of_users());
+            let Some(table) = table else { continue };
             let name = super::named(table);
             columns.extend(side.columns.iter().map(|column| format!("{name}.{column}")));
             tables.push(name);

@@ -46,6 +46,9 @@ pub struct Node {
     /// What it is to the node above: `Outer`, `Inner`, `SubPlan`, ...
     #[serde(rename = "Parent Relationship")]
     pub relationship: Option<String>,
+    /// Of a subplan: what conditions call it.
+    #[serde(rename = "Subplan Name")]
+    pub subplan: Option<String>,
     /// Of a join: `Inner`, `Left`, `Semi`, ...
     #[serde(rename = "Join Type")]
     pub join: Option<String>,
@@ -145,6 +148,26 @@ impl Node {
             is_barred |= node.once.as_deref() == Some("false");
         });
         is_barred && !reads
+    }
+
+    /// How often a part below runs for each run of this node: a subplan for each row that comes as far as its
+    /// condition, which its share of the cost tells; one that is hashed, and what is no subplan, once.
+    #[must_use]
+    pub fn runs_of_subplan(&self, below: &Self) -> f64 {
+        let is_sub = |below: &Self| below.relationship.as_deref() == Some("SubPlan");
+        if !is_sub(below) || self.is_hashed(below) {
+            return 1.0;
+        }
+        let once: f64 = self.plans.iter().filter(|below| !is_sub(below)).map(|b| b.cost).sum();
+        ((self.cost - once) / below.cost.max(f64::MIN_POSITIVE)).floor().max(1.0)
+    }
+
+    fn is_hashed(&self, below: &Self) -> bool {
+        let Some(name) = &below.subplan else { return false };
+        let hashed = format!("hashed {name}");
+        let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
+        let mut texts = self.conditions().chain(self.output.iter().map(String::as_str));
+        texts.any(|text| text.split(&hashed).skip(1).any(ends))
     }
 
     /// The conditions of this node alone.

@@ -117,19 +117,11 @@ impl Tree<'_> {
     /// What is saved below is saved above.
     fn passed_on(&self, node: &Node) -> Imagined {
         let mut imagined = Imagined { cost: node.cost, used: BTreeSet::new() };
-        let is_sub = |below: &&Node| below.relationship.as_deref() == Some("SubPlan");
-        let once: f64 = node.plans.iter().filter(|below| !is_sub(below)).map(|b| b.cost).sum();
         for below in &node.plans {
             let with = self.node(below);
             let saved = below.cost - with.cost;
             if saved > 0.0 {
-                // A subplan runs for each row; how often, its share of the cost tells.
-                let times = if is_sub(&below) {
-                    ((node.cost - once) / below.cost.max(f64::MIN_POSITIVE)).floor().max(1.0)
-                } else {
-                    1.0
-                };
-                imagined.cost -= saved * times;
+                imagined.cost -= saved * node.runs_of_subplan(below);
                 imagined = imagined.with(&with);
             }
         }

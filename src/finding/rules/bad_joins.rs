@@ -51,11 +51,10 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     };
     let mut found = Vec::new();
     for (datname, of) in &sight.server.suggestions.databases {
-        let told = of.bad_joins.iter().filter(|join| {
-            join.seconds_per_day >= terms.seconds_per_day
-                && join.sign.is_told(&terms)
-                && !is_told_elsewhere(sight, datname, join)
-        });
+        let told = of
+            .bad_joins
+            .iter()
+            .filter(|join| join.is_told(&terms) && !is_told_elsewhere(sight, datname, join));
         found.extend(told.map(|join| case(sight, datname, of, join)));
     }
     dearest(found)
@@ -65,7 +64,7 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
 fn is_told_elsewhere(sight: &Sight<'_>, datname: &Arc<str>, join: &BadJoin) -> bool {
     let Sign::UnindexedKey { .. } = join.sign else { return false };
     let Some(table) = join.tables.first() else { return false };
-    is_open(sight, "large_scans", datname, table)
+    is_open(sight, "large_scans", datname, last(table))
         && indexes(sight, datname, table).any(|line| join.columns.iter().any(|c| begins(line, c)))
 }
 
@@ -75,13 +74,18 @@ fn indexes<'a>(
     datname: &str,
     table: &'a str,
 ) -> impl Iterator<Item = &'a Line> {
-    let name = table.rsplit('.').next().unwrap_or(table);
+    let name = last(table);
     sight.suggestions(datname, "create").filter(move |line| is_of(&line.table, name))
+}
+
+/// Without what it is in: other rules call a table by its name alone.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// Whether a suggested index begins with a column.
 fn begins(line: &Line, column: &str) -> bool {
-    let column = column.rsplit('.').next().unwrap_or(column);
+    let column = last(column);
     let first =
         line.ddl.iter().filter_map(|ddl| ddl.split_once('(')?.1.split([',', ')', ' ']).next());
     first.into_iter().any(|first| first.trim_matches('"') == column)
@@ -115,10 +119,13 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, of: &OfDatabase, join: &BadJoin) 
     if let Sign::UnindexedKey { .. } | Sign::DifferentTypes { .. } = join.sign
         && let Some(table) = join.tables.first()
     {
-        for line in indexes(sight, datname, table) {
+        // Of this table's own columns: those of the other side are listed, too.
+        let own = format!("{table}.");
+        let keys = || join.columns.iter().filter(|column| column.starts_with(&own));
+        for line in indexes(sight, datname, table).filter(|line| keys().any(|c| begins(line, c))) {
             evidence.push(Fact::text("suggestion", line.id.as_str()));
         }
-        if is_open(sight, "large_scans", datname, table) {
+        if is_open(sight, "large_scans", datname, last(table)) {
             evidence.push(Fact::text("also_told_by", "large_scans"));
         }
     }
@@ -135,7 +142,7 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, of: &OfDatabase, join: &BadJoin) 
             join.sign
         ),
         evidence,
-        sql: sql(join),
+        sql: join.sql.clone(),
         cost_seconds_per_day: Some(join.seconds_per_day),
     }
 }
@@ -203,12 +210,4 @@ fn figures(sign: &Sign) -> Vec<Fact> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
 const fn whole(bytes: f64) -> u64 {
     bytes as u64
-}
-
-/// What a person may run.
-fn sql(join: &BadJoin) -> Vec<String> {
-    let Sign::HashSpill { expected_bytes, .. } = join.sign else { return join.sql.clone() };
-    // With a quarter more than what the hash table needs; hash_mem_multiplier is left as it is.
-    let megabytes = (expected_bytes * 1.25 / 1_048_576.0).ceil();
-    vec![format!("set local work_mem = '{megabytes:.0}MB'; -- in the transaction that runs it")]
 }
