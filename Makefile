@@ -1,5 +1,8 @@
 # Each target does all of its own set-up on a machine that has git, cargo and make.
 
+# Tests that keep a server busy.
+HEAVY = shape:: rule_scenes:: duplicates:: real_broker::
+
 .PHONY: help demo test e2e pictures lint lint-deploy bench test-matrix deny
 
 help:
@@ -21,9 +24,9 @@ demo:
 
 test:
 	@deploy/install-deps.sh test
-	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_ --skip demo_findings
+	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_ --skip demo_findings $(patsubst %,--skip %,$(HEAVY))
 	@# By themselves: they load the machine, and others' tests tell of moments.
-	cargo test --locked --test it -- advise_
+	cargo test --locked --test it -- advise_ $(HEAVY)
 	cargo test --locked --test it -- demo_findings
 
 e2e:
