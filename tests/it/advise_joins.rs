@@ -34,8 +34,15 @@ async fn shop_with(setup: &str, work_mem: &str) -> (Cluster, Client) {
     let admin = admin(&cluster).await;
     admin.batch_execute("create database shop").await.unwrap();
     admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
+    // A session tells what it has inserted when it ends, or a second later: analyze comes after that.
+    let making = session(&cluster.url("shop")).await;
+    making.batch_execute(setup).await.unwrap();
+    drop(making);
+    let busy = "select count(*) from pg_stat_activity where datname = 'shop'";
+    while admin.query_one(busy, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let shop = session(&cluster.url("shop")).await;
-    shop.batch_execute(setup).await.unwrap();
     shop.batch_execute("analyze").await.unwrap();
     (cluster, shop)
 }
