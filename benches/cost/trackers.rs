@@ -65,6 +65,7 @@ fn known() -> Names {
         start_time: clock(0),
         in_recovery: false,
         max_connections: 3_000,
+        role: "erpscope".into(),
         reserved_connections: 3,
         statements_max: 5_000,
         connections: 2_000,

@@ -320,7 +320,9 @@ fn grown(now: &ServerSnapshot, before: &ServerSnapshot) -> Vec<Grown> {
         None if before.statements.shown.is_empty() => shown.total,
         None => shown.series,
     };
-    let all = now.statements.shown.iter().map(|shown| Grown {
+    let own = own_role(now);
+    let others = now.statements.shown.iter().filter(|shown| Some(&*shown.usename) != own);
+    let all = others.map(|shown| Grown {
         datname: Arc::clone(&shown.datname),
         usename: Arc::clone(&shown.usename),
         queryid: shown.queryid,
@@ -329,6 +331,20 @@ fn grown(now: &ServerSnapshot, before: &ServerSnapshot) -> Vec<Grown> {
         work: work(shown),
     });
     all.filter(|grown| grown.work.calls > 0).collect()
+}
+
+/// The role of the agent, whose statements are nobody's fault; nothing if somebody else works as it: the
+/// agent never writes.
+fn own_role(now: &ServerSnapshot) -> Option<&str> {
+    let role = now.databases.server.as_ref()?.role.as_str();
+    let writes = |shown: &Shown| {
+        let text = shown.query.as_deref().unwrap_or_default().trim_start();
+        let starts =
+            |word: &&str| text.get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word));
+        ["insert", "update", "delete", "merge"].iter().any(starts)
+    };
+    let mut all = now.statements.shown.iter().filter(|shown| *shown.usename == *role);
+    (!all.any(writes)).then_some(role)
 }
 
 /// The case in the order of ranks: the dearest first.

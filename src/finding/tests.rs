@@ -41,6 +41,7 @@ impl Stage {
             start_time: SystemTime::UNIX_EPOCH,
             in_recovery: false,
             max_connections: 103,
+            role: "erpscope".into(),
             reserved_connections: 3,
             statements_max: 5_000,
             connections: 10,
@@ -223,7 +224,8 @@ fn manual() -> String {
          events when they open and close. `erpscope report` is one page for a manager, `/api/v1/modules` \
          the same by business module.\n\n\
          What a finding costs is measured: seconds a day that its statements take, or that people wait, as they \
-         were in the window. It is what mending it gives back at most. Some time is in several findings.\n\n\
+         were in the window. It is what mending it gives back at most. Some time is in several findings. Statements \
+         of the role that erpscope logs in with are left out, unless that role writes: it has to be one of its own.\n\n\
          Each rule has a table in the [config](configuration.md) with what it calls too much; `enabled = \
          false` switches it off. What is known and not to be told for a while is muted, with a reason and a \
          last day; after that day it is told again, and the page says so:\n\n\

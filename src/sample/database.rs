@@ -84,6 +84,8 @@ pub struct Server {
     pub statements_max: u32,
     /// Client sessions now, in all databases.
     pub connections: u32,
+    /// The role that looks: the agent's own.
+    pub role: String,
 }
 
 /// One sample.
@@ -158,6 +160,7 @@ fn decode_server(row: &Row) -> Result<Server, SampleError> {
         reserved_connections: count(5)?,
         statements_max: count(6)?,
         connections: u32::try_from(row.try_get::<_, i64>(7)?).unwrap_or(u32::MAX),
+        role: row.try_get::<_, Lossy>(9)?.0,
     })
 }
 

@@ -14,4 +14,5 @@ select
     from pg_catalog.pg_stat_get_activity(null) a
     where a.datid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
   ),
-  clock_timestamp()
+  clock_timestamp(),
+  current_user::text

@@ -92,6 +92,7 @@ fn facts(started: u64) -> What {
         start_time: seconds(started),
         in_recovery: false,
         max_connections: 100,
+        role: "erpscope".into(),
         reserved_connections: 3,
         statements_max: 5_000,
         connections: 1,

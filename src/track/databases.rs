@@ -109,6 +109,7 @@ mod tests {
                 start_time: SystemTime::UNIX_EPOCH,
                 in_recovery: false,
                 max_connections: 100,
+                role: "erpscope".into(),
                 reserved_connections: 3,
                 statements_max: 5_000,
                 connections: 1,

@@ -138,6 +138,7 @@ pub(super) mod tests {
                 start_time: SystemTime::UNIX_EPOCH,
                 in_recovery: false,
                 max_connections: 1,
+                role: "erpscope".into(),
                 reserved_connections: 0,
                 statements_max: 0,
                 connections: 0,

@@ -189,6 +189,7 @@ fn facts() -> database::Sample {
             start_time: clock(0),
             in_recovery: false,
             max_connections: 1,
+            role: "erpscope".into(),
             reserved_connections: 0,
             statements_max: 0,
             connections: 0,

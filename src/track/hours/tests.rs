@@ -36,6 +36,7 @@ fn names(databases: &[(u32, &str)]) -> Names {
         start_time: SystemTime::UNIX_EPOCH,
         in_recovery: false,
         max_connections: 1,
+        role: "erpscope".into(),
         reserved_connections: 0,
         statements_max: 0,
         connections: 0,

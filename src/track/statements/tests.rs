@@ -41,6 +41,7 @@ fn facts() -> Facts {
             start_time: seconds(0),
             in_recovery: false,
             max_connections: 1,
+            role: "erpscope".into(),
             reserved_connections: 0,
             statements_max: 0,
             connections: 0,

@@ -206,3 +206,18 @@ fn load_outside_the_standard_is_told_where_the_standard_is_known() {
     databases.insert("erp".into(), Arc::new(database));
     assert!(unknown.subjects("customization").is_empty());
 }
+
+#[test]
+fn what_the_agent_reads_itself_is_nobodys_fault_unless_somebody_else_works_as_its_role() {
+    let own = || {
+        let scan = "select count(*) from line where head_id = $1";
+        Stage::new().statement_of("erpscope", "sales", scan, heavy())
+    };
+    let told = |stage: Stage| {
+        with_tables(stage, vec![read_through("line")], vec![]).subjects("large_scans")
+    };
+    assert!(told(own()).is_empty());
+    let shared =
+        own().statement_of("erpscope", "sales", "Update line set a = $1", work(1, 1, 0.1, 1));
+    assert_eq!(told(shared), ["line"]);
+}
