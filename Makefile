@@ -24,7 +24,8 @@ demo:
 
 test:
 	@deploy/install-deps.sh test
-	RUST_TEST_THREADS=6 cargo test --locked -- --skip advise_ --skip demo_findings $(patsubst %,--skip %,$(HEAVY))
+	cargo test --locked --lib --bins
+	RUST_TEST_THREADS=6 cargo test --locked --test it -- --skip advise_ --skip demo_findings $(patsubst %,--skip %,$(HEAVY))
 	@# By themselves: they load the machine, and others' tests tell of moments.
 	cargo test --locked --test it -- advise_ $(HEAVY)
 	cargo test --locked --test it -- demo_findings
