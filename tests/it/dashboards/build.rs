@@ -185,7 +185,9 @@ fn defaults(panel: &Panel) -> Value {
     }
     if panel.kind == Kind::Table {
         defaults["unit"] = json!("string");
-        defaults["custom"] = json!({ "align": "auto", "cellOptions": { "type": "auto" } });
+        // Grafana's own least width, 150, pushes the last columns of half a page out of sight.
+        defaults["custom"] =
+            json!({ "align": "auto", "minWidth": 70, "cellOptions": { "type": "auto" } });
     }
     if panel.kind == Kind::Lines {
         defaults["custom"] = json!({
