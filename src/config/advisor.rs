@@ -1,7 +1,38 @@
 //! `[advisor]`: when the index advisor runs, and how far it goes.
 
-use super::Advisor;
+use std::time::Duration;
+
 use super::reader::{Faults, Table};
+
+/// `[advisor]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advisor {
+    /// `enabled`: whether it runs (default true).
+    pub enabled: bool,
+    /// `interval`: at most how often each server is advised on (default 6 h, 1 min to 30 days).
+    pub interval: Duration,
+    /// `first_after`: how long the agent has watched before (default 1 h, 1 min to 7 days).
+    pub first_after: Duration,
+    /// `hours`: when that may begin, in the server's time zone (default `20:00-06:00`).
+    pub hours: Hours,
+    /// `look_interval`: how often it is looked whether suggestions were applied (default 5 min,
+    /// 10 s to 1 day).
+    pub look_interval: Duration,
+    /// `days`: of the history (default 7).
+    pub days: u32,
+    /// `budget_bytes`: of all new indexes of a database (default 10 GiB).
+    pub budget_bytes: u64,
+    /// `max`: suggestions for a database (default 20, 1 to 200).
+    pub max: usize,
+    /// `shown`: suggestions of a server that metrics show singly (default 100, 1 to 2,000).
+    pub shown: usize,
+    /// `state_columns`: those whose values may be named.
+    pub state_columns: Vec<String>,
+    /// `datnames`: databases; if empty, the ten busiest of each server.
+    pub datnames: Vec<String>,
+    /// `database_time`: planning time of one run (default 30 s, 1 s to 1 h).
+    pub database_time: Duration,
+}
 
 /// Part of a day, by minutes from midnight; over midnight if it ends before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +97,8 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Advisor> {
     let database_time = table.duration("database_time", faults);
     let days = table.count("days", faults).and_then(|n| u32::try_from(n).ok());
     let budget_bytes = table.count("budget_bytes", faults);
-    let max = table.count("max", faults).and_then(|n| usize::try_from(n).ok());
-    let shown = table.count("shown", faults).and_then(|n| usize::try_from(n).ok());
+    let max = table.size("max", faults);
+    let shown = table.size("shown", faults);
     let list = |name, faults: &mut Faults| -> Vec<String> {
         table.list(name, faults).into_iter().map(|(member, _)| member).collect()
     };

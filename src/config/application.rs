@@ -1,8 +1,19 @@
 //! `[[application]]`: thresholds of one application.
 
-use super::Application;
+use std::time::Duration;
+
 use super::reader::{Faults, Table, nearest};
 use crate::erp::{OTHER, Profiles};
+
+/// One `[[application]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// `name`: as the profiles name it, such as `bi-report`.
+    pub name: String,
+    /// `slow_after`: a transaction of it is a slow one only from this length on, instead of that
+    /// of `[transactions]` (10 ms to 1 day).
+    pub slow_after: Duration,
+}
 
 /// Reads one.
 pub(super) fn read(table: &mut Table, faults: &mut Faults) -> Option<Application> {

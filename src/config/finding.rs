@@ -63,7 +63,7 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Finding> {
     let warm_up = table.duration("warm_up", faults);
     let open_after = table.duration("open_after", faults);
     let close_after = table.duration("close_after", faults);
-    let most = table.count("top", faults).and_then(|n| usize::try_from(n).ok());
+    let most = table.size("top", faults);
     Some(Finding {
         interval: interval?,
         window: window?,

@@ -16,9 +16,8 @@ use super::keys::{
 };
 use super::reader::{Faults, File, Table, declares, nearest};
 use super::{
-    Config, Finding, Log, LogFormat, ProxyRoute, Server, Transactions, advisor, application,
-    duplicates, finding, history, integration, otlp, probe, profiles, proxy, rabbitmq, sampling,
-    server,
+    Config, Finding, ProxyRoute, Server, advisor, application, duplicates, finding, history,
+    integration, log, otlp, probe, profiles, proxy, rabbitmq, sampling, server,
 };
 
 /// Variables with our prefix that are not keys: the path of the config file, and for tests and
@@ -127,8 +126,8 @@ impl Loading<'_> {
         let activity = self.table(&ACTIVITY, None, faults);
         let locks = self.table(&LOCKS, None, faults);
         let transactions = self.table(&TRANSACTIONS, None, faults);
-        let usage = history::read_usage(&self.table(&USAGE, None, faults), faults);
-        let upkeep = history::read_upkeep(&self.table(&UPKEEP, None, faults), faults);
+        let usage = sampling::usage(&self.table(&USAGE, None, faults), faults);
+        let upkeep = sampling::upkeep(&self.table(&UPKEEP, None, faults), faults);
         let duplicates = duplicates::read(&self.table(&DUPLICATES, None, faults), faults);
         let history = history::read(&self.table(&HISTORY, None, faults), faults);
         let advisor = advisor::read(&self.table(&ADVISOR, None, faults), faults);
@@ -156,17 +155,15 @@ impl Loading<'_> {
         // Each is read, whatever the others say, so that no fault hides another.
         let listen = general.address("listen", faults);
         let budget = general.share("budget", faults);
-        let level = log.text("level", faults).filter(|level| valid_filter(level, &log, faults));
-        let format = log.text("format", faults);
+        let log = log::read(&log, faults);
         let statements = sampling::statements(&statements, faults);
         let database = sampling::database(&database, faults);
         let activity = sampling::activity(&activity, faults);
         let locks = sampling::locks(&locks, faults);
-        let slow_after = transactions.duration("slow_after", faults);
-        let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
+        let transactions = sampling::transactions(&transactions, faults);
         Some(Config {
             listen: listen?,
-            log: Log { level: level?, format },
+            log: log?,
             budget: budget?,
             statements: statements?,
             database: database?,
@@ -177,7 +174,7 @@ impl Loading<'_> {
             history: history?,
             advisor: advisor?,
             locks: locks?,
-            transactions: Transactions { slow_after: slow_after? },
+            transactions: transactions?,
             profiles: profiles?,
             applications: applications?,
             integrations: integrations?,
@@ -387,19 +384,4 @@ fn read_each<T>(
         }
     }
     all.into_iter().collect()
-}
-
-fn valid_filter(level: &str, log: &Table, faults: &mut Faults) -> bool {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    // A bare word would be taken for the name of a module, and nothing be logged.
-    let valid = LEVELS.contains(&level)
-        || level.contains('=') && tracing_subscriber::EnvFilter::builder().parse(level).is_ok();
-    if !valid {
-        let place = log.given("level").map_or("the default", |given| &given.place);
-        let problem = format!(
-            "{level:?} is no level (error, warn, info, debug, trace) and no filter such as erpscope=debug"
-        );
-        faults.add(place, log.key("level"), problem);
-    }
-    valid
 }

@@ -1,21 +1,37 @@
 //! `[otlp]`: where spans are received.
 
-use super::Otlp;
+use std::net::SocketAddr;
+
 use super::reader::{Faults, Table};
+
+/// `[otlp]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// `http`: OTLP over HTTP is received here.
+    pub http: Option<SocketAddr>,
+    /// `grpc`: OTLP over gRPC is received here.
+    pub grpc: Option<SocketAddr>,
+    /// `max_body_bytes`: of a request, also when unpacked (default 4 MiB).
+    pub max_body: usize,
+    /// `max_waiting_bytes`: of all requests that are being read (default 24 MiB).
+    pub max_waiting: usize,
+    /// `forward`: URL to which all spans are passed on.
+    pub forward: Option<String>,
+}
 
 /// Reads it.
 pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Otlp> {
     let address =
         |key, faults: &mut Faults| table.given(key).and_then(|_| table.address(key, faults));
     let (http, grpc) = (address("http", faults), address("grpc", faults));
-    let max_body = table.count("max_body_bytes", faults);
-    let max_waiting = table.count("max_waiting_bytes", faults);
+    let max_body = table.size("max_body_bytes", faults);
+    let max_waiting = table.size("max_waiting_bytes", faults);
     let forward = table.text("forward", faults).filter(|url| is_url(table, url, faults));
     Some(Otlp {
         http,
         grpc,
-        max_body: usize::try_from(max_body?).ok()?,
-        max_waiting: usize::try_from(max_waiting?.max(max_body?)).ok()?,
+        max_body: max_body?,
+        max_waiting: max_waiting?.max(max_body?),
         forward,
     })
 }

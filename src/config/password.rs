@@ -4,7 +4,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::server::others_may_read;
-use super::{Password, Secret, Server};
+use super::{Secret, Server};
+
+/// Where a password comes from. Files and variables are read again at each connection, so a
+/// rotated password is taken up without a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// None is sent (trust, peer or certificate authentication).
+    None,
+    /// Written in the config or URL.
+    Inline(Secret),
+    /// `password_file`: the first line of this file.
+    File(PathBuf),
+    /// `password_env`: this environment variable.
+    Env(String),
+    /// A libpq password file (`PGPASSFILE`, `~/.pgpass`), looked up by host, port, dbname, user.
+    PassFile(PathBuf),
+}
 
 /// Why a password's source gives none.
 #[derive(Debug, thiserror::Error)]

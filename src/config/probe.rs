@@ -1,13 +1,36 @@
 //! `[[probe]]`: questions to the other side of an integration.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Uri};
 
-use super::Probe;
 use super::reader::{Faults, Table};
 use crate::integration::Integrations;
+
+/// `[[probe]]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// `name`: the label `probe`.
+    pub name: Arc<str>,
+    /// `integration`: whose other side is asked.
+    pub integration: Arc<str>,
+    /// `url`: what is asked for.
+    pub url: Uri,
+    /// `interval` (default 30 s).
+    pub interval: Duration,
+    /// `timeout`: for all of it (default 5 s).
+    pub timeout: Duration,
+    /// `method`: GET (default) or HEAD.
+    pub method: Method,
+    /// `expect`: statuses of a good answer (default 200 to 399).
+    pub expect: RangeInclusive<u16>,
+    /// `root_cert`: PEM file of trusted authorities; without it the system's.
+    pub root_cert: Option<PathBuf>,
+}
 
 /// Reads one.
 pub(super) fn read(
@@ -59,11 +82,7 @@ fn url(table: &Table, text: &str, faults: &mut Faults) -> Option<Uri> {
 }
 
 /// Such as `200-399`.
-fn statuses(
-    table: &Table,
-    text: &str,
-    faults: &mut Faults,
-) -> Option<std::ops::RangeInclusive<u16>> {
+fn statuses(table: &Table, text: &str, faults: &mut Faults) -> Option<RangeInclusive<u16>> {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     let parsed = from.trim().parse().ok().zip(to.trim().parse().ok());
     let parsed = parsed.filter(|(from, to)| from <= to && (100..=599).contains(from) && *to <= 599);

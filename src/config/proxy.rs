@@ -2,12 +2,52 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 
+use super::integration;
 use super::reader::{Faults, Table};
-use super::{ForwardProxy, ProxyRoute, integration};
 use crate::integration::{Direction, Integrations};
+
+/// `[[proxy]]`: a way on which calls of one integration pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyRoute {
+    /// `integration`: its name.
+    pub integration: Arc<str>,
+    /// As the integration is declared.
+    pub direction: Direction,
+    /// `listen`: where calls come in; several routes can share it.
+    pub listen: SocketAddr,
+    /// `path`: the prefix of paths of this route (default `/`); it is cut off.
+    pub path: String,
+    /// `upstream`: where calls go; what is behind the prefix is added to its path.
+    pub upstream: Uri,
+    /// `upstream_http2`: HTTP/2 without TLS.
+    pub upstream_http2: bool,
+    /// `host`: the caller's `host` header is kept (default for inbound), not replaced by the
+    /// upstream's (default for outbound).
+    pub keeps_host: bool,
+    /// `first_byte_timeout`: the answer must begin within it after the last part of the request
+    /// was sent (default 60 s).
+    pub first_byte_timeout: Duration,
+    /// `idle_timeout`: a body breaks off in which nothing came for so long (default 5 min).
+    pub idle_timeout: Duration,
+    /// `max_in_flight`: calls at once; what is over it is answered with 503 (default 1,000).
+    pub max_in_flight: usize,
+}
+
+/// `[forward_proxy]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardProxy {
+    /// `listen`: what HTTPS_PROXY names.
+    pub listen: SocketAddr,
+    /// `ports`: what may be connected to (default 80 and 443).
+    pub ports: Vec<u16>,
+    /// `connect_timeout` (default 10 s).
+    pub connect_timeout: Duration,
+}
 
 /// Reads one route.
 pub(super) fn read(
@@ -22,7 +62,7 @@ pub(super) fn read(
     let host = table.text("host", faults);
     let first_byte_timeout = table.duration("first_byte_timeout", faults);
     let idle_timeout = table.duration("idle_timeout", faults);
-    let max_in_flight = table.count("max_in_flight", faults);
+    let max_in_flight = table.size("max_in_flight", faults);
     let http2 = table.text("upstream_http2", faults);
     let integration = integration?;
     let direction = integration.direction;
@@ -40,7 +80,7 @@ pub(super) fn read(
         },
         first_byte_timeout: first_byte_timeout?,
         idle_timeout: idle_timeout?,
-        max_in_flight: usize::try_from(max_in_flight?).ok()?,
+        max_in_flight: max_in_flight?,
     })
 }
 

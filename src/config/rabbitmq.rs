@@ -75,7 +75,7 @@ pub(super) fn read(
             Err(format!("no [[integration]] is called {name:?}; there are: {}", known.join(", ")))
         }
     });
-    let top = table.count("top", faults);
+    let top = table.size("top", faults);
     let interval = table.duration("interval", faults);
     let timeout = table.duration("timeout", faults);
     let root_cert = table.text("root_cert", faults);
@@ -87,7 +87,7 @@ pub(super) fn read(
         vhosts,
         modules,
         integrations: of,
-        top: usize::try_from(top?).ok()?,
+        top: top?,
         interval: interval?,
         timeout: timeout?,
         root_cert: root_cert.map(PathBuf::from),

@@ -176,6 +176,11 @@ impl Table {
         })
     }
 
+    /// The value of a whole number that counts what is in memory.
+    pub(super) fn size(&self, name: &'static str, faults: &mut Faults) -> Option<usize> {
+        self.count(name, faults).and_then(|n| usize::try_from(n).ok())
+    }
+
     /// The value of a share.
     pub(super) fn share(&self, name: &'static str, faults: &mut Faults) -> Option<f64> {
         self.read(name, faults, |text, shape| match text.parse::<f64>() {

@@ -4,9 +4,74 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::reader::{Faults, File, Table};
-use super::{ClientCert, Password, Secret, Server, Tls, TlsMode, service, url};
+use super::{Password, Secret, service, url};
+
+/// One `[[server]]`: a PostgreSQL server and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `name`: the label `server` everywhere (default `host:port`).
+    pub name: String,
+    /// `host`: a name or address, or the folder of a Unix socket (begins with `/`).
+    pub host: String,
+    /// `port` (default 5432).
+    pub port: u16,
+    /// `user` (default `erpscope`).
+    pub user: String,
+    /// `dbname`: the database connected to first (default `postgres`).
+    pub dbname: String,
+    /// `erp`: name of the profile for all its databases; without it each is recognised.
+    pub erp: Option<String>,
+    /// Where the password comes from.
+    pub password: Password,
+    /// TLS.
+    pub tls: Tls,
+    /// `connect_timeout` (default 5 s).
+    pub connect_timeout: Duration,
+    /// `statement_timeout`: set in every session of ours (default 2 s).
+    pub statement_timeout: Duration,
+    /// `lock_timeout`: set in every session of ours (default 100 ms).
+    pub lock_timeout: Duration,
+    /// `log`: its csvlog or jsonlog, a file, a folder, or a path whose last part has a `*`.
+    pub log: Option<PathBuf>,
+}
+
+/// `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, as libpq defines them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `sslmode`.
+    pub mode: TlsMode,
+    /// `sslrootcert`: PEM file of trusted authorities; without it the system's.
+    pub root_cert: Option<PathBuf>,
+    /// `sslcert` and `sslkey`: PEM files of the client's certificate chain and its key.
+    pub client: Option<ClientCert>,
+}
+
+/// A client certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCert {
+    /// PEM file of the chain, the client's own certificate first.
+    pub cert: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// libpq's `sslmode` (`allow` is not offered).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Never TLS.
+    Disable,
+    /// TLS if the server offers it, else plain (default).
+    Prefer,
+    /// TLS or nothing; the certificate is not checked unless `sslrootcert` is given.
+    Require,
+    /// TLS, and the certificate must come from a trusted authority.
+    VerifyCa,
+    /// TLS, trusted, and issued for this host name.
+    VerifyFull,
+}
 
 /// Reads one server; `env` says where libpq's own files are.
 pub(super) fn read(
