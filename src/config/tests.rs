@@ -1,8 +1,10 @@
 //! What people write, and what becomes of it.
 
+mod profiles;
+mod server;
+
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -94,141 +96,15 @@ fn environment_outranks_the_file_and_flags_outrank_both() {
 }
 
 #[test]
-fn a_server_can_come_from_the_environment_alone() {
-    let env = BTreeMap::from([
-        ("ERPSCOPE_SERVER_URL".to_owned(), "postgres://u@h:6/d".to_owned()),
-        ("ERPSCOPE_SERVER_NAME".to_owned(), "erp".to_owned()),
-        ("ERPSCOPE_SERVER_PASWORD".to_owned(), "x".to_owned()),
-    ]);
-    let loaded = load(&Sources { env, ..Sources::default() }).unwrap();
-    let server = &loaded.config.servers[0];
-    assert_eq!(
-        (server.name.as_str(), server.host.as_str(), server.port, server.dbname.as_str()),
-        ("erp", "h", 6, "d")
-    );
-    let warning = loaded.warnings[0].to_string();
-    assert!(warning.contains("did you mean ERPSCOPE_SERVER_PASSWORD?"), "{warning}");
-}
-
-#[test]
 fn no_server_is_an_error_that_says_how_to_give_one() {
     let error = load(&Sources::default()).unwrap_err().to_string();
     assert!(error.contains("[[server]]") && error.contains("ERPSCOPE_SERVER_URL"), "{error}");
 }
 
 #[test]
-fn the_environment_cannot_choose_among_several_servers() {
-    let two = "[[server]]\nname = 'a'\n[[server]]\nname = 'b'\n";
-    let error = load_text(two, &[("ERPSCOPE_SERVER_HOST", "x")]).unwrap_err().to_string();
-    assert!(error.contains("ERPSCOPE_SERVER_HOST") && error.contains("several servers"), "{error}");
-}
-
-#[test]
-fn urls_are_read_as_libpq_does() {
-    let server = one_server(
-        "url = 'postgresql://us%20er:p%40ss@[::1]:6000/my%2Fdb?sslmode=require&connect_timeout=3'",
-    )
-    .unwrap();
-    assert_eq!((server.user.as_str(), server.host.as_str(), server.port), ("us er", "::1", 6000));
-    assert_eq!((server.dbname.as_str(), server.tls.mode), ("my/db", TlsMode::Require));
-    assert_eq!(server.password, Password::Inline(Secret::new("p@ss")));
-    assert_eq!(server.connect_timeout, Duration::from_secs(3));
-    assert_eq!(one_server("url = 'postgres://%2Frun%2Fpg/erp'").unwrap().host, "/run/pg");
-    assert_eq!(one_server("url = 'postgres:///erp?host=/run/pg'").unwrap().host, "/run/pg");
-}
-
-#[test]
-fn bad_urls_are_described_and_never_repeated() {
-    for (url, problem) in [
-        ("mysql://u:hunter2@h/d", "must begin with postgres://"),
-        ("postgres://u:hunter2@a,b/d", "several hosts"),
-        ("postgres://u:hunter2@h/d?hunter2=1", "not one of host, sslmode"),
-        ("postgres://u:hunter2@[::1/d", "closing bracket"),
-        ("postgres://u:hunter2@h:port/d", "is not a whole number from 1 to 65535"),
-    ] {
-        let error = one_server(&format!("url = '{url}'")).unwrap_err();
-        assert!(error.contains(problem), "{url}: {error}");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-}
-
-#[test]
-fn a_part_that_is_given_twice_is_an_error() {
-    let error = one_server("url = 'postgres://u@h/d'\nuser = 'x'").unwrap_err();
-    assert!(error.contains("server[0].user: is given by `url`, too"), "{error}");
-    let error = one_server("password = 'x'\npassword_env = 'Y'").unwrap_err();
-    assert!(error.contains("in one way, not several (password, password_env)"), "{error}");
-}
-
-#[test]
-fn a_stronger_url_replaces_the_parts_of_the_file_and_an_empty_variable_is_none() {
-    let env = [("ERPSCOPE_SERVER_URL", "postgres://u2@h2/d2"), ("ERPSCOPE_LISTEN", "")];
-    let text = "[[server]]\nhost = 'h1'\nport = 7\nuser = 'u1'\n";
-    let server = load_text(text, &env).unwrap().config.servers.remove(0);
-    assert_eq!((server.host.as_str(), server.port, server.user.as_str()), ("h2", 7, "u2"));
-}
-
-#[test]
 fn a_word_that_is_no_level_is_a_fault() {
     let error = load_text("log.level = 'inof'\n[[server]]\n", &[]).unwrap_err().to_string();
     assert!(error.contains(":1: log.level: \"inof\" is no level"), "{error}");
-}
-
-#[test]
-fn services_give_what_the_config_does_not() {
-    let services = file(
-        "[other]\nhost=no\n[erp]\n# comment\nhost=db2\nport=6001\nuser=watch\nsslcompression=0\n",
-    );
-    let env = [("PGSERVICEFILE", services.path().to_str().unwrap())];
-    let loaded = load_text("[[server]]\nservice = 'erp'\nport = 7000\n", &env).unwrap();
-    let server = &loaded.config.servers[0];
-    assert_eq!((server.host.as_str(), server.port, server.user.as_str()), ("db2", 7000, "watch"));
-    let error = load_text("[[server]]\nservice = 'none'\n", &env).unwrap_err().to_string();
-    assert!(error.contains("service \"none\" is in none of"), "{error}");
-}
-
-#[test]
-fn passwords_come_from_files_variables_and_passfiles() {
-    let with = |password| Server { password, ..one_server("host = 'db'\nuser = 'me'").unwrap() };
-    let secret = |text| Some(Secret::new(text));
-    let plain = file("s3cret\nsecond line\n");
-    assert_eq!(password(&with(Password::File(plain.path().into()))).unwrap(), secret("s3cret"));
-    let empty = file("");
-    let error = password(&with(Password::File(empty.path().into()))).unwrap_err().to_string();
-    assert!(error.contains("is empty"), "{error}");
-    let error = password(&with(Password::File("/nowhere/pw".into()))).unwrap_err().to_string();
-    assert!(error.contains("/nowhere/pw cannot be read"), "{error}");
-    let error =
-        password(&with(Password::Env("ERPSCOPE_TEST_UNSET".into()))).unwrap_err().to_string();
-    assert!(error.contains("ERPSCOPE_TEST_UNSET"), "{error}");
-
-    let passfile = file(
-        "# c\nother:*:*:*:no\ndb:5432:*:you:no\ndb:*:postgres:me:a\\:b\\\\c:d\n*:*:*:*:late\n",
-    );
-    let server = with(Password::PassFile(passfile.path().into()));
-    assert_eq!(password(&server).unwrap(), secret("a:b\\c:d"));
-    std::fs::set_permissions(passfile.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(password(&server).unwrap_err().to_string().contains("chmod 600"));
-}
-
-#[test]
-fn the_log_of_a_server_is_a_path_with_stars_in_its_last_part_only() {
-    assert_eq!(one_server("host = 'db'").unwrap().log, None);
-    let server = one_server("log = '/log/pg-*.csv'").unwrap();
-    assert_eq!(server.log.as_deref(), Some(Path::new("/log/pg-*.csv")));
-    let error = one_server("log = '/log/*/pg.csv'").unwrap_err();
-    assert!(error.contains("server[0].log: may have a `*` in its last part only"), "{error}");
-    let error = one_server("log = ''").unwrap_err();
-    assert!(error.contains("server[0].log: is empty"), "{error}");
-}
-
-#[test]
-fn a_password_others_can_read_is_a_warning() {
-    let config = file("[[server]]\npassword = 'hunter2'\n");
-    std::fs::set_permissions(config.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let loaded = load(&Sources { file: Some(config.path().into()), ..Sources::default() }).unwrap();
-    assert!(loaded.warnings[0].problem.contains("chmod 600"));
-    assert!(!format!("{loaded:?}").contains("hunter2"));
 }
 
 #[test]
@@ -270,51 +146,6 @@ fn the_example_is_a_valid_config_with_and_without_its_comments() {
 }
 
 #[test]
-fn profiles_come_from_the_files_of_the_list_and_a_server_may_choose_one() {
-    let base = file("name = 'base'\nextends = 'odoo'\n[modules]\nrental = ['rental_*']\n");
-    let ours = file("name = 'ours'\nextends = 'base'\n");
-    let (base, ours) = (base.path().to_str().unwrap(), ours.path().to_str().unwrap());
-    let server = "[[server]]\nname = 'a'\nerp = 'ours'\n";
-    let config = load_text(&format!("profiles = ['{base}',\n'{ours}']\n{server}"), &[]).unwrap();
-    assert_eq!(config.config.servers[0].erp.as_deref(), Some("ours"));
-    let profiles = &config.config.profiles;
-    assert_eq!(&*profiles.words(profiles.get("ours")).module("rental_line"), "rental");
-    for separator in [":", ",", " , ", ":\n"] {
-        let env = [("ERPSCOPE_PROFILES", &*format!("{base}{separator}{ours}"))];
-        assert_eq!(load_text(server, &env).unwrap().config, config.config, "{separator:?}");
-    }
-    assert_eq!(load_text("[[server]]\n", &[]).unwrap().config.profiles, Profiles::default());
-}
-
-#[test]
-fn faults_of_profiles_stand_among_all_others_with_file_and_line() {
-    let bad = file("name = 'ours'\n[modules]\nSales = ['a']\nother = ['b']\n");
-    let path = bad.path().to_str().unwrap();
-    let text = format!(
-        "budget = 7\nprofiles = [\n'{path}',\n'/nowhere.toml', '/dev/zero',\n'']\n[[server]]\nerp = 'ours'\nport = 0\n"
-    );
-    let told = load_text(&text, &[]).unwrap_err().to_string();
-    for part in [
-        ":1: budget:",
-        &format!("{path}:3: modules.Sales: is no short word"),
-        &format!("{path}:4: modules.other: `other` has a meaning of its own"),
-        ":4: profiles: /nowhere.toml cannot be read: No such file",
-        ":4: profiles: /dev/zero is no file",
-        ":5: profiles: a member is empty",
-        ":8: server[0].port",
-    ] {
-        assert!(told.contains(part), "{part}\nnot in\n{told}");
-    }
-    assert!(told.starts_with("the config has 7 faults"), "{told}");
-    // `ours` may well be in the file that cannot be read.
-    assert!(!told.contains("there is no profile"), "{told}");
-    let big = file(&"#".repeat(300_000));
-    let text = format!("profiles = ['{}']\n[[server]]\n", big.path().display());
-    let told = load_text(&text, &[]).unwrap_err().to_string();
-    assert!(told.contains("is larger than 262144 bytes"), "{told}");
-}
-
-#[test]
 fn a_list_is_a_list_of_texts() {
     for (list, found) in
         [("'a.toml'", "text"), ("3", "whole number"), ("[3]", "list of something else")]
@@ -323,32 +154,6 @@ fn a_list_is_a_list_of_texts() {
         let part = format!(":1: profiles: a {found} where a list of texts in quotes");
         assert!(told.to_string().contains(&part), "{told}");
     }
-}
-
-#[test]
-fn a_profile_that_is_not_there_is_told_with_the_nearest_name() {
-    let error = one_server("erp = 'odo'").unwrap_err();
-    assert!(error.contains(":2: server[0].erp: there is no profile \"odo\"; did you mean `odoo`?"));
-    let error = one_server("erp = 'sap'").unwrap_err();
-    assert!(error.contains("there is no profile \"sap\"; there are odoo, tryton,"), "{error}");
-    assert!(one_server("erp = ''").unwrap_err().contains("server[0].erp: is empty"));
-    let env = [("ERPSCOPE_SERVER_ERP", "tryton")];
-    assert_eq!(
-        load_text("[[server]]\n", &env).unwrap().config.servers[0].erp.as_deref(),
-        Some("tryton")
-    );
-}
-
-#[test]
-fn files_of_profiles_are_read_again_with_the_config() {
-    let ours = file("name = 'ours'\n");
-    let text = format!("profiles = ['{}']\n[[server]]\n", ours.path().display());
-    let before = load_text(&text, &[]).unwrap().config;
-    assert_eq!(load_text(&text, &[]).unwrap().config, before);
-    std::fs::write(ours.path(), "name = 'ours'\n[modules]\nrental = ['rental_*']\n").unwrap();
-    assert_ne!(load_text(&text, &[]).unwrap().config, before);
-    std::fs::write(ours.path(), "name = \n").unwrap();
-    assert!(load_text(&text, &[]).unwrap_err().to_string().contains(":1: not TOML"));
 }
 
 #[test]
