@@ -2,7 +2,7 @@
 //!
 //! A rule is a pure function of what was measured. What it says at each look becomes an episode in
 //! `track/findings`. To add one: its file in `rules/`, its line in [`RULES`], its table in
-//! `config/keys/rules.rs`, its runbook in `docs/runbooks/`.
+//! `config/keys/rules/`, its runbook in `docs/runbooks/`.
 
 mod forecast;
 mod hours;
