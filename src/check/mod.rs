@@ -9,6 +9,7 @@ mod report;
 mod sequences;
 mod serverlog;
 mod setup;
+mod statements;
 
 use std::time::Duration;
 
