@@ -8,12 +8,13 @@ use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog, Table, Writes};
 use super::constants::{self, Seen};
+use super::ddl;
 use super::definition::Definition;
 use super::existing::Remembered;
 use super::gate;
 use super::joins::{self, BadJoin, Known, Memory};
 use super::reason;
-use super::suggestion::{self, Facts, Helped, Suggestion};
+use super::suggestion::{Facts, Helped, Suggestion};
 use super::tidy::Tidy;
 use super::understood::{Skipped, Understood, understand};
 use super::upkeep::{Daily, upkeep};
@@ -291,7 +292,7 @@ impl Advised<'_> {
         let chosen = found.chosen.iter().filter_map(|id| found.definitions.get(*id));
         let of = |definition: &Definition| {
             let table = self.catalog.tables.get(&definition.table)?;
-            let id = suggestion::create_id(&self.request.datname, table, definition);
+            let id = ddl::create_id(&self.request.datname, table, definition);
             Some((id, definition.clone()))
         };
         chosen.filter_map(of).collect()

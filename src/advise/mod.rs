@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod command;
 pub mod constants;
 pub mod database;
+mod ddl;
 pub mod definition;
 pub mod existing;
 pub mod gate;

@@ -1,14 +1,13 @@
 //! A suggestion: one DDL statement that the advisor stands behind, with its worth, cost and risk.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Kind, Table};
-use super::definition::{Definition, Method, What, qualified, quote};
+use super::ddl::{self, Taken, create_id};
+use super::definition::{Definition, Method, qualified};
 use super::upkeep::Upkeep;
 use crate::erp::OTHER;
 
@@ -145,7 +144,7 @@ impl Suggestion {
     /// Writes it down; its names are taken from then on.
     #[must_use]
     pub fn of(facts: Facts<'_>, taken: &mut Taken) -> Self {
-        let name = name(facts.definition, facts.table, taken);
+        let name = ddl::name(facts.definition, facts.table, taken);
         let warnings = warnings(&facts);
         let explanation = explanation(&facts);
         Self {
@@ -158,8 +157,8 @@ impl Suggestion {
             datname: facts.datname.to_owned(),
             table: format!("{}.{}", facts.table.schema, facts.table.name),
             module: facts.module.to_string(),
-            ddl: ddl(&name, &facts, taken),
-            undo: vec![undo(&name, facts.table)],
+            ddl: ddl::create(&name, facts.table, facts.definition, &facts.leaves, taken),
+            undo: vec![ddl::undo(&name, facts.table)],
             saved_seconds_per_day: facts.saved,
             upkeep_seconds_per_day: facts.upkeep.seconds,
             hot_updates_ended_per_day: facts.upkeep.hot_updates_ended,
@@ -171,112 +170,6 @@ impl Suggestion {
             explanation,
         }
     }
-}
-
-/// From what the index is, not from when it was found.
-#[must_use]
-pub fn create_id(datname: &str, table: &Table, definition: &Definition) -> String {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    (datname, &table.schema, &table.name, definition.body()).hash(&mut hasher);
-    format!("create-{:012x}", hasher.finish() >> 16)
-}
-
-/// From the names of what it is about.
-#[must_use]
-pub fn stable_id(action: &str, names: &[&str]) -> String {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    names.hash(&mut hasher);
-    format!("{action}-{:012x}", hasher.finish() >> 16)
-}
-
-/// FNV-1a: the same on every machine and in every release, which the standard hasher is not.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-}
-
-/// Schemas and names of relations that are there, or will be.
-pub type Taken = BTreeSet<(String, String)>;
-
-/// PostgreSQL cuts names to 63 bytes.
-pub(super) const LONGEST_NAME: usize = 63;
-
-/// `table_column_column_idx`, as PostgreSQL itself would call it.
-fn name(definition: &Definition, table: &Table, taken: &mut Taken) -> String {
-    let mut parts: Vec<String> = definition
-        .keys
-        .iter()
-        .map(|key| match &key.what {
-            What::Column(name) => name.clone(),
-            What::Expression(_) => "expr".to_owned(),
-        })
-        .collect();
-    if !definition.includes.is_empty() {
-        parts.push("incl".to_owned());
-    }
-    if definition.predicate.is_some() {
-        parts.push("part".to_owned());
-    }
-    let suffix = match definition.method {
-        Method::Btree => "idx",
-        Method::Gin => "gin",
-        Method::Brin => "brin",
-    };
-    let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
-    definition.body().hash(&mut digest);
-    let full = format!("{}_{}_{suffix}", table.name, parts.join("_"));
-    if full.len() <= LONGEST_NAME && taken.insert((table.schema.clone(), full.clone())) {
-        return full;
-    }
-    let tail = format!("_{:06x}_{suffix}", digest.finish() & 0xff_ffff);
-    let mut head = full;
-    let mut end = LONGEST_NAME.saturating_sub(tail.len()).min(head.len());
-    while !head.is_char_boundary(end) {
-        end -= 1;
-    }
-    head.truncate(end);
-    let short = head + &tail;
-    taken.insert((table.schema.clone(), short.clone()));
-    short
-}
-
-/// A partitioned table's index cannot be built concurrently: it is built part by part and attached.
-fn ddl(name: &str, facts: &Facts<'_>, taken: &mut Taken) -> Vec<String> {
-    let (table, body) = (facts.table, facts.definition.body());
-    if table.kind != Kind::Partitioned {
-        return vec![format!(
-            "create index concurrently {} on {} {body}",
-            quote(name),
-            qualified(table)
-        )];
-    }
-    let parent = format!("{}.{}", quote(&table.schema), quote(name));
-    let mut ddl = vec![format!("create index {} on only {} {body}", quote(name), qualified(table))];
-    for leaf in &facts.leaves {
-        let own = self::name(facts.definition, leaf, taken);
-        ddl.push(format!(
-            "create index concurrently {} on {} {body}",
-            quote(&own),
-            qualified(leaf)
-        ));
-        let there = format!("{}.{}", quote(&leaf.schema), quote(&own));
-        ddl.push(format!("alter index {parent} attach partition {there}"));
-    }
-    ddl
-}
-
-fn undo(name: &str, table: &Table) -> String {
-    let how = if table.kind == Kind::Partitioned { "" } else { "concurrently " };
-    format!("drop index {how}{}.{}", quote(&table.schema), quote(name))
 }
 
 /// Statistics of rows that have changed by so much are no longer theirs.
@@ -348,14 +241,13 @@ fn warnings(facts: &Facts<'_>) -> Vec<String> {
 
 fn explanation(facts: &Facts<'_>) -> String {
     let mut text = String::new();
-    let tables: BTreeSet<&str> = BTreeSet::from([facts.table.name.as_str()]);
     let number = facts.helps.len();
     let share: f64 = facts.helps.iter().map(|helped| helped.share_of_load).sum();
     let _ = write!(
         text,
         "{number} statement{} on {} take{} {:.1} % of the database's time",
         if number == 1 { "" } else { "s" },
-        tables.into_iter().collect::<Vec<_>>().join(", "),
+        facts.table.name,
         if number == 1 { "s" } else { "" },
         share * 100.0
     );
@@ -377,28 +269,4 @@ fn explanation(facts: &Facts<'_>) -> String {
         facts.bytes / 1e6
     );
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::advise::definition::Key;
-
-    #[test]
-    fn a_name_fits_and_is_given_once() {
-        let table = Table { schema: "public".into(), name: "t".repeat(60), ..Table::default() };
-        let mut taken = Taken::new();
-        let definition = Definition::btree(1, vec![Key::column("ä".repeat(20).as_str())]);
-        let long = name(&definition, &table, &mut taken);
-        assert!(long.len() <= LONGEST_NAME && long.ends_with("_idx"), "{long}");
-        let table = Table { schema: "public".into(), name: "sale".into(), ..Table::default() };
-        let up = Definition::btree(1, vec![Key::column("day")]);
-        let down = Definition::btree(
-            1,
-            vec![Key { is_descending: true, nulls_first: true, ..Key::column("day") }],
-        );
-        assert_eq!(name(&up, &table, &mut taken), "sale_day_idx");
-        let other = name(&down, &table, &mut taken);
-        assert!(other.starts_with("sale_day_idx_") && other.ends_with("_idx"), "{other}");
-    }
 }

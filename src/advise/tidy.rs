@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::advice::Advised;
 use super::advisor::Found;
 use super::existing::{self, Inventory, Planned, Told};
-use super::suggestion::{Suggestion, create_id};
+use super::ddl::create_id;
+use super::suggestion::Suggestion;
 use super::what_if::{WhatIf, WhatIfError};
 use crate::pg::Session;
 

@@ -10,7 +10,7 @@ use crate::advise::advisor::Planned;
 use crate::advise::catalog::Table;
 use crate::advise::definition::quote;
 use crate::advise::plan::{Condition, How, Node, Operator, Use, places};
-use crate::advise::suggestion::{LONGEST_NAME, stable_id};
+use crate::advise::ddl::{LONGEST_NAME, stable_id};
 use crate::advise::workload::Statement;
 
 /// Calls that were counted, from which on a mean is one.
