@@ -130,6 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn the_role_of_the_compose_file_is_the_one_that_is_printed() {
+        let script = include_str!("../../deploy/docker/role.sh");
+        let compose = include_str!("../../deploy/docker/compose.yaml");
+        let version_major = 17;
+        assert!(compose.contains(&format!("image: postgres:{version_major}\n")));
+        let target = Target {
+            version_major,
+            role: "erpscope".into(),
+            datname: "postgres".into(),
+            preloaded: Some("pg_stat_statements".into()),
+        };
+        let sql = setup_sql(&target);
+        let printed = sql.lines().filter(|line| line.ends_with(';') && !line.starts_with("--"));
+        for line in printed {
+            assert!(script.contains(line), "deploy/docker/role.sh lacks: {line}");
+        }
+    }
+
+    #[test]
     fn libraries_that_are_loaded_stay_loaded() {
         let sql = setup_sql(&target(Some("auto_explain, timescaledb")));
         assert!(sql.contains("= 'auto_explain', 'timescaledb', 'pg_stat_statements';"), "{sql}");
