@@ -21,7 +21,7 @@ use super::upkeep::{Daily, upkeep};
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::Workload;
 use crate::erp::Erp;
-use crate::pg::{Session, reason};
+use crate::pg::{HypoPgThere, Session, reason};
 use crate::sample::normalise;
 
 /// Characters of a statement that are shown.
@@ -76,7 +76,7 @@ pub struct Advice {
     pub what_if_calls: u64,
     /// Milliseconds that it took to answer them, by the server's clock.
     pub planning_ms: f64,
-    /// HypoPG was there and no limit was reached: what is not suggested is not worth it.
+    /// HypoPG was there, every question had an answer and no limit was reached: what is not suggested is not worth it.
     pub is_complete: bool,
     /// What the reader should know of the whole.
     pub notes: Vec<String>,
@@ -115,6 +115,7 @@ pub async fn advise(
     let of_planner = |source| AdviceError::Planner { datname: request.datname.clone(), source };
     let server = catalog::read(asking.client(), &BTreeSet::new()).await.map_err(of_catalog)?;
     let mut what_if = WhatIf::new(planning, &server);
+    what_if.try_hypopg().await.map_err(of_planner)?;
     what_if.prefer_generic_plans().await.map_err(of_planner)?;
     what_if.look_everywhere().await.map_err(of_planner)?;
     let (version, datname) = (server.version_num, request.datname.as_str());
@@ -128,10 +129,16 @@ pub async fn advise(
         .map_err(of_planner)?;
     let catalog =
         catalog::read(asking.client(), &understood.relations).await.map_err(of_catalog)?;
-    let memory = Memory::ask(&what_if).await.map_err(of_planner)?;
     let (days, seen_running) = (workload.days, &seen);
-    let known = Known { catalog: &catalog, seen: seen_running, memory: &memory, days, erp };
-    let mut bad_joins = joins::find(&understood, &known);
+    let memory = Memory::ask(&what_if).await;
+    let (mut bad_joins, of_joins) = match memory {
+        Ok(memory) => {
+            let known = Known { catalog: &catalog, seen: seen_running, memory: &memory, days, erp };
+            (joins::find(&understood, &known), None)
+        }
+        Err(error) if error.is_the_end() => return Err(of_planner(error)),
+        Err(error) => (Vec::new(), Some(format!("bad joins were not looked for: {error}"))),
+    };
     let left_out = bad_joins.len().saturating_sub(MOST_JOINS);
     bad_joins.truncate(MOST_JOINS);
     let daily = daily(&catalog, &understood, request);
@@ -151,10 +158,12 @@ pub async fn advise(
     };
     let passed = advised.passed(&found);
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
-    let mut notes = notes(&catalog, &what_if, request, &found);
+    let mut notes = notes(&catalog, &what_if, &request.effort);
     if left_out > 0 {
         notes.push(format!("{left_out} bad joins are left out: too mild to be told, or those that take the least time"));
     }
+    notes.extend(of_joins);
+    notes.extend(understood.fault.clone());
     notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let tidy = Tidy { advised: &advised, found: &found, passed: &passed };
     match tidy.suggestions(asking, &mut what_if).await {
@@ -164,6 +173,7 @@ pub async fn advise(
         }
         Err(error) => notes.push(format!("what to drop or rebuild is not known: {error}")),
     }
+    notes.extend(unanswered(&what_if));
     Ok(Advice {
         datname: request.datname.clone(),
         days: workload.days,
@@ -176,7 +186,9 @@ pub async fn advise(
         refused: found.refused.len(),
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
-        is_complete: what_if.can_suppose() && !is_spent(&what_if, &request.effort),
+        is_complete: what_if.can_suppose()
+            && what_if.unanswered == 0
+            && !is_spent(&what_if, &request.effort),
         notes,
         skipped: understood.skipped,
     })
@@ -193,18 +205,16 @@ fn given_back(suggestions: &[Suggestion]) -> Option<String> {
     })
 }
 
-fn notes(catalog: &Catalog, what_if: &WhatIf, request: &Request, found: &Found) -> Vec<String> {
+fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     let mut notes = Vec::new();
-    let effort = &request.effort;
-    // 42883: there is no such function.
-    if found.refused.iter().any(|(_, state)| state == "42883") {
-        notes.push(
-            "HypoPG lacks functions that are asked for, so nothing can be supposed: run \
-             `alter extension hypopg update`, or install version 1.1 or later, and ask again"
-                .to_owned(),
-        );
-    }
-    if !what_if.can_suppose() {
+    let mend = HypoPgThere::MEND;
+    let there = catalog.hypopg.as_ref();
+    if let Some(unfit) = there.and_then(|there| what_if.unfit.clone().or_else(|| there.unfit())) {
+        notes.push(format!(
+            "HypoPG is of {unfit}, so the planner cannot be asked what an index would change: what is suggested is only \
+             reasoned from statistics, and only where it is worth much. Install 1.2 or later and run `{mend}`"
+        ));
+    } else if !what_if.can_suppose() {
         notes.push(
             "HypoPG is not installed, so the planner cannot be asked what an index would change: what is \
              suggested is only reasoned from statistics, and only where it is worth much. Install HypoPG \
@@ -219,6 +229,17 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, request: &Request, found: &Found) 
         notes.push("the search ended at its limit of questions to the planner".to_owned());
     }
     notes
+}
+
+/// Told at the end, when all was asked.
+fn unanswered(what_if: &WhatIf) -> Option<String> {
+    let number = what_if.unanswered;
+    (number > 0).then(|| {
+        format!(
+            "{number} question(s) to the planner had no answer (cancelled by statement_timeout or by somebody, or refused): \
+             what hangs on them is left out, and nothing is withdrawn for it"
+        )
+    })
 }
 
 fn is_spent(what_if: &WhatIf, effort: &Effort) -> bool {

@@ -7,6 +7,7 @@ use super::advice::{Advice, AdviceError, Request, advise};
 use super::advisor::{Effort, Judge};
 use super::candidate::Allowed;
 use super::catalog::{self, Catalog};
+use super::search_path::{self, follow_roles};
 use super::select::Limits;
 use super::source::{self, Source, SourceError};
 use super::workload::WorkloadError;
@@ -32,7 +33,7 @@ pub struct Bounds {
     pub unused_days: u32,
 }
 
-/// The usual number of those: a month's end is among them.
+/// The usual number of those, in the agent, too: a month's end is among them.
 pub const UNUSED_DAYS: u32 = 31;
 
 /// An advice, and where its workload comes from.
@@ -99,7 +100,7 @@ pub async fn advise_on(
 ) -> Result<Advised, RunError> {
     let session = pg::connect(server, &server.dbname).await?;
     let can = pg::probe(server, &session).await?;
-    let source = source::find(server, &session, &can, datname, remembered).await?;
+    let mut source = source::find(server, &session, &can, datname, remembered).await?;
     drop(session);
     let asking = pg::connect(server, datname).await?;
     let planning = pg::connect_to_plan(server, datname).await?;
@@ -118,7 +119,13 @@ pub async fn advise_on(
         remembered: source.remembered,
         unused_days: f64::from(bounds.unused_days),
     };
-    let advice = advise(&asking, planning, &source.workload, erp, &request).await?;
+    let (work, workload) = (&source.work, &mut source.workload);
+    let followed = match work {
+        Ok(work) => follow_roles(workload, work, asking.client(), planning.client()).await,
+        Err(error) => Some(search_path::unknown(error)),
+    };
+    let mut advice = advise(&asking, planning, workload, erp, &request).await?;
+    advice.notes.extend(followed);
     Ok(Advised { advice, source: source.from, asking })
 }
 
@@ -136,4 +143,15 @@ pub async fn look(
 pub async fn utc_offset(session: &Session) -> Result<i32, RunError> {
     let row = session.client().query_one(include_str!("utc_offset.sql"), &[]).await?;
     Ok(row.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_agent_and_the_command_mean_the_same_days_if_nobody_says_another_number() {
+        assert_eq!(Config::of(Vec::new()).unwrap().advisor.unused_days, UNUSED_DAYS);
+    }
 }

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod plan;
 pub mod plannable;
 mod reason;
+pub mod search_path;
 pub mod select;
 mod show;
 pub mod size;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::catalog::Writes;
 use super::existing::Remembered;
+use super::search_path::{self, Work};
 use super::workload::{self, Statement, Workload, WorkloadError};
 use crate::config::Server;
 use crate::history::{History, HistoryError, Period, Place, Reader};
-use crate::pg::{self, Capabilities, ConnectError, Session};
+use crate::pg::{self, Capabilities, ConnectError, Session, reason};
 
 /// A history of less is no better than the server's own counters.
 const LEAST_COVERED: Duration = Duration::from_secs(3_600);
@@ -25,6 +26,8 @@ pub struct Source {
     pub writes: Option<Vec<(String, String, Writes)>>,
     /// How indexes and tables were used, over a longer time, if there is a history.
     pub remembered: Option<Remembered>,
+    /// Which role has run what, as the server has counted it, or why that is not known.
+    pub work: Result<Vec<Work>, String>,
     /// Where that comes from, for people.
     pub from: String,
 }
@@ -51,18 +54,31 @@ pub async fn find(
     datname: &str,
     remembered: Option<Source>,
 ) -> Result<Source, SourceError> {
-    if let Some(source) = remembered {
-        return Ok(source);
-    }
-    let workload = match &can.statements {
+    let other = match &can.statements {
         Ok(found) if found.datname != server.dbname => {
-            let other = pg::connect(server, &found.datname).await?;
-            workload::read(&other, can, datname).await?
+            pg::connect(server, &found.datname).await.map(Some)
         }
-        _ => workload::read(session, can, datname).await?,
+        _ => Ok(None),
     };
+    if let Some(source) = remembered {
+        // Of what is remembered the roles are not.
+        let work = match &other {
+            Ok(other) => roles(other.as_ref().unwrap_or(session), can, datname).await,
+            Err(error) => Err(error.to_string()),
+        };
+        return Ok(Source { work, ..source });
+    }
+    let other = other?;
+    let session = other.as_ref().unwrap_or(session);
+    let workload = workload::read(session, can, datname).await?;
+    let work = roles(session, can, datname).await;
     let from = format!("the server's counters of {}", span(workload.days));
-    Ok(Source { workload, writes: None, remembered: None, from })
+    Ok(Source { workload, writes: None, remembered: None, work, from })
+}
+
+async fn roles(session: &Session, can: &Capabilities, datname: &str) -> Result<Vec<Work>, String> {
+    let found = can.statements.as_ref().map_err(ToString::to_string)?;
+    search_path::work(session, found, datname).await.map_err(|error| reason(&error))
 }
 
 /// The last `days` as the history's file has them, by the server's clock; `None` if there is no
@@ -102,6 +118,7 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
             seconds: Some(row.work.exec_seconds / days),
             rows: row.work.rows as f64 / days,
             temp_blocks: row.work.temp_blocks as f64 / days,
+            search_path: None,
         })
     });
     let workload = Workload { statements: statements.collect(), days };
@@ -124,5 +141,5 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
     let long = Period { from: period.from.min(period.until - USAGE_SECONDS), ..period.clone() };
     let remembered =
         Some(Remembered { indexes: reader.indexes(&long)?, tables: reader.tables(&long)? });
-    Ok(Some(Source { workload, writes, remembered, from }))
+    Ok(Some(Source { workload, writes, remembered, work: Ok(Vec::new()), from }))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::advice::Advised;
-use super::advisor::Found;
-use super::existing::{self, Inventory, Planned, Told};
+use super::advisor::{self, Found};
 use super::ddl::create_id;
+use super::existing::{self, Existing, Inventory, Planned, Told};
 use super::suggestion::Suggestion;
 use super::what_if::{WhatIf, WhatIfError};
 use crate::pg::Session;
@@ -95,11 +95,26 @@ impl Tidy<'_> {
                     Ok(answer) => {
                         names.extend(answer.plan.indexes().into_iter().map(str::to_owned));
                     }
-                    Err(WhatIfError::Refused(_)) => {}
-                    Err(lost) => return Err(lost),
+                    Err(error) if error.is_the_end() => return Err(error),
+                    // Of what was not answered any index may be used.
+                    Err(_) => names.extend(indexes_of(planned, inventory)),
                 }
             }
         }
         Ok(names)
     }
+}
+
+/// Names of the indexes of all tables that a statement reads.
+fn indexes_of<'a>(
+    planned: &'a advisor::Planned,
+    inventory: &'a Inventory,
+) -> impl Iterator<Item = String> + 'a {
+    let uses = planned.readings.iter().flat_map(|reading| reading.uses.values());
+    let read: BTreeSet<(&str, &str)> =
+        uses.map(|usage| (usage.schema.as_str(), usage.relation.as_str())).collect();
+    let indexes = inventory.indexes.iter();
+    let of =
+        move |index: &&Existing| read.contains(&(index.schema.as_str(), index.table_name.as_str()));
+    indexes.filter(of).map(|index| index.name.clone())
 }

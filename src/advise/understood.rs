@@ -13,7 +13,7 @@ use super::definition::quote;
 use super::plan::{places, read};
 use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable, seen};
 use super::upkeep::Sets;
-use super::what_if::{WhatIf, WhatIfError};
+use super::what_if::{CANCELLED, WhatIf, WhatIfError, refused};
 use super::workload::{Specimen, Statement, Workload};
 
 /// Why the planner reads nothing although the statement names tables.
@@ -52,6 +52,8 @@ pub struct Understood {
     pub writes: BTreeMap<String, Writes>,
     /// What is left out, the most time first.
     pub skipped: Vec<Skipped>,
+    /// What could not be asked beside the statements, for people.
+    pub fault: Option<String>,
     /// Seconds a day of all statements.
     pub seconds: f64,
     /// Of these, those of statements that are understood.
@@ -100,7 +102,15 @@ pub async fn understand(
         }
     }
     understood.of_workload = understood.statements.len();
-    for statement in children(client, &understood.writes).await? {
+    let children = match children(client, &understood.writes).await {
+        Err(error) if !error.is_the_end() => {
+            understood.fault =
+                Some(format!("children of rows that are deleted were not looked for: {error}"));
+            Vec::new()
+        }
+        children => children?,
+    };
+    for statement in children {
         let reads = plannable(&statement.text);
         if let Ok(planned) = plan(what_if, &statement, reads).await {
             understood.take(planned, statement);
@@ -160,7 +170,8 @@ async fn plan(
     match plan_seen(what_if, statement, &statement.specimens).await {
         Err(Reason::Skipped(_)) => {
             let template = template.map_err(|reason| Reason::Skipped(reason.to_string()))?;
-            plan_as(what_if, statement, vec![template]).await
+            plan_as(what_if, statement, vec![template.looked_up_in(statement.search_path.as_ref())])
+                .await
         }
         planned => planned,
     }
@@ -173,8 +184,10 @@ pub async fn plan_seen(
     specimens: &[Specimen],
 ) -> Result<Planned, Reason> {
     let specimens = specimens.iter().take(MOST_SPECIMENS);
-    let specimens = specimens.filter_map(|specimen| seen(&specimen.0).ok()).collect();
-    plan_as(what_if, statement, specimens).await
+    let specimens = specimens.filter_map(|specimen| seen(&specimen.0).ok());
+    let specimens =
+        specimens.map(|plannable| plannable.looked_up_in(statement.search_path.as_ref()));
+    plan_as(what_if, statement, specimens.collect()).await
 }
 
 /// The plans of a statement in these forms; one that is refused is left out.
@@ -198,6 +211,9 @@ async fn plan_as(
             }
             Err(WhatIfError::Refused(state)) => {
                 first.get_or_insert(meaning(&state));
+            }
+            Err(WhatIfError::Cancelled) => {
+                first.get_or_insert(meaning(CANCELLED));
             }
             Err(lost) => return Err(Reason::Lost(lost)),
         }
@@ -223,7 +239,7 @@ fn meaning(state: &str) -> String {
         "42725" => "which function of several it calls cannot be told without its constants",
         "42883" => "a function of it is gone, or the type of a parameter cannot be told",
         "42601" => "its text is cut off, or no longer SQL once its constants are gone",
-        "57014" => "planning it took too long",
+        CANCELLED => "planning it took too long, or was cancelled",
         other => return format!("the planner refused it (SQLSTATE {other})"),
     };
     format!("{words} (SQLSTATE {state})")
@@ -240,12 +256,11 @@ async fn children(
         return Ok(Vec::new());
     }
     let sql = include_str!("foreign_keys.sql");
-    let rows =
-        client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await.map_err(WhatIfError::Lost)?;
+    let rows = client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await.map_err(refused)?;
     let mut statements = Vec::new();
     for row in rows {
-        let get = |at| row.try_get::<_, &str>(at).map_err(WhatIfError::Lost);
-        let columns: Vec<String> = row.try_get(3).map_err(WhatIfError::Lost)?;
+        let get = |at| row.try_get::<_, &str>(at).map_err(refused);
+        let columns: Vec<String> = row.try_get(3).map_err(refused)?;
         let conditions: Vec<String> = columns
             .iter()
             .enumerate()

@@ -13,7 +13,8 @@ use super::catalog::Catalog;
 use super::definition::Definition;
 use super::plan::{Explained, Node};
 use super::plannable::Plannable;
-use crate::pg::{Lossy, Session};
+use super::search_path::SearchPath;
+use crate::pg::{Lossy, Session, quoted};
 
 /// Why the planner did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +22,25 @@ pub enum WhatIfError {
     /// The server refused this statement or this index; others may work.
     #[error("{0}")]
     Refused(String),
+    /// This question was cancelled: it took longer than `statement_timeout`, or somebody has cancelled it. Others may work.
+    #[error(
+        "the question was cancelled, by statement_timeout or by somebody (SQLSTATE {CANCELLED})"
+    )]
+    Cancelled,
     /// The connection is gone.
     #[error("the connection was lost while plans were asked for: {0}")]
     Lost(tokio_postgres::Error),
+}
+
+/// `query_canceled`.
+pub(super) const CANCELLED: &str = "57014";
+
+impl WhatIfError {
+    /// Whether nothing can be asked any more; else this question alone is lost.
+    #[must_use]
+    pub const fn is_the_end(&self) -> bool {
+        matches!(self, Self::Lost(_))
+    }
 }
 
 /// The planner's answer to one question.
@@ -48,10 +65,20 @@ pub struct WhatIf {
     session: Session,
     version_num: i32,
     hypopg: Option<String>,
+    /// Why HypoPG cannot be asked although it was created, if its library refuses.
+    pub unfit: Option<String>,
     /// Oids of what is supposed: one, or one for each leaf of a partitioned table.
     supposed: BTreeMap<usize, Vec<u32>>,
+    /// Something failed while indexes were supposed: which are is not known.
+    is_unclear: bool,
+    /// All schemas, as SQL.
+    everywhere: Option<String>,
+    /// Where names are looked up now before that.
+    looks_in: Option<SearchPath>,
     /// How often the planner was asked.
     pub calls: u64,
+    /// Questions, to plan or to suppose, that had no answer.
+    pub unanswered: u64,
     /// Milliseconds that it took, by the server's clock.
     pub planning_ms: f64,
 }
@@ -63,9 +90,14 @@ impl WhatIf {
         Self {
             session,
             version_num: catalog.version_num,
-            hypopg: catalog.hypopg.clone(),
+            hypopg: catalog.hypopg.as_ref().filter(|it| it.is_fit()).map(|it| quoted(&it.schema)),
+            unfit: None,
             supposed: BTreeMap::new(),
+            is_unclear: false,
+            everywhere: None,
+            looks_in: None,
             calls: 0,
+            unanswered: 0,
             planning_ms: 0.0,
         }
     }
@@ -76,15 +108,45 @@ impl WhatIf {
         self.hypopg.is_some()
     }
 
+    /// Whether HypoPG's library answers: one that was removed, or is older or newer than what was created, refuses. Then the
+    /// planner is asked without it.
+    pub async fn try_hypopg(&mut self) -> Result<(), WhatIfError> {
+        let Some(schema) = &self.hypopg else { return Ok(()) };
+        let reset = format!("select {schema}.hypopg_reset()");
+        match self.client().query_typed(&reset, &[]).await.map_err(refused) {
+            Err(WhatIfError::Refused(state)) => {
+                self.unfit = Some(format!("a version whose library refuses (SQLSTATE {state})"));
+                self.hypopg = None;
+                Ok(())
+            }
+            Err(WhatIfError::Cancelled) | Ok(_) => Ok(()),
+            Err(lost) => Err(lost),
+        }
+    }
+
     fn client(&self) -> &Client {
         self.session.client()
     }
 
-    /// Names without a schema are looked up in all of them: first where the role would, then where
+    /// Names without a schema are looked up in all of them: first where our role would, then where
     /// others may have.
-    pub async fn look_everywhere(&self) -> Result<(), WhatIfError> {
-        let set = include_str!("search_path.sql");
-        self.client().query_typed(set, &[]).await.map_err(refused)?;
+    pub async fn look_everywhere(&mut self) -> Result<(), WhatIfError> {
+        let row = self.ask_one(include_str!("search_path/everywhere.sql")).await?;
+        self.everywhere = Some(row.try_get(0).map_err(refused)?);
+        Ok(())
+    }
+
+    /// Before that they are looked up where the role that runs a statement looks.
+    async fn look_first_in(&mut self, path: Option<&SearchPath>) -> Result<(), WhatIfError> {
+        if self.looks_in.as_ref() == path {
+            return Ok(());
+        }
+        let all = path.map(|path| &**path).into_iter().chain(self.everywhere.as_deref());
+        let all: Vec<&str> = all.filter(|schemas| !schemas.is_empty()).collect();
+        let all = all.join(", ");
+        let set = "select pg_catalog.set_config('search_path', $1, false)";
+        self.client().query_typed(set, &[(&all, Type::TEXT)]).await.map_err(refused)?;
+        self.looks_in = path.cloned();
         Ok(())
     }
 
@@ -101,7 +163,22 @@ impl WhatIf {
         definitions: &[Definition],
         catalog: &Catalog,
     ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
+        let supposed = self.supposed_only(wanted, definitions, catalog).await;
+        self.is_unclear |= supposed.is_err();
+        if matches!(supposed, Err(WhatIfError::Cancelled)) {
+            self.unanswered += 1;
+        }
+        supposed
+    }
+
+    async fn supposed_only(
+        &mut self,
+        wanted: &BTreeSet<usize>,
+        definitions: &[Definition],
+        catalog: &Catalog,
+    ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
         let Some(schema) = self.hypopg.clone() else { return Ok(BTreeMap::new()) };
+        self.clear_up().await?;
         let gone = self.forget(wanted);
         let drop = format!("select {schema}.hypopg_drop_index(u) from unnest($1::oid[]) u");
         let create = format!(
@@ -151,6 +228,16 @@ impl WhatIf {
         Ok(sizes)
     }
 
+    /// Begins anew where it is not known what is supposed.
+    async fn clear_up(&mut self) -> Result<(), WhatIfError> {
+        let Some(schema) = self.hypopg.as_ref().filter(|_| self.is_unclear) else { return Ok(()) };
+        let reset = format!("select {schema}.hypopg_reset()");
+        self.client().query_typed(&reset, &[]).await.map_err(refused)?;
+        self.supposed.clear();
+        self.is_unclear = false;
+        Ok(())
+    }
+
     /// The oids of what is supposed no more.
     fn forget(&mut self, wanted: &BTreeSet<usize>) -> Vec<u32> {
         let gone: Vec<usize> =
@@ -170,12 +257,25 @@ impl WhatIf {
 
     async fn ask(&mut self, statement: &Plannable, options: &str) -> Result<Answer, WhatIfError> {
         self.calls += 1;
+        let answer = self.asked(statement, options).await;
+        if matches!(answer, Err(WhatIfError::Cancelled)) {
+            self.unanswered += 1;
+        }
+        answer
+    }
+
+    async fn asked(&mut self, statement: &Plannable, options: &str) -> Result<Answer, WhatIfError> {
+        self.clear_up().await?;
+        self.look_first_in(statement.search_path.as_ref()).await?;
         let mut explained = self.explained(statement, options).await?;
         if explained.plan.hides_parts() {
             // To explain is to begin, and with parameters that are null no partition is wanted.
             self.prune(false).await?;
             let whole = self.explained(statement, options).await;
-            self.prune(true).await?;
+            // Without it all that comes after would be planned as if there was no pruning.
+            if self.prune(true).await.is_err() {
+                self.prune(true).await?;
+            }
             explained = whole?;
         }
         let mut named = BTreeMap::new();
@@ -230,13 +330,14 @@ impl WhatIf {
             0 => String::new(),
             number => format!("({})", vec!["null"; number].join(", ")),
         };
+        // First away with the one before, so that nothing is left in the way of the next if one of these is cancelled.
         let steps = [
+            "deallocate all".to_owned(),
             format!("prepare erpscope as {sql}"),
             format!("explain ({options}) execute erpscope{nulls}"),
-            "deallocate all".to_owned(),
         ];
         let mut texts = try_join_all(steps.iter().map(|step| self.one(step))).await?.into_iter();
-        Ok(texts.nth(1).unwrap_or_default())
+        Ok(texts.next_back().unwrap_or_default())
     }
 
     async fn one(&self, sql: &str) -> Result<String, tokio_postgres::Error> {
@@ -255,8 +356,9 @@ impl WhatIf {
 
 /// The server's words hold names and types; of a syntax error also a piece of the text, so only the
 /// class is told.
-fn refused(error: tokio_postgres::Error) -> WhatIfError {
+pub(super) fn refused(error: tokio_postgres::Error) -> WhatIfError {
     match error.as_db_error() {
+        Some(db) if db.code().code() == CANCELLED => WhatIfError::Cancelled,
         Some(db) => WhatIfError::Refused(db.code().code().to_owned()),
         None => WhatIfError::Lost(error),
     }

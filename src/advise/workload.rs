@@ -2,7 +2,8 @@
 
 use tokio_postgres::types::Type;
 
-use crate::pg::{Capabilities, Lossy, Session};
+use super::search_path::SearchPath;
+use crate::pg::{Capabilities, Lossy, Session, StatStatements, quoted};
 
 /// Seconds that one unit of the planner's cost takes, where nobody has measured: a page from the
 /// cache, or a hundred rows.
@@ -25,6 +26,8 @@ pub struct Statement {
     pub rows: f64,
     /// Blocks of temporary files a day, written or read.
     pub temp_blocks: f64,
+    /// Where names in it are looked up first, if that is known.
+    pub search_path: Option<SearchPath>,
 }
 
 /// A statement's time counts up to so many times what its plan costs: more of it is waiting, which
@@ -83,6 +86,11 @@ const LEAST_DAYS: f64 = 1.0 / 24.0;
 /// Statements that are read at most.
 const MOST: i64 = 2_000;
 
+/// The column with the milliseconds of executing, as this version of the extension calls it.
+pub(super) fn exec_time(found: &StatStatements) -> &'static str {
+    if found.columns.contains("total_exec_time") { "total_exec_time" } else { "total_time" }
+}
+
 /// Reads what the server has counted for one database. `session` is where the extension is.
 pub async fn read(
     session: &Session,
@@ -90,9 +98,7 @@ pub async fn read(
     datname: &str,
 ) -> Result<Workload, WorkloadError> {
     let found = can.statements.as_ref().map_err(|e| WorkloadError::Missing(e.to_string()))?;
-    let schema = format!("\"{}\"", found.schema.replace('"', "\"\""));
-    let exec_time =
-        if found.columns.contains("total_exec_time") { "total_exec_time" } else { "total_time" };
+    let schema = quoted(&found.schema);
     let since = if found.has_info {
         format!("(select stats_reset from {schema}.pg_stat_statements_info)")
     } else {
@@ -102,8 +108,9 @@ pub async fn read(
     let counting = include_str!("counting.sql").replace("{since}", &since);
     let seconds: f64 = client.query_one(&counting, &[]).await?.try_get(0)?;
     let days = (seconds / 86_400.0).max(LEAST_DAYS);
-    let sql =
-        include_str!("workload.sql").replace("{schema}", &schema).replace("{exec_time}", exec_time);
+    let sql = include_str!("workload.sql")
+        .replace("{schema}", &schema)
+        .replace("{exec_time}", exec_time(found));
     let rows = client.query_typed(&sql, &[(&datname, Type::TEXT), (&MOST, Type::INT8)]).await?;
     let mut statements = Vec::with_capacity(rows.len());
     for row in rows {
@@ -115,6 +122,7 @@ pub async fn read(
             seconds: Some(row.try_get::<_, f64>(3)? / days),
             rows: row.try_get::<_, f64>(4)? / days,
             temp_blocks: row.try_get::<_, f64>(5)? / days,
+            search_path: None,
         });
     }
     Ok(Workload { statements, days })

@@ -7,7 +7,7 @@ use super::report::{Finding, Status};
 use super::serverlog::serverlog;
 use super::statements::statements;
 use crate::config::{Server, TlsMode};
-use crate::pg::{Capabilities, ConnectError, HypoPg, ProbeError, quoted};
+use crate::pg::{Capabilities, ConnectError, HypoPg, HypoPgThere, ProbeError, quoted};
 
 /// How full things are; `None` where it could not be read.
 #[derive(Clone, Debug, Default)]
@@ -222,24 +222,42 @@ fn hypopg(server: &Server, found: &Capabilities) -> Finding {
         "create extension hypopg;   -- in database {:?} and each one to be advised on",
         server.dbname
     );
-    let why = "`erpscope advise` has nobody to ask what an index would change, and suggests none.";
-    match found.hypopg {
-        HypoPg::Created => finding("hypopg", false, "created"),
+    let why = "`erpscope advise` has nobody to ask what an index would change: it only reasons, and suggests less.";
+    match &found.hypopg {
+        HypoPg::Created(there) => match there.unfit() {
+            None => finding("hypopg", false, format!("created, version {}", there.version)),
+            Some(unfit) => {
+                let package = package(found);
+                let mend = [
+                    format!("{package}, at least 1.2"),
+                    format!(
+                        "{}   -- in each database to be advised on; it keeps nothing there",
+                        HypoPgThere::MEND
+                    ),
+                ];
+                finding("hypopg", false, format!("created, but {unfit}")).but(
+                    Status::Degraded,
+                    why,
+                    mend,
+                )
+            }
+        },
         HypoPg::Available => {
             finding("hypopg", false, "installed, not created").but(Status::Degraded, why, [create])
         }
         HypoPg::Absent => finding("hypopg", false, "not installed").but(
             Status::Missing,
             why,
-            [
-                format!(
-                    "apt install postgresql-{}-hypopg   # or your system's package",
-                    found.version_num / 10_000
-                ),
-                create,
-            ],
+            [package(found), create],
         ),
     }
+}
+
+fn package(found: &Capabilities) -> String {
+    format!(
+        "apt install postgresql-{}-hypopg   # or your system's package",
+        found.version_num / 10_000
+    )
 }
 
 /// Before 14 the right to read is given table by table: `advise` says which it lacks.

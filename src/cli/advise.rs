@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 use erpscope::advise::command::{self, Answer, Options};
+use erpscope::advise::database::UNUSED_DAYS;
 use erpscope::advise::ledger::{self, Line};
 use erpscope::config::Config;
 use erpscope::history::History;
@@ -36,7 +37,7 @@ pub(super) struct AdviseArgs {
     module: Option<String>,
     /// Days that nothing has used an index before it is suggested to be dropped: a month's end should be
     /// among them.
-    #[arg(long, value_name = "DAYS", default_value_t = 31)]
+    #[arg(long, value_name = "DAYS", default_value_t = UNUSED_DAYS)]
     unused_days: u32,
     /// A column (`column` or `table.column`) with few values, such as a state, that may be named
     /// in the predicate of a partial index. Can be given more than once.

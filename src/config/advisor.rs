@@ -20,6 +20,8 @@ pub struct Advisor {
     pub look_interval: Duration,
     /// `days`: of the history (default 7).
     pub days: u32,
+    /// `unused_days`: that nothing has used an index before it is suggested to be dropped (default 31).
+    pub unused_days: u32,
     /// `budget_bytes`: of all new indexes of a database (default 10 GiB).
     pub budget_bytes: u64,
     /// `max`: suggestions for a database (default 20, 1 to 200).
@@ -96,6 +98,7 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Advisor> {
     let look_interval = table.duration("look_interval", faults);
     let database_time = table.duration("database_time", faults);
     let days = table.count("days", faults).and_then(|n| u32::try_from(n).ok());
+    let unused_days = table.count("unused_days", faults).and_then(|n| u32::try_from(n).ok());
     let budget_bytes = table.count("budget_bytes", faults);
     let max = table.size("max", faults);
     let shown = table.size("shown", faults);
@@ -112,6 +115,7 @@ pub(super) fn read(table: &Table, faults: &mut Faults) -> Option<Advisor> {
         hours: hours?,
         look_interval: look_interval?,
         days: days?,
+        unused_days: unused_days?,
         budget_bytes: budget_bytes?,
         max: max?,
         shown: shown?,

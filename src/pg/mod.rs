@@ -3,6 +3,7 @@
 
 mod backoff;
 mod error;
+mod hypopg;
 mod lossy;
 mod probe;
 mod quoted;
@@ -11,6 +12,7 @@ mod tls;
 
 pub use backoff::Backoff;
 pub use error::{ConnectError, reason};
+pub use hypopg::{HypoPgThere, hypopg};
 pub use lossy::Lossy;
 pub use probe::{
     Capabilities, HypoPg, ProbeError, Settings, StatStatements, StatStatementsMissing, probe,

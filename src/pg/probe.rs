@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
-use super::{ConnectError, Lossy, Session, connect, reason};
+use super::{ConnectError, HypoPgThere, Lossy, Session, connect, hypopg, reason};
 use crate::config::Server;
 
 /// What the probe found.
@@ -37,10 +37,10 @@ pub struct Capabilities {
 }
 
 /// HypoPG in the connected database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HypoPg {
     /// `create extension` was run.
-    Created,
+    Created(HypoPgThere),
     /// Its package is installed.
     Available,
     /// It is not there.
@@ -160,12 +160,12 @@ async fn ask(server: &Server, session: &Session) -> Result<Capabilities, tokio_p
         connection_limit: u32::try_from(row.try_get::<_, i32>(5)?).ok(),
         tls: row.try_get(6)?,
         statements,
-        hypopg: match (row.try_get(8)?, row.try_get(9)?) {
-            (_, true) => HypoPg::Created,
-            (true, false) => HypoPg::Available,
-            (false, false) => HypoPg::Absent,
+        hypopg: match (hypopg(client).await?, row.try_get(8)?) {
+            (Some(there), _) => HypoPg::Created(there),
+            (None, true) => HypoPg::Available,
+            (None, false) => HypoPg::Absent,
         },
-        reads_all_data: row.try_get(10)?,
+        reads_all_data: row.try_get(9)?,
         settings,
     })
 }

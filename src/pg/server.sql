@@ -10,7 +10,6 @@ select
   coalesce((select s.ssl from pg_stat_ssl s where s.pid = pg_backend_pid()), false),
   exists (select from pg_available_extensions e where e.name = 'pg_stat_statements'),
   exists (select from pg_available_extensions e where e.name = 'hypopg'),
-  exists (select from pg_extension e where e.extname = 'hypopg'),
   r.rolsuper or coalesce(
     (select pg_has_role(a.oid, 'usage') from pg_roles a where a.rolname = 'pg_read_all_data'), false)
 from pg_roles r

@@ -171,6 +171,7 @@ async fn workload(case: &Case, client: &Client) -> (Workload, Vec<Counted>) {
             seconds: statement.seconds_per_day,
             rows: statement.calls_per_day as f64,
             temp_blocks: 0.0,
+            search_path: None,
         });
     }
     if case.workload.iter().any(crate::rig::case::Statement::writes) && case.analyze {

@@ -9,17 +9,18 @@ use erpscope::advise::candidate::Allowed;
 use erpscope::advise::command::{self, Answer};
 use erpscope::advise::select::Limits;
 use erpscope::advise::workload::{Statement, Workload};
-use erpscope::config::Config;
+use erpscope::check::{Status, check};
+use erpscope::config::{Config, Server};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::demo::{Faults, Load, Stage, StageOptions};
-use erpscope::erp::Erp;
-use erpscope::pg;
+use erpscope::erp::{Erp, Profiles};
+use erpscope::pg::{self, HypoPgThere};
 use tokio_postgres::Client;
 
 use crate::rig::{admin, cluster, server, session};
 
 /// A server with one database `shop`, and a session in it.
-async fn shop(options: Options) -> (Cluster, Client) {
+pub async fn shop(options: Options) -> (Cluster, Client) {
     let options = options.set("shared_preload_libraries", "pg_stat_statements");
     let cluster = cluster(&options.set("autovacuum", "off")).await;
     let admin = admin(&cluster).await;
@@ -31,7 +32,7 @@ async fn shop(options: Options) -> (Cluster, Client) {
 }
 
 /// A table of its own with 30,000 rows in which `partner` wants an index.
-fn table(name: &str) -> String {
+pub fn table(name: &str) -> String {
     format!(
         "create table {name} (id int primary key, partner int, state text, day date);
          insert into {name} select i, i % 5000, 'open', date '2024-01-01' + i / 100 from generate_series(1, 30000) i;
@@ -39,14 +40,14 @@ fn table(name: &str) -> String {
     )
 }
 
-async fn load(client: &Client, sql: &str) {
+pub async fn load(client: &Client, sql: &str) {
     if let Err(error) = client.batch_execute(sql).await {
         panic!("{sql}: {error:?}");
     }
 }
 
 /// What is advised for these statements, each run 20,000 times a day. Every suggestion is created, and taken back.
-async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
+pub async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
     let statements = texts.iter().map(|text| Statement {
         text: (*text).to_owned(),
         calls: 20_000.0,
@@ -86,7 +87,7 @@ async fn advised(cluster: &Cluster, texts: &[&str]) -> Advice {
     advice
 }
 
-fn tables(advice: &Advice) -> Vec<&str> {
+pub fn tables(advice: &Advice) -> Vec<&str> {
     let mut tables: Vec<&str> = advice.suggestions.iter().map(|s| s.table.as_str()).collect();
     tables.sort_unstable();
     tables
@@ -291,7 +292,7 @@ async fn tables_that_may_not_be_read_keep_nobody_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_hypopg_that_is_absent_or_too_old_is_said() {
+async fn a_hypopg_that_is_absent_or_too_old_is_said_and_done_without() {
     let (cluster, shop) = shop(Options::default()).await;
     load(&shop, &table("sale")).await;
     let texts = ["select id from sale where partner = $1"];
@@ -304,8 +305,50 @@ async fn a_hypopg_that_is_absent_or_too_old_is_said() {
     .await;
     let advice = advised(&cluster, &texts).await;
     let notes = advice.notes.join("\n");
-    assert!(advice.suggestions.is_empty() && advice.refused > 0, "{advice:?}");
-    assert!(notes.contains("alter extension hypopg update"), "{notes}");
+    assert!(notes.contains("HypoPG is of version 1."), "{notes}");
+    assert!(notes.contains(", without hypopg_relation_size, so the planner cannot be"), "{notes}");
+    assert!(notes.contains("drop extension if exists hypopg; create extension hypopg"), "{notes}");
+    let checked_by = |advice: &Advice| -> Vec<&'static str> {
+        advice.suggestions.iter().map(|suggestion| suggestion.checked_by).collect()
+    };
+    assert_eq!(checked_by(&advice), ["reasoned"], "{advice:?}");
+    assert!(!advice.is_complete && advice.refused == 0, "{advice:?}");
+    load(&shop, HypoPgThere::MEND).await;
+    let advice = advised(&cluster, &texts).await;
+    assert!(!advice.notes.join("\n").contains("HypoPG"), "{:?}", advice.notes);
+    assert_eq!(checked_by(&advice), ["what-if"], "{advice:?}");
+    // One whose version is too old, although it has all functions.
+    load(
+        &shop,
+        "set allow_system_table_mods = on;
+        update pg_extension set extversion = '1.1.4' where extname = 'hypopg';
+        reset allow_system_table_mods",
+    )
+    .await;
+    let advice = advised(&cluster, &texts).await;
+    let notes = advice.notes.join("\n");
+    assert!(notes.contains("HypoPG is of version 1.1.4, before 1.2, so the planner"), "{notes}");
+    assert_eq!(checked_by(&advice), ["reasoned"], "{advice:?}");
+    let at_shop = Server { dbname: "shop".into(), ..server(&cluster) };
+    let found = check(&at_shop, &Profiles::default()).await.findings;
+    let found = found.iter().find(|finding| finding.capability == "hypopg").unwrap();
+    assert_eq!(
+        (found.status, &*found.seen),
+        (Status::Degraded, "created, but version 1.1.4, before 1.2")
+    );
+    assert!(found.mend.iter().any(|mend| mend.contains(HypoPgThere::MEND)), "{found:?}");
+    // One whose library has no such function.
+    load(
+        &shop,
+        "drop extension hypopg; create extension hypopg;
+        create or replace function hypopg_reset() returns void language plpgsql as
+          $$ begin perform no_such_function(); end $$",
+    )
+    .await;
+    let advice = advised(&cluster, &texts).await;
+    let notes = advice.notes.join("\n");
+    assert!(notes.contains("a version whose library refuses (SQLSTATE 42883)"), "{notes}");
+    assert_eq!(checked_by(&advice), ["reasoned"], "{advice:?}");
     load(&shop, "drop extension hypopg").await;
     let advice = advised(&cluster, &texts).await;
     assert!(advice.notes.join("\n").contains("HypoPG is not installed"), "{:?}", advice.notes);

@@ -128,6 +128,31 @@ impl<'a> Desk<'a> {
     }
 }
 
+fn suggestion(id: &str, action: &'static str, table: &str, ddl: &str) -> Suggestion {
+    Suggestion {
+        id: id.into(),
+        action,
+        reason: "workload",
+        index: None,
+        after: None,
+        confidence: Confidence::Low,
+        datname: "shop".into(),
+        table: table.into(),
+        module: "other".into(),
+        ddl: vec![ddl.into()],
+        undo: Vec::new(),
+        helps: Vec::<Helped>::new(),
+        saved_seconds_per_day: 10.0,
+        upkeep_seconds_per_day: 1.0,
+        hot_updates_ended_per_day: 0.0,
+        size_bytes: 1e6,
+        build_seconds: 1.0,
+        checked_by: "reasoned",
+        warnings: vec![],
+        explanation: String::new(),
+    }
+}
+
 fn sum(works: &[Work]) -> f64 {
     let calls: u64 = works.iter().map(|work| work.calls).sum();
     works.iter().map(|work| work.exec_seconds).sum::<f64>() / calls as f64
@@ -214,26 +239,8 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     // The advisor was wrong: nothing asks for it.
     let ddl = "create index concurrently doc_tags_gin on public.doc using gin (tags)";
     let suggestion = Suggestion {
-        id: "create-1".into(),
-        action: "create",
-        reason: "workload",
-        index: None,
-        after: None,
-        confidence: Confidence::Low,
-        datname: "shop".into(),
-        table: "public.doc".into(),
-        module: "other".into(),
-        ddl: vec![ddl.into()],
         undo: vec!["drop index concurrently public.doc_tags_gin".into()],
-        helps: Vec::<Helped>::new(),
-        saved_seconds_per_day: 10.0,
-        upkeep_seconds_per_day: 1.0,
-        hot_updates_ended_per_day: 0.0,
-        size_bytes: 1e6,
-        build_seconds: 1.0,
-        checked_by: "reasoned",
-        warnings: vec![],
-        explanation: String::new(),
+        ..suggestion("create-1", "create", "public.doc", ddl)
     };
     let gin = Definition { method: Method::Gin, ..Definition::btree(0, vec![Key::column("tags")]) };
     let definitions = BTreeMap::from([("create-1".to_owned(), gin)]);
@@ -271,6 +278,78 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     desk.look(zero + 11 * HOUR, None).await;
     assert_eq!(desk.line("undo-create-1").state, Stage::Applied);
     assert_eq!(desk.line("create-1").state, Stage::Gone);
+}
+
+#[tokio::test]
+async fn a_drop_that_made_something_slower_regresses_and_its_undo_can_be_run() {
+    let (cluster, shop) = shop(&[]).await;
+    shop.batch_execute("create index \"By order\" on sale_order_line (order_id)").await.unwrap();
+    shop.batch_execute("vacuum analyze sale_order_line").await.unwrap();
+    let mut desk = Desk::at(&cluster).await;
+    let zero = 1_800_000_000 / HOUR * HOUR;
+    for hour in 0..4 {
+        desk.hour(zero + hour * HOUR, SELECT, work(&shop, 25)).await;
+    }
+    // The advisor was wrong: it is asked for.
+    let drop = "drop index concurrently public.\"By order\"";
+    let definition = "select pg_get_indexdef('\"By order\"'::regclass)";
+    let definition: String = shop.query_one(definition, &[]).await.unwrap().get(0);
+    let suggestion = Suggestion {
+        reason: "unused",
+        undo: vec![definition.replace("CREATE INDEX", "create index concurrently")],
+        ..suggestion("drop-1", "drop", "public.sale_order_line", drop)
+    };
+    let definitions = BTreeMap::new();
+    let today = Today { suggestions: &[suggestion], definitions: &definitions, is_complete: true };
+    desk.look(zero + 4 * HOUR, Some(today)).await;
+    shop.batch_execute(drop).await.unwrap();
+    desk.look(zero + 4 * HOUR + 600, None).await;
+    assert_eq!(desk.line("drop-1").state, Stage::Applied);
+    for hour in 5..9 {
+        desk.hour(zero + hour * HOUR, SELECT, work(&shop, 25)).await;
+    }
+    let changes = desk.look(zero + 10 * HOUR, None).await;
+    assert_eq!(desk.line("drop-1").state, Stage::Regressed, "{changes:#?}");
+    println!("{}", desk.line("drop-1").reason.as_deref().unwrap());
+    let undo = desk.line("undo-drop-1").clone();
+    assert_eq!((undo.state, undo.action.as_str()), (Stage::Suggested, "create"));
+    shop.batch_execute(&undo.ddl[0]).await.unwrap();
+    desk.look(zero + 11 * HOUR, None).await;
+    assert_eq!(desk.line("drop-1").state, Stage::Gone);
+    let undo = desk.line("undo-drop-1");
+    assert_eq!(undo.state, Stage::Applied);
+    assert_eq!(undo.applied_as.as_deref(), Some("public.\"By order\""));
+}
+
+#[test]
+fn a_file_of_before_causes_were_kept_is_read_and_the_same_file_keeps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let write = |payload: &dyn Fn(&mut Value)| {
+        let drop = suggestion("drop-1", "drop", "public.doc", "drop index public.doc_part");
+        let drop = Suggestion { reason: "covered", after: Some("create-2".into()), ..drop };
+        let mut row = Line::of(&"erp".into(), &drop, None, now()).to_row().unwrap();
+        let mut json: Value = serde_json::from_str(&row.payload).unwrap();
+        payload(&mut json);
+        row.payload = json.to_string();
+        let history = History::open(Some(&path), limits()).unwrap();
+        history.record(Batch { at: now(), suggestions: vec![row], ..Batch::default() });
+        history.stop();
+    };
+    let read = || -> Value { serde_json::from_str(&told(&path, &["--format", "json"])).unwrap() };
+    write(&|json| {
+        for key in ["cause", "confidence", "after"] {
+            json.as_object_mut().unwrap().remove(key).unwrap();
+        }
+    });
+    assert_eq!((&read()[0]["id"], &read()[0]["cause"]), (&"drop-1".into(), &Value::Null));
+    assert!(told(&path, &[]).contains("drop-1"));
+    write(&|_| {});
+    let line = read()[0].clone();
+    let kept = (&line["cause"], &line["confidence"], &line["after"]);
+    assert_eq!(kept, (&"covered".into(), &"low".into(), &"create-2".into()));
+    assert!(told(&path, &[]).contains("not before create-2 is carried out"));
+    assert!(told(&path, &["--format", "markdown"]).contains("why: covered, confidence: low"));
 }
 
 /// An agent whose advisor runs whenever it can.

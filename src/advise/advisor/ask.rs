@@ -1,6 +1,6 @@
 //! What is asked of the planner, what is known already, and what indexes weigh.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Advisor, Judge, Planned};
 use crate::advise::catalog::Table;
@@ -13,6 +13,12 @@ use crate::advise::what_if::{Answer, WhatIfError};
 
 /// Bounds that are so near to each other are an answer.
 const NEAR: f64 = 1e-3;
+
+/// Questions about one statement that may have no answer: each can take as long as `statement_timeout`.
+const MOST_UNANSWERED: usize = 3;
+
+/// Bytes by index, or why PostgreSQL does not want it.
+type Sizes = BTreeMap<usize, Result<f64, String>>;
 
 impl Advisor<'_> {
     /// Those that PostgreSQL takes; learns their sizes.
@@ -37,9 +43,11 @@ impl Advisor<'_> {
             accepted.insert(id);
         }
         for some in ids.chunks(500) {
-            self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
-            let some: BTreeSet<usize> = some.iter().copied().collect();
-            let sizes = self.what_if.suppose_only(&some, &self.definitions, self.catalog).await?;
+            let sizes = match self.supposed_sizes(some).await {
+                // They are asked for again when somebody wants them.
+                Err(error) if !error.is_the_end() => continue,
+                sizes => sizes?,
+            };
             for (id, size) in sizes {
                 match size {
                     Ok(bytes) => {
@@ -53,6 +61,12 @@ impl Advisor<'_> {
             }
         }
         Ok(accepted)
+    }
+
+    async fn supposed_sizes(&mut self, some: &[usize]) -> Result<Sizes, WhatIfError> {
+        self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
+        let some: BTreeSet<usize> = some.iter().copied().collect();
+        self.what_if.suppose_only(&some, &self.definitions, self.catalog).await
     }
 
     /// Takes up an index's size: by the layout of its pages, else as HypoPG says.
@@ -96,6 +110,9 @@ impl Advisor<'_> {
     /// indexes a statement never costs less.
     fn bounded(&self, number: usize, set: &BTreeSet<usize>, share: f64) -> Option<Atom> {
         let worst = self.model.statements.get(number)?.plan(set)?;
+        if self.is_unanswered(number, set) {
+            return Some(worst.clone());
+        }
         (self.least(number, set) >= worst.plan * (1.0 - share)).then(|| worst.clone())
     }
 
@@ -115,8 +132,9 @@ impl Advisor<'_> {
         if let Some(atom) = self.bounded(number, set, 1e-9) {
             return Ok(atom);
         }
-        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
-        let Some(planned) = self.statements.get(number) else { return Ok(atom) };
+        let Some(planned) = self.statements.get(number) else {
+            return Ok(Atom::plain(BTreeSet::new(), 0.0));
+        };
         if !self.what_if.can_suppose() {
             let atom = self.imagined(planned, set);
             if let Some(known) = self.known.get_mut(number) {
@@ -124,6 +142,22 @@ impl Advisor<'_> {
             }
             return Ok(self.learn(number, atom));
         }
+        let atom = match self.answered(planned, set).await {
+            Err(error) if !error.is_the_end() => return Ok(self.give_up(number, set, &error)),
+            atom => atom?,
+        };
+        if let Some(known) = self.known.get_mut(number) {
+            known.push((set.clone(), atom.plan));
+        }
+        Ok(self.learn(number, atom))
+    }
+
+    async fn answered(
+        &mut self,
+        planned: &Planned,
+        set: &BTreeSet<usize>,
+    ) -> Result<Atom, WhatIfError> {
+        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
         for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
@@ -131,10 +165,25 @@ impl Advisor<'_> {
             atom.cost += self.judged(&answer) * weight;
             atom.used.extend(answer.used());
         }
-        if let Some(known) = self.known.get_mut(number) {
-            known.push((set.clone(), atom.plan));
+        Ok(atom)
+    }
+
+    /// Remembers that there was no answer; what is known already has to do.
+    fn give_up(&mut self, number: usize, set: &BTreeSet<usize>, error: &WhatIfError) -> Atom {
+        if matches!(error, WhatIfError::Refused(_)) {
+            self.what_if.unanswered += 1;
         }
-        Ok(self.learn(number, atom))
+        if let Some(unanswered) = self.unanswered.get_mut(number) {
+            unanswered.push(set.clone());
+        }
+        let now = self.statements.get(number).map_or(0.0, |planned| planned.cost);
+        self.bounded(number, set, NEAR).unwrap_or_else(|| Atom::plain(BTreeSet::new(), now))
+    }
+
+    /// Whether it was asked without an answer, or that was so too often with this statement.
+    fn is_unanswered(&self, number: usize, set: &BTreeSet<usize>) -> bool {
+        let unanswered = self.unanswered.get(number).map_or(&[][..], Vec::as_slice);
+        unanswered.len() >= MOST_UNANSWERED || unanswered.contains(set)
     }
 
     /// What a plan is taken to cost.
@@ -159,11 +208,11 @@ impl Advisor<'_> {
         self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
         for number in 0..self.statements.len() {
             let Some(planned) = self.statements.get(number) else { continue };
-            let mut cost = 0.0;
-            for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
-                let answer = self.what_if.plan(variant).await?;
-                cost += self.judged(&answer) * weight;
-            }
+            let cost = match self.cost_now(planned).await {
+                // It goes on at the planner's cost.
+                Err(error) if !error.is_the_end() => continue,
+                cost => cost?,
+            };
             if let Some(statement) = self.model.statements.get_mut(number) {
                 let atoms = vec![Atom { used: BTreeSet::new(), plan: planned.cost, cost }];
                 *statement = Weighted::new(planned.seconds, cost, atoms);
@@ -171,6 +220,15 @@ impl Advisor<'_> {
         }
         self.set_paces();
         Ok(())
+    }
+
+    async fn cost_now(&mut self, planned: &Planned) -> Result<f64, WhatIfError> {
+        let mut cost = 0.0;
+        for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
+            let answer = self.what_if.plan(variant).await?;
+            cost += self.judged(&answer) * weight;
+        }
+        Ok(cost)
     }
 
     /// What is added to a statement's cost takes as long as a unit does in the whole of the workload.

@@ -111,6 +111,8 @@ pub struct Advisor<'a> {
     refused: BTreeMap<usize, String>,
     /// What was asked: with these supposed, the plan cost so much.
     known: Vec<Vec<(BTreeSet<usize>, f64)>>,
+    /// What was asked of each statement without an answer.
+    unanswered: Vec<Vec<BTreeSet<usize>>>,
     /// Indexes that may matter to a statement.
     relevant: Vec<BTreeSet<usize>>,
     /// Tables that a statement reads, by oid.
@@ -144,6 +146,7 @@ impl<'a> Advisor<'a> {
             model,
             refused: BTreeMap::new(),
             known: vec![Vec::new(); statements.len()],
+            unanswered: vec![Vec::new(); statements.len()],
             relevant: vec![BTreeSet::new(); statements.len()],
             tables: statements.iter().map(|planned| planned.tables(catalog)).collect(),
             ground: Ground::new(catalog),

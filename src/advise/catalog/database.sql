@@ -4,7 +4,6 @@ select
   current_setting('block_size')::int4,
   current_setting('random_page_cost')::float8,
   array(select e.extname::text from pg_extension e),
-  (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'hypopg'),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),
   (select greatest(s.stats_reset, (select a.stats_reset from pg_stat_archiver a))
     from pg_stat_database s where s.datname = current_database()),

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 pub use read::{read, read_indexes};
 
+use crate::pg::HypoPgThere;
+
 /// The database, as far as the workload touches it.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -28,8 +30,8 @@ pub struct Catalog {
     pub cache_pages: f64,
     /// Installed extensions.
     pub extensions: Vec<String>,
-    /// Where HypoPG's functions are, if it is installed.
-    pub hypopg: Option<String>,
+    /// HypoPG, if it was created in this database.
+    pub hypopg: Option<HypoPgThere>,
     /// Where the operator classes of pg_trgm are, if it is installed.
     pub trigrams: Option<String>,
     /// Since when the server counts.
@@ -90,6 +92,8 @@ pub struct Table {
     pub changed_since: f64,
     /// Of each of its extended statistics that tell which values go together, the numbers of the columns.
     pub extended_statistics: Vec<Vec<i16>>,
+    /// The same of those that have no data: they were created, and the table was not analyzed since.
+    pub empty_statistics: Vec<Vec<i16>>,
     /// Rows inserted, updated, deleted, and updated without new index entries, since the
     /// statistics began.
     pub writes: Writes,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, Row};
 
 use super::{Catalog, Column, Index, IndexKey, Kind, Table, Writes};
+use crate::pg::hypopg;
 
 /// Reads what there is of these relations (schema, name).
 pub async fn read(
@@ -81,17 +82,17 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     catalog.block_size = f64::from(row.try_get::<_, i32>(1)?);
     catalog.random_page_cost = row.try_get(2)?;
     catalog.extensions = row.try_get(3)?;
-    catalog.hypopg = row.try_get(4)?;
-    catalog.trigrams = row.try_get(5)?;
-    catalog.stats_reset = row.try_get(6)?;
-    catalog.now = row.try_get(7)?;
-    catalog.in_recovery = row.try_get(8)?;
-    catalog.immutable = row.try_get::<_, Vec<String>>(9)?.into_iter().collect();
-    catalog.seq_page_cost = row.try_get(10)?;
-    catalog.cpu_tuple_cost = row.try_get(11)?;
-    catalog.cpu_index_tuple_cost = row.try_get(12)?;
-    catalog.cpu_operator_cost = row.try_get(13)?;
-    catalog.cache_pages = row.try_get(14)?;
+    catalog.trigrams = row.try_get(4)?;
+    catalog.stats_reset = row.try_get(5)?;
+    catalog.now = row.try_get(6)?;
+    catalog.in_recovery = row.try_get(7)?;
+    catalog.immutable = row.try_get::<_, Vec<String>>(8)?.into_iter().collect();
+    catalog.seq_page_cost = row.try_get(9)?;
+    catalog.cpu_tuple_cost = row.try_get(10)?;
+    catalog.cpu_index_tuple_cost = row.try_get(11)?;
+    catalog.cpu_operator_cost = row.try_get(12)?;
+    catalog.cache_pages = row.try_get(13)?;
+    catalog.hypopg = hypopg(client).await?;
     Ok(())
 }
 
@@ -114,11 +115,8 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         rows: if reltuples > 0.0 { reltuples } else { live },
         pages: row.try_get(7)?,
         visible_pages: row.try_get(15)?,
-        extended_statistics: row
-            .try_get::<_, Vec<String>>(16)?
-            .iter()
-            .map(|all| numbers(all))
-            .collect(),
+        extended_statistics: columns_of(&row.try_get::<_, Vec<String>>(16)?),
+        empty_statistics: columns_of(&row.try_get::<_, Vec<String>>(17)?),
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -129,6 +127,10 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         },
         ..Table::default()
     })
+}
+
+fn columns_of(statistics: &[String]) -> Vec<Vec<i16>> {
+    statistics.iter().map(|all| numbers(all)).collect()
 }
 
 /// Of an `int2vector`.

@@ -20,12 +20,26 @@ select
   coalesce(s.n_tup_ins, 0)::float8, coalesce(s.n_tup_upd, 0)::float8,
   coalesce(s.n_tup_del, 0)::float8, coalesce(s.n_tup_hot_upd, 0)::float8,
   has_table_privilege(c.oid, 'select'), c.relallvisible::float8,
-  array(
-    select e.stxkeys::text from pg_statistic_ext e
-    where e.stxrelid = c.oid and ('f' = any(e.stxkind) or 'm' = any(e.stxkind)) order by e.oid
-  )
+  e.with_data, e.without_data
 from wanted w
 join pg_class c on c.oid = w.oid
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_stat_all_tables s on s.relid = c.oid
+cross join lateral (
+  select
+    coalesce(array_agg(x.stxkeys::text order by x.oid) filter (where d.is_there), '{}') as with_data,
+    coalesce(array_agg(x.stxkeys::text order by x.oid) filter (where not d.is_there), '{}') as without_data
+  from pg_statistic_ext x
+  join pg_namespace xn on xn.oid = x.stxnamespace
+  cross join lateral (
+    -- Before 15 there is a row from the beginning, with nothing in it. What our role may not see is taken to be there.
+    select not has_table_privilege(c.oid, 'select') or row_security_active(c.oid) or exists (
+      select from pg_stats_ext v
+      where v.statistics_schemaname = xn.nspname and v.statistics_name = x.stxname
+        and (current_setting('server_version_num')::int4 >= 150000
+          or v.dependencies is not null or v.most_common_vals is not null or v.n_distinct is not null)
+    ) as is_there
+  ) d
+  where x.stxrelid = c.oid and ('f' = any(x.stxkind) or 'm' = any(x.stxkind))
+) e
 order by c.oid

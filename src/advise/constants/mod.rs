@@ -130,8 +130,8 @@ async fn from_statistics(
                     seconds: answer.plan.cost * SECONDS_PER_COST,
                 },
             }),
-            Err(WhatIfError::Refused(_)) => {}
-            Err(lost) => return Err(lost),
+            Err(error) if error.is_the_end() => return Err(error),
+            Err(_) => {}
         }
     }
     Ok(kept(planned, statement, tried))

@@ -123,7 +123,8 @@ fn mending(table: &Table, usage: &Use) -> Option<String> {
 }
 
 /// Columns of one table that are asked for together: what the planner takes as independent of each other.
-/// Nothing if there are extended statistics on them already: more of these would tell it no more. Of dependencies
+/// Nothing if there are extended statistics on them already: more of these would tell it no more; if these have no data,
+/// what brings some. Of dependencies
 /// alone: values that are not in a list of the most common ones (`mcv`), which comes first where both are there,
 /// count as nearly none.
 fn together(usage: &Use, table: &Table, name: &str) -> Option<String> {
@@ -142,6 +143,9 @@ fn together(usage: &Use, table: &Table, name: &str) -> Option<String> {
     let are_in = |there: &Vec<i16>| columns.iter().all(|(_, number)| there.contains(number));
     if columns.len() < 2 || table.extended_statistics.iter().any(are_in) {
         return None;
+    }
+    if table.empty_statistics.iter().any(are_in) {
+        return Some(format!("analyze {name};"));
     }
     let columns: Vec<&str> = columns.into_iter().map(|(name, _)| name).collect();
     let listed: Vec<String> = columns.iter().map(|column| quote(column)).collect();

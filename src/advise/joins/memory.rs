@@ -1,6 +1,6 @@
 //! What the server's settings say of hash joins and of what is counted.
 
-use crate::advise::what_if::{WhatIf, WhatIfError};
+use crate::advise::what_if::{WhatIf, WhatIfError, refused};
 
 /// As a session has it that plans. Roles may have more; what they write to temporary files is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,9 +17,9 @@ impl Memory {
     /// Asks for it.
     pub async fn ask(what_if: &WhatIf) -> Result<Self, WhatIfError> {
         let row = what_if.ask_one(include_str!("memory.sql")).await?;
-        let hash_bytes = row.try_get(0).map_err(WhatIfError::Lost)?;
-        let counts_nested = row.try_get(1).map_err(WhatIfError::Lost)?;
-        let work_mem = row.try_get(2).map_err(WhatIfError::Lost)?;
+        let hash_bytes = row.try_get(0).map_err(refused)?;
+        let counts_nested = row.try_get(1).map_err(refused)?;
+        let work_mem = row.try_get(2).map_err(refused)?;
         Ok(Self { work_mem, hash_bytes, counts_nested })
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::Measured;
 use crate::advise::definition::Definition;
-use crate::advise::suggestion::{Helped, Suggestion};
+use crate::advise::suggestion::{Confidence, Helped, Suggestion};
 use crate::history::{self, Place};
 
 /// What has become of a suggestion.
@@ -94,11 +94,21 @@ pub struct Line {
     pub table: String,
     /// The table's business module.
     pub module: String,
+    /// Why it is suggested: `workload`, `duplicate`, `covered`, `unused`, `invalid`, `bloated`, or `regressed` of what takes
+    /// another one back; nothing in lines that were written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// How sure it is; nothing where `cause` has nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The suggestion that has to be carried out before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// What to run.
     pub ddl: Vec<String>,
     /// What takes it back.
     pub undo: String,
-    /// Why it regressed, was withdrawn or is gone.
+    /// What speaks for its state: why it was kept, regressed, was withdrawn or is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Seconds a day that it was to save.
@@ -175,6 +185,9 @@ impl Line {
             state: Stage::Suggested,
             table: suggestion.table.clone(),
             module: String::new(),
+            cause: None,
+            confidence: None,
+            after: None,
             ddl: Vec::new(),
             undo: String::new(),
             reason: None,
@@ -207,6 +220,9 @@ impl Line {
     /// It is suggested now: its figures are today's.
     pub(super) fn renew(&mut self, suggestion: &Suggestion, index: Option<&Definition>, now: i64) {
         self.module.clone_from(&suggestion.module);
+        self.cause = Some(suggestion.reason.to_owned());
+        self.confidence = Some(suggestion.confidence);
+        self.after.clone_from(&suggestion.after);
         self.ddl.clone_from(&suggestion.ddl);
         self.undo = suggestion.undo.join(";\n");
         self.saved_seconds_per_day = suggestion.saved_seconds_per_day;

@@ -32,6 +32,10 @@ const LEVEL: f64 = 0.01;
 /// Slower by less than that is not worth a drop.
 const LEAST_HARM: f64 = 1.05;
 
+/// A statement alone varies more than many together do, and grows with its table: slower by less than that it says nothing
+/// of a drop. Without an index that it had used it would be so by times.
+const LEAST_HARM_ALONE: f64 = 1.5;
+
 /// The time of the same calls before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
@@ -71,7 +75,7 @@ pub struct OfStatement {
 /// What is known of an applied suggestion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// The statements that it was to help.
+    /// The statements that it was to help; of a drop, those that name its table.
     #[serde(flatten)]
     pub helped: Compared,
     /// Each of them that ran on both sides, the most time before first.
@@ -80,11 +84,32 @@ pub struct Measured {
     pub writers: Option<Compared>,
     /// Both together.
     pub overall: Option<Compared>,
+    /// Of a drop, the statement that has become slower by itself and takes most of the time that this costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slower: Option<Slower>,
     /// Scans of the index since, if it is looked at how indexes are used.
     pub index_scans: Option<u64>,
     /// Other suggestions for the same statements that were applied in the same time: what they
     /// have brought cannot be told apart.
     pub together_with: Vec<String>,
+}
+
+/// A statement that has become slower by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slower {
+    /// Hash of its shape, as text: JSON's numbers lose digits.
+    pub queryid: String,
+    /// Its time before and after.
+    #[serde(flatten)]
+    pub compared: Compared,
+}
+
+impl Measured {
+    /// Whether it has made things worse.
+    #[must_use]
+    pub fn is_harm(&self) -> bool {
+        self.slower.is_some() || self.overall.as_ref().is_some_and(Compared::is_slower)
+    }
 }
 
 impl Compared {
@@ -98,6 +123,17 @@ impl Compared {
     #[must_use]
     pub fn is_slower(&self) -> bool {
         self.p_value < LEVEL && self.speedup * LEAST_HARM < 1.0
+    }
+
+    /// The same of one of several that are asked about one by one: the more of them, the sooner one is by chance
+    /// (Bonferroni's correction).
+    fn is_slower_alone(&self, among: usize) -> bool {
+        self.p_value < LEVEL / among.max(1) as f64 && self.speedup * LEAST_HARM_ALONE < 1.0
+    }
+
+    /// Seconds that the calls since have taken more.
+    fn lost_seconds(&self) -> f64 {
+        (self.mean_after_seconds - self.mean_before_seconds) * self.calls_after as f64
     }
 }
 
@@ -121,7 +157,7 @@ impl Sides {
 /// Compares; `None` while there are too few hours or calls on either side.
 pub(super) fn measure(line: &Line, past: &Past, now: i64) -> Option<Measured> {
     let sides = Sides::of(line, now)?;
-    let ids: Vec<i64> = line.queryids().collect();
+    let ids = statements_of(line, past);
     let helped = compare(&ids, past, &sides)?;
     let writers: Vec<i64> = past.writers_of(&line.table).filter(|id| !ids.contains(id)).collect();
     let all: Vec<i64> = ids.iter().chain(&writers).copied().collect();
@@ -134,9 +170,37 @@ pub(super) fn measure(line: &Line, past: &Past, now: i64) -> Option<Measured> {
         statements,
         writers: compare(&writers, past, &sides),
         overall: compare(&all, past, &sides),
+        slower: is_of_table(line).then(|| slower_alone(&ids, past, &sides)).flatten(),
         index_scans: line.applied_as.as_ref().and_then(|name| past.scans.get(name).copied()),
         together_with: Vec::new(),
     })
+}
+
+/// Whether it is measured by all statements of its table: who used an index that is gone, or one that is made again,
+/// nobody has written down. What nobody could use is not measured: it has no undo.
+pub(super) fn is_of_table(line: &Line) -> bool {
+    let is_drop = line.action == "drop" && !line.undo.is_empty();
+    is_drop || (line.action == "create" && line.undoes.is_some())
+}
+
+/// The statements that it is measured by.
+pub(super) fn statements_of(line: &Line, past: &Past) -> Vec<i64> {
+    let mut ids: Vec<i64> = line.queryids().collect();
+    if is_of_table(line) {
+        let named: Vec<i64> = past.users_of(&line.table).filter(|id| !ids.contains(id)).collect();
+        ids.extend(named);
+    }
+    ids
+}
+
+/// The one that has become slower by itself, if one has.
+fn slower_alone(ids: &[i64], past: &Past, sides: &Sides) -> Option<Slower> {
+    let each: Vec<(i64, Compared)> =
+        ids.iter().filter_map(|id| Some((*id, compare(&[*id], past, sides)?))).collect();
+    let among = each.len();
+    let slower = each.into_iter().filter(|(_, compared)| compared.is_slower_alone(among));
+    let worst = slower.max_by(|(_, a), (_, b)| a.lost_seconds().total_cmp(&b.lost_seconds()));
+    worst.map(|(id, compared)| Slower { queryid: id.to_string(), compared })
 }
 
 /// Statements that write to the table alone: what there is when the helped ones do not run any more.

@@ -4,12 +4,14 @@
 //! (the time of its statements before and after) -> kept or regressed (its undo is suggested).
 //! Pure: suggestions, the catalog, the history's figures and the time come in; changed lines go out.
 
+mod done;
 mod line;
 mod measure;
 mod past;
 mod picture;
 mod same;
 mod show;
+mod undo;
 mod verdict;
 mod welch;
 
@@ -17,12 +19,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use self::line::{Built, Line, Stage};
-pub use self::measure::{Compared, Measured, OfStatement};
+pub use self::measure::{Compared, Measured, OfStatement, Slower};
 pub use self::past::Past;
 pub use self::picture::{OfDatabase, Picture};
 pub use self::show::{markdown, table};
-use super::catalog::{Catalog, Index};
-use super::definition::{Definition, identifiers};
+use super::catalog::Catalog;
+use super::definition::Definition;
 use super::suggestion::Suggestion;
 
 /// Runs in a row that must not suggest it any more: what is near a threshold comes and goes.
@@ -146,7 +148,7 @@ impl Ledger {
         let looked = self.looked.get(look.datname).copied();
         let here = self.lines.values_mut().filter(|line| line.datname == *look.datname);
         for line in here {
-            check(line, look, looked);
+            done::check(line, look, looked);
         }
         if let Some(past) = look.past {
             self.measure(look, past);
@@ -172,10 +174,8 @@ impl Ledger {
                 .lines
                 .entry(key)
                 .or_insert_with(|| Line::of(look.server, suggestion, index, look.now));
-            let rests = line.measured.as_ref().is_some_and(|measured| {
-                measured.overall.as_ref().is_some_and(Compared::is_slower)
-                    && look.now - line.updated_at < REST
-            });
+            let rests = line.measured.as_ref().is_some_and(Measured::is_harm)
+                && look.now - line.updated_at < REST;
             match line.state {
                 Stage::Suggested => line.renew(suggestion, index, look.now),
                 Stage::Gone if rests => {}
@@ -188,7 +188,7 @@ impl Ledger {
                 Stage::Applied | Stage::Measured | Stage::Kept | Stage::Regressed => {}
             }
             if line.action == "reindex" && line.built.is_none() {
-                line.built = target(line).and_then(|t| index_of(line, &t, look.catalog)).map(built);
+                line.built = done::built_now(line, look.catalog);
             }
         }
         if !today.is_complete {
@@ -212,7 +212,7 @@ impl Ledger {
     fn measure(&mut self, look: &Look<'_>, past: &Past) {
         let applied: Vec<(String, Option<i64>, Vec<i64>)> = self
             .of_database(look.datname)
-            .map(|line| (line.id.clone(), line.applied_at, line.queryids().collect()))
+            .map(|line| (line.id.clone(), line.applied_at, measure::statements_of(line, past)))
             .collect();
         let mut undo = Vec::new();
         let mut kept = Vec::new();
@@ -226,14 +226,17 @@ impl Ledger {
                 measured.together_with = together(&line.id, &applied);
             }
             match (was, line.state) {
-                (_, Stage::Regressed) => undo.extend(undoing(line, look.now)),
+                (_, Stage::Regressed) => undo.extend(undo::of(line, look.now)),
                 (Stage::Regressed, _) => kept.push(line.id.clone()),
                 _ => {}
             }
         }
         for line in undo {
             let key = (Arc::clone(&line.datname), line.id.clone());
-            self.lines.entry(key).or_insert(line);
+            // One of an earlier time that is over begins anew.
+            if self.lines.get(&key).is_none_or(|there| there.state.is_over()) {
+                self.lines.insert(key, line);
+            }
         }
         for line in self.lines.values_mut().filter(|line| line.state == Stage::Suggested) {
             if line.undoes.as_ref().is_some_and(|id| kept.contains(id)) {
@@ -254,59 +257,6 @@ impl Ledger {
     }
 }
 
-/// Looks whether it was done, or is undone.
-fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
-    let table = line.relation().and_then(|(schema, name)| look.catalog.table(&schema, &name));
-    let Some(table) = table else {
-        // Its table is gone, and with it all that was on it.
-        if !line.state.is_over() {
-            line.state = Stage::Gone;
-            line.reason = Some(format!("the table {} is not there any more", line.table));
-        }
-        return;
-    };
-    let done = match (&line.index, line.action.as_str()) {
-        (Some(definition), "create") => {
-            let found = same::find(definition, table, look.catalog);
-            let whole = found.as_ref().is_some_and(same::Found::is_whole);
-            if !line.state.is_over() && !line.state.is_done() {
-                line.applied_parts = found.as_ref().filter(|_| !whole).and_then(|f| f.parts);
-            }
-            found.filter(|_| whole).map(|found| Some(found.name))
-        }
-        (_, "drop") => {
-            let there = target(line).is_some_and(|t| index_of(line, &t, look.catalog).is_some());
-            (!there).then_some(None)
-        }
-        (_, "reindex") => {
-            let now = target(line).and_then(|t| index_of(line, &t, look.catalog));
-            let is_new = now.is_some_and(|now| now.is_valid && line.built != Some(built(now)));
-            // Without what it was, nobody can tell.
-            (line.built.is_some() && is_new).then_some(None)
-        }
-        _ => return,
-    };
-    match (done, line.state) {
-        (Some(name), Stage::Suggested | Stage::Withdrawn) => {
-            line.not_applied_at = looked.filter(|at| *at >= line.seen_at).or(Some(line.seen_at));
-            line.applied_at = Some(look.now);
-            line.applied_as = name;
-            (line.applied_parts, line.reason) = (None, None);
-            line.state = Stage::Applied;
-        }
-        (Some(Some(name)), state) if state.is_done() => line.applied_as = Some(name),
-        (None, state) if state.is_done() => {
-            let what = match line.action.as_str() {
-                "drop" => "the index is there again",
-                _ => "the index is not there any more",
-            };
-            line.state = Stage::Gone;
-            line.reason = Some(what.to_owned());
-        }
-        _ => {}
-    }
-}
-
 /// Other lines that were applied near the same time, for the same statements.
 fn together(id: &str, applied: &[(String, Option<i64>, Vec<i64>)]) -> Vec<String> {
     let Some((_, Some(at), ids)) = applied.iter().find(|(other, _, _)| other == id) else {
@@ -321,73 +271,6 @@ fn together(id: &str, applied: &[(String, Option<i64>, Vec<i64>)]) -> Vec<String
         })
         .map(|(other, _, _)| other.clone())
         .collect()
-}
-
-/// The suggestion that takes back an index which has made things worse.
-fn undoing(line: &Line, now: i64) -> Option<Line> {
-    let name = line.applied_as.as_ref().filter(|_| line.action == "create")?;
-    // An index of a partitioned table cannot be dropped concurrently.
-    let how = if line.undo.starts_with("drop index concurrently ") { "concurrently " } else { "" };
-    let reason = line.reason.clone().unwrap_or_default();
-    Some(Line {
-        id: format!("undo-{}", line.id),
-        action: "drop".to_owned(),
-        state: Stage::Suggested,
-        ddl: vec![format!("drop index {how}{name}")],
-        undo: line.ddl.join(";\n"),
-        reason: None,
-        saved_seconds_per_day: line.upkeep_seconds_per_day,
-        upkeep_seconds_per_day: 0.0,
-        estimated_speedup: None,
-        checked_by: "measured".to_owned(),
-        warnings: vec!["a standby has statistics of its own: look there, too".to_owned()],
-        explanation: format!("The index {name} was suggested as {}, and made: {reason}.", line.id),
-        suggested_at: now,
-        seen_at: now,
-        missed: 0,
-        not_applied_at: None,
-        applied_at: None,
-        applied_as: None,
-        applied_parts: None,
-        measured_at: None,
-        measured: None,
-        undoes: Some(line.id.clone()),
-        index: None,
-        built: None,
-        updated_at: now,
-        ..line.clone()
-    })
-}
-
-/// The index that a `drop index`, a `reindex index` or the drop of its constraint names: its schema, if
-/// that is named, and name. A constraint's index is called as it is.
-fn target(line: &Line) -> Option<(Option<String>, String)> {
-    let ddl = line.ddl.first()?;
-    if let Some((_, constraint)) = ddl.rsplit_once(" drop constraint ") {
-        return Some((None, identifiers(constraint)?.pop()?));
-    }
-    let rest = ddl.strip_prefix("drop index ").or_else(|| ddl.strip_prefix("reindex index "))?;
-    let rest = rest.strip_prefix("concurrently ").unwrap_or(rest);
-    let mut names = identifiers(rest)?;
-    let name = names.pop()?;
-    Some((names.pop(), name))
-}
-
-/// An index of the line's table, or of its parts.
-fn index_of<'a>(
-    line: &Line,
-    (schema, name): &(Option<String>, String),
-    catalog: &'a Catalog,
-) -> Option<&'a Index> {
-    let (of_table, table) = line.relation()?;
-    let table = catalog.table(&of_table, &table)?;
-    let parts = std::iter::once(table).chain(catalog.parts(table));
-    let here = parts.filter(|part| schema.as_ref().is_none_or(|schema| part.schema == *schema));
-    here.flat_map(|part| &part.indexes).find(|index| index.name == *name)
-}
-
-fn built(index: &Index) -> Built {
-    Built { oid: index.oid, filenode: index.filenode }
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::Line;
-use super::measure::WINDOW;
+use super::measure::{WINDOW, is_of_table};
 use crate::advise::definition::quote;
+use crate::erp::tables_of;
 use crate::history::{HOUR, HistoryError, Period, Place, Reader, StatementHour};
 
 /// Statements that write to one table, the heaviest.
 const WRITERS: usize = 20;
+/// Statements that name one table, the heaviest.
+const USERS: usize = 30;
 
 /// What is needed to compare before and after.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +21,9 @@ pub struct Past {
     pub hours: BTreeMap<i64, Vec<StatementHour>>,
     /// Statements that write to a table, by its name with the schema.
     pub writers: BTreeMap<String, Vec<i64>>,
+    /// Statements that name a table from which an index was dropped, by its name with the schema. One that does not say
+    /// which schema it means may mean another.
+    pub users: BTreeMap<String, Vec<i64>>,
     /// Scans of indexes, by their names as SQL, with the schema.
     pub scans: BTreeMap<String, u64>,
 }
@@ -44,12 +50,21 @@ impl Past {
         let mut past = Self::default();
         let mut wanted: BTreeSet<i64> = lines.iter().flat_map(Line::queryids).collect();
         let tables: BTreeSet<String> = lines.iter().map(|line| line.table.clone()).collect();
+        let of_table = lines.iter().filter(|line| is_of_table(line));
+        let dropped: BTreeSet<String> = of_table.map(|line| line.table.clone()).collect();
         for sum in reader.statements(&period)?.rows {
             let (Some(queryid), Some(text)) = (sum.queryid, &sum.text) else { continue };
             for table in tables.iter().filter(|table| writes_to(text, table)) {
                 let writers = past.writers.entry(table.clone()).or_default();
                 if writers.len() < WRITERS {
                     writers.push(queryid);
+                    wanted.insert(queryid);
+                }
+            }
+            for table in dropped.iter().filter(|table| names(text, table)) {
+                let users = past.users.entry(table.clone()).or_default();
+                if users.len() < USERS {
+                    users.push(queryid);
                     wanted.insert(queryid);
                 }
             }
@@ -67,6 +82,17 @@ impl Past {
     pub(super) fn writers_of(&self, table: &str) -> impl Iterator<Item = i64> {
         self.writers.get(table).into_iter().flatten().copied()
     }
+
+    pub(super) fn users_of(&self, table: &str) -> impl Iterator<Item = i64> {
+        self.users.get(table).into_iter().flatten().copied()
+    }
+}
+
+/// Whether a statement names this table, whatever it does with it. Most do not, and are not parsed.
+fn names(text: &str, table: &str) -> bool {
+    let name = table.split_once('.').map_or(table, |(_, name)| name);
+    let is_within = text.to_lowercase().contains(&name.to_lowercase());
+    is_within && tables_of(text).iter().any(|named| named == name)
 }
 
 /// Whether a statement's text begins as one that writes to this table. One behind a `with` or in a
@@ -123,6 +149,20 @@ mod tests {
             "",
         ] {
             assert!(!writes_to(text, "public.sale_order"), "{text}");
+        }
+    }
+
+    #[test]
+    fn statements_that_name_a_table_are_told_whatever_they_do_with_it() {
+        for text in [
+            "select sum(price) from Sale_Order o join partner p on p.id = o.partner where o.id = $1",
+            "with x as (select 1 from public.sale_order) select * from x",
+            "delete from sale_order where id = $1",
+        ] {
+            assert!(names(text, "public.sale_order"), "{text}");
+        }
+        for text in ["select sale_order from t", "select * from sale_order_line", ""] {
+            assert!(!names(text, "public.sale_order"), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::line::{Line, moment_text};
+use crate::advise::suggestion::Confidence;
 
 /// For the terminal.
 #[must_use]
@@ -13,9 +14,11 @@ pub fn table(lines: &[Line]) -> String {
     let mut out = String::new();
     let _infallible = writeln!(
         out,
-        "{:<24} {:<8} {:<10} {:<20} {:<20} {:>17} {:>19} {:>8} {:>9}  {:<24} ddl",
+        "{:<24} {:<8} {:<10} {:<10} {:<10} {:<20} {:<20} {:>17} {:>19} {:>8} {:>9}  {:<24} ddl",
         "id",
         "action",
+        "why",
+        "confidence",
         "state",
         "suggested",
         "applied",
@@ -30,9 +33,11 @@ pub fn table(lines: &[Line]) -> String {
         let of = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let _infallible = writeln!(
             out,
-            "{:<24} {:<8} {:<10} {:<20} {:<20} {:>17} {:>19} {:>8} {:>9}  {:<24} {}",
+            "{:<24} {:<8} {:<10} {:<10} {:<10} {:<20} {:<20} {:>17} {:>19} {:>8} {:>9}  {:<24} {}",
             line.id,
             line.action,
+            line.cause.as_deref().unwrap_or("-"),
+            line.confidence.map_or("-", Confidence::name),
             line.state.name(),
             moment_text(line.suggested_at),
             of(line.applied_at.map(moment_text)),
@@ -64,7 +69,7 @@ pub fn markdown(lines: &[Line]) -> String {
     for line in lines {
         let _infallible = write!(
             out,
-            "\n### {}: {} ({}, {}/{}, module {})\n\n```sql\n{};\n```\n\nUndo: `{}`\n\n- suggested {}\n",
+            "\n### {}: {} ({}, {}/{}, module {})\n\n```sql\n{};\n```\n\nUndo: {}\n\n- suggested {}{}\n",
             line.id,
             line.state.name(),
             line.action,
@@ -72,8 +77,9 @@ pub fn markdown(lines: &[Line]) -> String {
             line.datname,
             line.module,
             line.ddl.join(";\n"),
-            line.undo,
+            if line.undo.is_empty() { "not needed".to_owned() } else { format!("`{}`", line.undo) },
             moment_text(line.suggested_at),
+            why(line),
         );
         if let Some(applied) = line.applied_at {
             let name =
@@ -104,8 +110,18 @@ pub fn markdown(lines: &[Line]) -> String {
     out
 }
 
+/// Why it is suggested, as far as that was kept.
+fn why(line: &Line) -> String {
+    let cause = line.cause.as_ref().map(|cause| format!(", why: {cause}"));
+    let confidence = line.confidence.map(|it| format!(", confidence: {}", it.name()));
+    cause.into_iter().chain(confidence).collect()
+}
+
 fn notes(line: &Line) -> Vec<String> {
     let mut notes: Vec<String> = line.reason.iter().cloned().collect();
+    if let Some(first) = line.after.as_ref().filter(|_| !line.state.is_done()) {
+        notes.push(format!("not before {first} is carried out"));
+    }
     if let Some((there, all)) = line.applied_parts {
         notes.push(format!("it is on {there} of {all} partitions"));
     }

@@ -1,7 +1,7 @@
 //! Kept or regressed: what the figures of an applied suggestion mean.
 
 use super::line::{Line, Stage};
-use super::measure::{Compared, WINDOW, measure, measure_writers};
+use super::measure::{Compared, Measured, WINDOW, is_of_table, measure, measure_writers};
 use super::past::Past;
 
 /// Before a day is over nobody knows what its night jobs say.
@@ -29,17 +29,20 @@ pub(super) fn judge(line: &mut Line, past: &Past, now: i64) {
         line.reason = Some(reason);
         return;
     }
-    line.reason = None;
     line.state = match &line.measured {
         Some(measured) if age >= DAY && measured.helped.is_faster() => Stage::Kept,
         _ if age >= WATCHED => Stage::Kept,
         Some(_) => Stage::Measured,
         None => Stage::Applied,
     };
+    line.reason = (line.state == Stage::Kept && is_of_table(line)).then(|| harmless(line));
 }
 
 /// Why it is worse than nothing, if it is.
 fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
+    if is_of_table(line) {
+        return line.measured.as_ref().and_then(|measured| slower(line, measured));
+    }
     let overall = line.measured.as_ref().and_then(|measured| measured.overall.as_ref());
     if let Some(overall) = overall.filter(|overall| overall.is_slower()) {
         return Some(format!(
@@ -61,6 +64,40 @@ fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
     (age >= WATCHED && is_written).then(|| {
         format!("nothing has used it in {} days, and each write pays for it", WATCHED / DAY)
     })
+}
+
+/// Of what is measured by its table: which statements have become slower, if any have.
+fn slower(line: &Line, measured: &Measured) -> Option<String> {
+    if let Some(alone) = &measured.slower {
+        let (queryid, more) = (&alone.queryid, more(&alone.compared));
+        return Some(format!(
+            "the statement with queryid {queryid}, which names {}, takes {more} than before",
+            line.table
+        ));
+    }
+    measured.helped.is_slower().then(|| {
+        format!(
+            "the statements that name {} take {} than before",
+            line.table,
+            more(&measured.helped)
+        )
+    })
+}
+
+/// Why what is measured by its table is kept: what was compared.
+fn harmless(line: &Line) -> String {
+    let table = &line.table;
+    match &line.measured {
+        Some(measured) => format!(
+            "nothing became slower: {} of the statements that name {table} ran before and since ({} calls since), and chance \
+             aside neither one of them takes half as much time again nor all together a twentieth more",
+            measured.statements.len(),
+            measured.helped.calls_after
+        ),
+        None => format!(
+            "nothing could be compared: no statement that names {table} ran often enough before and since"
+        ),
+    }
 }
 
 fn more(compared: &Compared) -> String {

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 pub use change::Change;
 
+use super::search_path::SearchPath;
+
 /// Why a statement cannot be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Unplannable {
@@ -46,6 +48,8 @@ pub struct Plannable {
     /// It has values that a user's statement may have had: the server is asked in a way that leaves
     /// them in no text that it keeps.
     pub(super) has_values: bool,
+    /// Where its names are looked up first, if that is known.
+    pub(super) search_path: Option<SearchPath>,
 }
 
 /// What a text is.
@@ -70,7 +74,7 @@ pub fn parse(text: &str) -> Parsed {
     };
     let reads = sql.map(|sql| {
         let (sql, parameters) = quirks::renumbered(&sql);
-        Plannable { sql, parameters, has_values: false }
+        Plannable { sql, parameters, has_values: false, search_path: None }
     });
     Parsed { change, reads }
 }
@@ -90,7 +94,13 @@ impl Plannable {
     #[must_use]
     pub fn with(&self, values: &BTreeMap<usize, String>) -> Self {
         let (sql, parameters) = quirks::filled(&self.sql, values);
-        Self { sql, parameters, has_values: true }
+        Self { sql, parameters, has_values: true, search_path: self.search_path.clone() }
+    }
+
+    /// The same with its names looked up there first.
+    #[must_use]
+    pub fn looked_up_in(self, search_path: Option<&SearchPath>) -> Self {
+        Self { search_path: search_path.cloned(), ..self }
     }
 
     /// The parameters behind `limit` and `offset`.

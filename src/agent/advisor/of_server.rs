@@ -200,7 +200,7 @@ impl OfServer {
             max: config.max,
             planning,
             allowed: Allowed { values_of: config.state_columns.clone() },
-            unused_days: database::UNUSED_DAYS,
+            unused_days: config.unused_days,
         };
         let limit = planning * 4 + BESIDE;
         let advising = async {

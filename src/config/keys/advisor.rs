@@ -34,6 +34,12 @@ pub(in crate::config) const ADVISOR: Section = Section {
         ),
         key("days", Shape::Count { min: 1, max: 3_650 }, "7", "Days of the history that count."),
         key(
+            "unused_days",
+            Shape::Count { min: 1, max: 3_650 },
+            "31",
+            "Days that nothing has used an index before it is suggested to be dropped: a month's end should be among them.",
+        ),
+        key(
             "budget_bytes",
             Shape::Count { min: 0, max: 1 << 50 },
             "10737418240",

@@ -31,7 +31,7 @@ pub struct SuggestionReport {
     /// Probability of such a difference by chance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
-    /// Why, where it regressed, was withdrawn or is gone.
+    /// What speaks for its state: why it was kept, regressed, was withdrawn or is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

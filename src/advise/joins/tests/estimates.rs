@@ -147,6 +147,9 @@ fn statistics_that_are_there_are_not_wanted_again_and_others_are() {
     assert_eq!(mended_by(having(&[1, 2]), &plan).len(), 1, "of two of three");
     assert!(mended_by(having(&[1, 2, 3]), &plan).is_empty());
     assert!(mended_by(having(&[3, 4, 2, 1]), &plan).is_empty());
+    let empty = |all: &[i16]| Table { empty_statistics: vec![all.to_vec()], ..table.clone() };
+    assert_eq!(mended_by(empty(&[1, 2, 3]), &plan), ["analyze public.sale_order;"], "no data");
+    assert!(mended_by(empty(&[1, 2]), &plan)[0].starts_with("create statistics"));
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! Whether what was suggested was done, or is undone: read off the catalog.
+
+use super::line::{Built, Line, Stage};
+use super::{Look, same};
+use crate::advise::catalog::{Catalog, Index};
+use crate::advise::definition::{identifiers, quote};
+
+/// Looks whether it was done, or is undone.
+pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
+    let table = line.relation().and_then(|(schema, name)| look.catalog.table(&schema, &name));
+    let Some(table) = table else {
+        // Its table is gone, and with it all that was on it.
+        if !line.state.is_over() {
+            line.state = Stage::Gone;
+            line.reason = Some(format!("the table {} is not there any more", line.table));
+        }
+        return;
+    };
+    let done = match (&line.index, line.action.as_str()) {
+        (Some(definition), "create") => {
+            let found = same::find(definition, table, look.catalog);
+            let whole = found.as_ref().is_some_and(same::Found::is_whole);
+            if !line.state.is_over() && !line.state.is_done() {
+                line.applied_parts = found.as_ref().filter(|_| !whole).and_then(|f| f.parts);
+            }
+            found.filter(|_| whole).map(|found| Some(found.name))
+        }
+        // What was dropped comes back under the name that it had.
+        (None, "create") => {
+            let index = made(line).and_then(|name| index_of(line, &(None, name), look.catalog));
+            let there = index.filter(|index| index.is_valid);
+            there.map(|index| Some(format!("{}.{}", quote(&table.schema), quote(&index.name))))
+        }
+        (_, "drop") => {
+            let there = target(line).is_some_and(|t| index_of(line, &t, look.catalog).is_some());
+            (!there).then_some(None)
+        }
+        (_, "reindex") => {
+            let now = target(line).and_then(|t| index_of(line, &t, look.catalog));
+            let is_new = now.is_some_and(|now| now.is_valid && line.built != Some(built(now)));
+            // Without what it was, nobody can tell.
+            (line.built.is_some() && is_new).then_some(None)
+        }
+        _ => return,
+    };
+    match (done, line.state) {
+        (Some(name), Stage::Suggested | Stage::Withdrawn) => {
+            line.not_applied_at = looked.filter(|at| *at >= line.seen_at).or(Some(line.seen_at));
+            line.applied_at = Some(look.now);
+            line.applied_as = name;
+            (line.applied_parts, line.reason) = (None, None);
+            line.state = Stage::Applied;
+        }
+        (Some(Some(name)), state) if state.is_done() => line.applied_as = Some(name),
+        (None, state) if state.is_done() => {
+            let what = match line.action.as_str() {
+                "drop" => "the index is there again",
+                _ => "the index is not there any more",
+            };
+            line.state = Stage::Gone;
+            line.reason = Some(what.to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// The file that the index of a line is in now.
+pub(super) fn built_now(line: &Line, catalog: &Catalog) -> Option<Built> {
+    target(line).and_then(|target| index_of(line, &target, catalog)).map(built)
+}
+
+fn built(index: &Index) -> Built {
+    Built { oid: index.oid, filenode: index.filenode }
+}
+
+/// The index that a `drop index`, a `reindex index` or the drop of its constraint names: its schema, if
+/// that is named, and name. A constraint's index is called as it is.
+fn target(line: &Line) -> Option<(Option<String>, String)> {
+    let ddl = line.ddl.first()?;
+    if let Some((_, constraint)) = ddl.rsplit_once(" drop constraint ") {
+        return Some((None, identifiers(constraint)?.pop()?));
+    }
+    let rest = ddl.strip_prefix("drop index ").or_else(|| ddl.strip_prefix("reindex index "))?;
+    let rest = rest.strip_prefix("concurrently ").unwrap_or(rest);
+    let mut names = identifiers(rest)?;
+    let name = names.pop()?;
+    Some((names.pop(), name))
+}
+
+/// The name of the index that a `create index` makes, as PostgreSQL prints it or as it is suggested.
+fn made(line: &Line) -> Option<String> {
+    let of = |ddl: &String| {
+        let mut rest = ddl.as_str();
+        for word in ["create ", "unique ", "index ", "concurrently "] {
+            let is_next =
+                rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+            if is_next {
+                rest = rest.get(word.len()..)?;
+            } else if matches!(word, "create " | "index ") {
+                return None;
+            }
+        }
+        // A quoted name may have ` on ` within.
+        let ends = rest.match_indices(" ON ").chain(rest.match_indices(" on "));
+        let mut ends: Vec<usize> = ends.map(|(at, _)| at).collect();
+        ends.sort_unstable();
+        ends.into_iter().find_map(|end| identifiers(rest.get(..end)?)?.pop())
+    };
+    line.ddl.iter().find_map(of)
+}
+
+/// An index of the line's table, or of its parts.
+fn index_of<'a>(
+    line: &Line,
+    (schema, name): &(Option<String>, String),
+    catalog: &'a Catalog,
+) -> Option<&'a Index> {
+    let (of_table, table) = line.relation()?;
+    let table = catalog.table(&of_table, &table)?;
+    let parts = std::iter::once(table).chain(catalog.parts(table));
+    let here = parts.filter(|part| schema.as_ref().is_none_or(|schema| part.schema == *schema));
+    here.flat_map(|part| &part.indexes).find(|index| index.name == *name)
+}

@@ -1,0 +1,81 @@
+//! The suggestion that takes back what has made things worse.
+
+use super::line::{Line, Stage};
+use crate::advise::suggestion::Confidence;
+
+/// What takes back an index that was made, or makes again one that was dropped; nothing for what is itself such a
+/// suggestion.
+pub(super) fn of(line: &Line, now: i64) -> Option<Line> {
+    if line.undoes.is_some() {
+        return None;
+    }
+    let reason = line.reason.clone().unwrap_or_default();
+    let undo = undone(line, now);
+    match line.action.as_str() {
+        "create" => {
+            let name = line.applied_as.as_ref()?;
+            // An index of a partitioned table cannot be dropped concurrently.
+            let is_concurrent = line.undo.starts_with("drop index concurrently ");
+            let how = if is_concurrent { "concurrently " } else { "" };
+            Some(Line {
+                action: "drop".to_owned(),
+                ddl: vec![format!("drop index {how}{name}")],
+                undo: line.ddl.join(";\n"),
+                saved_seconds_per_day: line.upkeep_seconds_per_day,
+                upkeep_seconds_per_day: 0.0,
+                warnings: vec!["a standby has statistics of its own: look there, too".to_owned()],
+                explanation: format!(
+                    "The index {name} was suggested as {}, and made: {reason}.",
+                    line.id
+                ),
+                ..undo
+            })
+        }
+        "drop" if !line.undo.is_empty() => Some(Line {
+            action: "create".to_owned(),
+            ddl: line.undo.split(";\n").map(str::to_owned).collect(),
+            undo: line.ddl.join(";\n"),
+            // What it was to save at writes is to be paid again; what it gives back at reads was measured, not estimated.
+            saved_seconds_per_day: 0.0,
+            upkeep_seconds_per_day: line.saved_seconds_per_day,
+            warnings: vec![
+                "a release of the ERP or more data in the same days slows statements, too: look at one of them first"
+                    .to_owned(),
+            ],
+            explanation: format!(
+                "An index of {} was to be dropped as {}, and was: {reason}.",
+                line.table, line.id
+            ),
+            ..undo
+        }),
+        _ => None,
+    }
+}
+
+/// What all of them have.
+fn undone(line: &Line, now: i64) -> Line {
+    Line {
+        id: format!("undo-{}", line.id),
+        state: Stage::Suggested,
+        cause: Some("regressed".to_owned()),
+        confidence: Some(Confidence::Medium),
+        after: None,
+        reason: None,
+        estimated_speedup: None,
+        checked_by: "measured".to_owned(),
+        suggested_at: now,
+        seen_at: now,
+        missed: 0,
+        not_applied_at: None,
+        applied_at: None,
+        applied_as: None,
+        applied_parts: None,
+        measured_at: None,
+        measured: None,
+        undoes: Some(line.id.clone()),
+        index: None,
+        built: None,
+        updated_at: now,
+        ..line.clone()
+    }
+}
