@@ -6,6 +6,7 @@
 
 use super::catalog::{Catalog, Column, Table};
 use super::definition::{Definition, Method, What};
+use crate::sample::layout::{Stored, aligned};
 
 /// Of a page: header, and the special space of a b-tree.
 const PAGE_OVERHEAD: f64 = 24.0 + 16.0;
@@ -56,7 +57,7 @@ pub fn estimate(definition: &Definition, catalog: &Catalog, table: &Table) -> Op
     if keys.iter().any(|column| column.distinct.is_none()) {
         return None;
     }
-    let data = aligned(keys.iter().chain(&carried).copied());
+    let data = aligned(keys.iter().chain(&carried).map(|column| stored(column)));
     let rows = table.rows;
     let shares =
         catalog.version_num >= 130_000 && carried.is_empty() && keys.iter().all(|c| may_share(c));
@@ -78,17 +79,9 @@ pub fn estimate(definition: &Definition, catalog: &Catalog, table: &Table) -> Op
     Some(pages.ceil() * catalog.block_size)
 }
 
-/// Values one after the other, each at its alignment, the whole at eight bytes.
-fn aligned<'a>(columns: impl Iterator<Item = &'a Column>) -> f64 {
-    let mut at: f64 = 0.0;
-    for column in columns {
-        let is_short = column.is_variable && column.width < 127.0;
-        if !is_short {
-            at = (at / column.align).ceil() * column.align;
-        }
-        at += column.width * (1.0 - column.null_share);
-    }
-    (at / 8.0).ceil() * 8.0
+fn stored(column: &Column) -> Stored {
+    let Column { width, null_share, align, is_variable, .. } = *column;
+    Stored { width, null_share, align, is_variable }
 }
 
 /// Equal values of it are the same bytes: not so for numbers with a scale, floats and documents

@@ -2,6 +2,7 @@
 
 mod bench;
 mod memory;
+mod months;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,11 +10,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::bench::Bench;
-use self::memory::Memory;
+use self::memory::{Memory, Told};
 use super::clock::Clock;
 use crate::config;
 use crate::finding::{Past, RULES, Scene};
 use crate::history::History;
+use crate::sample::Moment;
 use crate::serve::Board;
 use crate::state::Event;
 use crate::track::findings::{Judgement, Mute, Terms};
@@ -40,6 +42,7 @@ impl Judging {
             wanted: Arc::clone(&wanted),
             bench: Bench::new(RULES),
             memory: Memory::new(Arc::clone(history)),
+            months: months::Memory::new(Arc::clone(history)),
             past: Past::default(),
             board: Arc::clone(board),
             clock,
@@ -64,6 +67,7 @@ struct Judge {
     wanted: Wanted,
     bench: Bench,
     memory: Memory,
+    months: months::Memory,
     past: Past,
     board: Board,
     clock: Clock,
@@ -73,7 +77,14 @@ impl Judge {
     async fn go_on(mut self, events: mpsc::Sender<Event>) {
         loop {
             let config = Arc::clone(&self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
-            let judgement = self.judge(&config).await;
+            let now = self.clock.now();
+            let mut told = self.memory.recall(now).await;
+            let sizes = std::mem::take(&mut told.sizes);
+            if !sizes.is_empty() && events.send(Event::Remembered { at: now, sizes }).await.is_err()
+            {
+                return;
+            }
+            let judgement = self.judge(&config, now, told).await;
             if events.send(Event::Judged(Box::new(judgement))).await.is_err() {
                 return;
             }
@@ -81,13 +92,13 @@ impl Judge {
         }
     }
 
-    async fn judge(&mut self, config: &config::Finding) -> Judgement {
-        let now = self.clock.now();
+    async fn judge(&mut self, config: &config::Finding, now: Moment, told: Told) -> Judgement {
         let snapshot = self.board.load().snapshot.clone();
         self.past.remember(now, &snapshot, config.window);
-        let told = self.memory.recall(now).await;
         let hours = Arc::clone(self.memory.hours());
-        let scene = Scene::new(now, &snapshot, &self.past, config.warm_up).with_hours(hours);
+        let months = self.months.recall(now).await;
+        let scene = Scene::new(now, &snapshot, &self.past, config.warm_up);
+        let scene = scene.with_hours(hours).with_months(months);
         let looks = self.bench.look(&Arc::new(scene), &config.rules).await;
         let servers = snapshot.servers.iter().map(|server| Arc::clone(&server.name));
         Judgement {

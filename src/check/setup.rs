@@ -57,7 +57,7 @@ pub fn setup_sql(target: &Target) -> String {
          -- Optional: what `erpscope advise` asks the planner with, in each database. Package: postgresql-{version}-hypopg.\n\
          select 'create extension if not exists hypopg'\n\
          where exists (select from pg_available_extensions where name = 'hypopg') \\gexec\n\
-         -- The planner answers only for tables that the role may read (14 and later; else select on the tables):\n\
+         -- The planner answers, and what is empty in a table is estimated, only where the role may read (14 and later; else select on the tables):\n\
          --   grant pg_read_all_data to {shown};\n\
          \n\
          -- Optional: more to see, at little cost; track_activity_query_size takes effect at a restart.\n\

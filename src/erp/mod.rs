@@ -12,6 +12,7 @@ mod queue;
 mod statement;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 pub use file::{ProfileError, ProfileFault, value_of_label};
@@ -73,6 +74,15 @@ impl Erp {
     #[must_use]
     pub fn module(&self, table: &str) -> Arc<str> {
         self.first(|profile| profile.module(table))
+    }
+
+    /// Tells words apart: where it is the same, a table is of the same module. It may change with the
+    /// program.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = DefaultHasher::new();
+        self.profiles.iter().for_each(|profile| profile.digest().hash(&mut digest));
+        digest.finish()
     }
 
     /// Columns (`column` or `table.column`) whose values are words of the ERP, such as states of documents.

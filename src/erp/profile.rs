@@ -1,6 +1,7 @@
 //! One ERP as a file describes it.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::file::{self, File, MOST_APPLICATIONS, MOST_MODULES, ProfileError};
@@ -38,6 +39,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     name: String,
+    digest: u64,
     recognised_by: Vec<String>,
     modules: Patterns<Arc<str>>,
     applications: Patterns<Arc<str>>,
@@ -81,7 +83,9 @@ impl Profile {
             faults.add(file.name.line, "name", problem);
         }
         let lines = (file.modules.line, file.applications.line);
-        let profile = Self::of(file, extends);
+        let mut digest = DefaultHasher::new();
+        (text, extends.as_ref().map(|base| base.digest)).hash(&mut digest);
+        let profile = Self::of(file, digest.finish(), extends);
         let few = [
             (lines.0, "modules", profile.all_modules(), MOST_MODULES),
             (lines.1, "applications", profile.all_applications(), MOST_APPLICATIONS),
@@ -94,11 +98,12 @@ impl Profile {
         faults.finish().map(|()| profile)
     }
 
-    fn of(file: File, extends: Option<Arc<Self>>) -> Self {
+    fn of(file: File, digest: u64, extends: Option<Arc<Self>>) -> Self {
         let inherited = || extends.as_ref().map(|base| base.recognised_by.clone());
         let kinds = file.kinds.names.into_iter();
         let kinds = kinds.flat_map(|(kind, list)| list.into_iter().map(move |text| (text, kind)));
         Self {
+            digest,
             recognised_by: file.recognised_by.or_else(inherited).unwrap_or_default(),
             name: file.name.word,
             modules: named(&file.modules.names),
@@ -116,6 +121,12 @@ impl Profile {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Of its file and of those that it extends: another one when they are changed. Not the same
+    /// in every build of the program.
+    pub(super) const fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// Tables that only this ERP has; all of them are there where it is.

@@ -50,6 +50,7 @@ struct Module {
     seconds: String,
     blocked: String,
     slow: String,
+    grows: String,
     findings: String,
 }
 
@@ -173,6 +174,9 @@ impl Module {
             seconds: format!("{:.0}", module.statement_seconds),
             blocked: format!("{:.0}", module.blocked_seconds),
             slow,
+            grows: module.bytes_per_day.map_or_else(String::new, |bytes| {
+                format!("{:+.1} MiB", bytes / f64::from(1 << 20))
+            }),
             findings: findings.join(", "),
         }
     }
@@ -246,13 +250,13 @@ impl Page {
             let _infallible = write!(
                 out,
                 "\n## Modules of {}, since the agent's start\n\n\
-                 | module | share of time | seconds | waited for locks, s | slow transactions | findings |\n\
-                 |---|---:|---:|---:|---|---|\n",
+                 | module | share of time | seconds | waited for locks, s | slow transactions | grows by, a day | findings |\n\
+                 |---|---:|---:|---:|---|---:|---|\n",
                 database.name
             );
             for m in &database.modules {
                 let (name, share, seconds) = (&m.name, &m.share, &m.seconds);
-                let rest = format!("{} | {} | {}", m.blocked, m.slow, m.findings);
+                let rest = format!("{} | {} | {} | {}", m.blocked, m.slow, m.grows, m.findings);
                 line(&mut out, &format!("| {name} | {share} | {seconds} | {rest} |"));
             }
         }

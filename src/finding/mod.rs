@@ -6,6 +6,7 @@
 
 mod forecast;
 mod hours;
+pub mod month;
 mod past;
 mod rules;
 mod shape;

@@ -2,6 +2,7 @@
 
 mod autovacuum_behind;
 mod bad_joins;
+mod bloat;
 mod bulk_in_transactions;
 mod cache_misses;
 mod calls_in_transactions;
@@ -55,6 +56,7 @@ pub static RULES: &[&Rule] = &[
     &wraparound::RULE,
     &autovacuum_behind::RULE,
     &stale_statistics::RULE,
+    &bloat::RULE,
     &unindexed_foreign_keys::RULE,
     &unused_indexes::RULE,
     &unsound_objects::RULE,

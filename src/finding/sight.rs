@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::month::{Months, Peak};
 use super::past::has_begun;
 use super::{Hours, Limits, Past};
 use crate::advise::ledger::{Line, Stage};
@@ -67,6 +68,7 @@ pub struct Scene {
     before: Option<(Moment, Snapshot)>,
     middle: Option<Snapshot>,
     hours: Arc<Hours>,
+    months: Arc<Months>,
 }
 
 /// What was measured of one server.
@@ -100,6 +102,7 @@ impl Scene {
             measured: up.filter_map(measure).collect(),
             snapshot: snapshot.clone(),
             hours: Arc::default(),
+            months: Arc::default(),
             middle: before.and_then(|(then, _)| past.middle(then, now)).cloned(),
             before: before.map(|(then, before)| (then, before.clone())),
         }
@@ -109,6 +112,12 @@ impl Scene {
     #[must_use]
     pub fn with_hours(self, hours: Arc<Hours>) -> Self {
         Self { hours, ..self }
+    }
+
+    /// With days of the month that stand out, from the history.
+    #[must_use]
+    pub fn with_months(self, months: Arc<Months>) -> Self {
+        Self { months, ..self }
     }
 
     /// Each server of which something was measured.
@@ -123,6 +132,7 @@ impl Scene {
                 now: self.now.wall,
                 statements: &measured.statements,
                 hours: &self.hours,
+                months: &self.months,
                 limits,
             })
         })
@@ -155,6 +165,7 @@ pub struct Sight<'a> {
     /// Statements that took something in the window.
     pub statements: &'a [Grown],
     hours: &'a Hours,
+    months: &'a Months,
     limits: &'a Limits,
 }
 
@@ -270,8 +281,17 @@ impl Sight<'_> {
     /// Load of a database by hour, as far as the history reaches.
     #[must_use]
     pub fn hours(&self, datname: &Arc<str>) -> &[HourLoad] {
-        let place = Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) };
-        self.hours.get(&place).map_or(&[], Vec::as_slice)
+        self.hours.get(&self.place(datname)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Days of the month that stand out in a database, as far as the history reaches.
+    #[must_use]
+    pub fn months(&self, datname: &Arc<str>) -> &[Peak] {
+        self.months.get(&self.place(datname)).map_or(&[], Vec::as_slice)
+    }
+
+    fn place(&self, datname: &Arc<str>) -> Place {
+        Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) }
     }
 
     /// What was told of this server, as far as it is remembered, and when.

@@ -30,6 +30,7 @@ pub(super) struct Stage {
     pub(super) middle: Option<Snapshot>,
     pub(super) now: Snapshot,
     pub(super) hours: Hours,
+    pub(super) months: month::Months,
     limits: Vec<(&'static str, f64)>,
 }
 
@@ -68,7 +69,8 @@ impl Stage {
         };
         let snapshot = Snapshot { servers: vec![server], ..Snapshot::default() };
         let (before, middle) = (snapshot.clone(), None);
-        Self { before, middle, now: snapshot, hours: Hours::new(), limits: Vec::new() }
+        let (hours, months) = (Hours::new(), month::Months::new());
+        Self { before, middle, now: snapshot, hours, months, limits: Vec::new() }
     }
 
     pub(super) fn server(&mut self) -> &mut ServerSnapshot {
@@ -132,6 +134,7 @@ impl Stage {
         }
         let scene = Scene::new(at(SPAN), &self.now, &past, Duration::from_secs(60));
         let scene = scene.with_hours(Arc::new(self.hours.clone()));
+        let scene = scene.with_months(Arc::new(self.months.clone()));
         rule.look(&scene, &limits).unwrap().into_iter().flat_map(|look| look.found).collect()
     }
 

@@ -16,13 +16,14 @@ use super::error::HistoryError;
 const OURS: i64 = 0x6572_7073;
 
 /// What leads to each layout from the one before; a file's `user_version` says which it has.
-const MIGRATIONS: [(i64, &str); 1] = [(LAYOUT, include_str!("schema.sql"))];
+const MIGRATIONS: [(i64, &str); 2] =
+    [(1, include_str!("schema.sql")), (LAYOUT, include_str!("modules.sql"))];
 
 /// How long one waits for the other of a reader and the writer.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Our layout.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// Held as long as the file is written.
 pub(super) type Lock = Flock<fs::File>;

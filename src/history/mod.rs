@@ -28,7 +28,7 @@ pub use self::keeper::Standing;
 use self::keeper::{Job, Keeper};
 pub use self::read::Reader;
 pub use self::row::{
-    Batch, Covered, Episode, HOUR, IndexGrowth, IndexUse, Kind, Place, StatementGrowth,
+    Batch, Covered, Episode, HOUR, IndexGrowth, IndexUse, Kind, ModuleSize, Place, StatementGrowth,
     StatementText, Suggestion, TableGrowth, TableUse, Work, hour_of,
 };
 pub use self::sum::{

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use super::error::HistoryError;
 use super::file;
-use super::row::{Episode, IndexUse, Kind, Place, Suggestion, TableUse, Work};
+use super::row::{Episode, IndexUse, Kind, ModuleSize, Place, Suggestion, TableUse, Work};
 use super::store::REST;
 use super::sum::{
     Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
@@ -125,6 +125,20 @@ impl<'a> Reader<'a> {
             })
         })?;
         Ok(Sums { coverage, rows })
+    }
+
+    /// Sizes of the modules of all databases since `from`, the oldest first.
+    pub fn module_sizes(&self, from: i64) -> Result<Vec<ModuleSize>, HistoryError> {
+        self.all(include_str!("read/module_sizes.sql"), [from], |row| {
+            Ok(ModuleSize {
+                place: place(row, 0)?,
+                at: row.get(2)?,
+                words: row.get(3)?,
+                module: row.get::<_, String>(4)?.into(),
+                bytes: count(row, 5)?,
+                n_live_tup: count(row, 6)?,
+            })
+        })
     }
 
     /// How much of a period was looked at.

@@ -29,6 +29,8 @@ pub struct Batch {
     pub tables: Vec<TableGrowth>,
     /// Indexes that are there, and their growth.
     pub indexes: Vec<IndexGrowth>,
+    /// Sizes of business modules.
+    pub modules: Vec<ModuleSize>,
     /// What has ended.
     pub episodes: Vec<Episode>,
     /// Suggestions as they are now.
@@ -44,6 +46,7 @@ impl Batch {
             + self.texts.len()
             + self.tables.len()
             + self.indexes.len()
+            + self.modules.len()
             + self.episodes.len()
             + self.suggestions.len()
     }
@@ -215,6 +218,23 @@ pub struct IndexGrowth {
     pub growth: IndexUse,
     /// Bytes of its main fork at its last vacuum, analyze or create index.
     pub bytes: u64,
+}
+
+/// How large a business module was. Of an hour the last that was told is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleSize {
+    /// Where.
+    pub place: Place,
+    /// When it was so large.
+    pub at: i64,
+    /// By which words its tables were known (`Erp::digest`): with others, other tables are its own.
+    pub words: i64,
+    /// Its name.
+    pub module: Arc<str>,
+    /// Bytes of its tables, their TOAST and indexes, at their last vacuum, analyze or create index.
+    pub bytes: u64,
+    /// Live rows, as the server estimates.
+    pub n_live_tup: u64,
 }
 
 /// Something that has ended: a lock wait, a slow transaction, a call of an integration.

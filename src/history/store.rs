@@ -8,8 +8,8 @@ use rusqlite::{Connection, Transaction, params};
 use super::error::HistoryError;
 use super::file::{self, Lock};
 use super::row::{
-    Batch, Covered, Episode, IndexGrowth, IndexUse, Place, StatementGrowth, StatementText,
-    Suggestion, TableGrowth, TableUse,
+    Batch, Covered, Episode, IndexGrowth, IndexUse, ModuleSize, Place, StatementGrowth,
+    StatementText, Suggestion, TableGrowth, TableUse,
 };
 
 /// The queryid of the rest in the file: PostgreSQL gives it to no statement.
@@ -57,6 +57,7 @@ impl Store {
         batch.texts.iter().try_for_each(|row| writing.text(row, batch.at))?;
         batch.tables.iter().try_for_each(|row| writing.table(row))?;
         batch.indexes.iter().try_for_each(|row| writing.index(row))?;
+        batch.modules.iter().try_for_each(|row| writing.module(row))?;
         batch.episodes.iter().try_for_each(|row| writing.episode(row))?;
         batch.suggestions.iter().try_for_each(|row| writing.suggestion(row))?;
         writing.tx.commit()
@@ -178,6 +179,22 @@ impl Writing<'_> {
             stored(idx_scan),
             stored(idx_tup_read),
             bytes
+        ])?;
+        Ok(())
+    }
+
+    fn module(&mut self, row: &ModuleSize) -> rusqlite::Result<()> {
+        let (id, hour) = (self.database(&row.place)?, super::row::hour_of(row.at));
+        let before = include_str!("write/module_hour_before.sql");
+        self.tx.prepare_cached(before)?.execute(params![hour, id, row.at])?;
+        self.tx.prepare_cached(include_str!("write/module_hour.sql"))?.execute(params![
+            hour,
+            id,
+            &*row.module,
+            row.at,
+            row.words,
+            stored(row.bytes),
+            stored(row.n_live_tup),
         ])?;
         Ok(())
     }

@@ -335,6 +335,57 @@ fn a_file_that_breaks_under_way_is_moved_aside_and_the_batch_is_not_lost() {
 }
 
 #[test]
+fn the_file_of_the_first_version_is_taken_over_with_what_is_in_it() {
+    let (_folder, path) = in_folder();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("schema.sql")).unwrap();
+    db.execute_batch(
+        "pragma application_id = 1701998707; pragma user_version = 1;
+         insert into databases values (1, 'erp-prod', 'erp');
+         insert into statement_hours values (1, 3600, 1, 3, 0, 0.5, 0, 0)",
+    )
+    .unwrap();
+    drop(db);
+    let what = matches!(History::read_only(&path), Err(HistoryError::Foreign { .. }));
+    assert!(what, "who only reads cannot bring it to this layout");
+    let mut store = Store::open(&path).unwrap();
+    store.write(&Batch { modules: vec![size(NOON, 100)], ..batch(NOON, vec![]) }).unwrap();
+    drop(store);
+    let reader = History::read_only(&path).unwrap();
+    assert_eq!(reader.module_sizes(0).unwrap(), [size(NOON, 100)]);
+    let period = Period { place: place(), from: 0, until: 7_200 };
+    assert_eq!(reader.statements(&period).unwrap().rows.len(), 1);
+}
+
+fn size(at: i64, bytes: u64) -> ModuleSize {
+    ModuleSize { place: place(), at, words: -7, module: "sales".into(), bytes, n_live_tup: 9 }
+}
+
+#[test]
+fn of_the_sizes_of_a_module_in_an_hour_the_last_is_kept_and_those_before_a_time_go() {
+    let mut store = Store::in_memory().unwrap();
+    let hour = HOUR;
+    let modules = vec![
+        ModuleSize { module: "gone".into(), ..size(NOON + 10, 400) },
+        size(NOON + 50, 300),
+        size(NOON + 20, 200),
+        size(NOON - hour, 100),
+        size(NOON - 3 * hour, 50),
+    ];
+    store.write(&Batch { modules, ..batch(NOON, vec![]) }).unwrap();
+    let sizes = |store: &Store, from| {
+        let all = Reader::of(&store.db, None).module_sizes(from).unwrap();
+        all.iter().map(|size| size.bytes).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&store, 0), [50, 100, 300]);
+    assert_eq!(sizes(&store, NOON - hour), [100, 300]);
+    assert_eq!(sizes(&store, NOON + 51), [0; 0]);
+    let limits = Limits { keep: Duration::from_secs(7_200), ..limits() };
+    store.keep(&mut keep::Kept::default(), &limits, NOON).unwrap();
+    assert_eq!(sizes(&store, 0), [100, 300]);
+}
+
+#[test]
 fn the_file_of_a_later_version_is_left_alone() {
     let (folder, path) = in_folder();
     drop(Store::open(&path).unwrap());

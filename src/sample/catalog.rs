@@ -1,5 +1,6 @@
 //! What the catalog of one database says of its soundness: foreign keys without an index,
-//! constraints that nobody checked, triggers, numbers that run out, its size on disk.
+//! constraints that nobody checked, triggers, numbers that run out, its size on disk, tables that are
+//! larger than they need be.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio_postgres::{Client, Row};
 
 use super::activity::text;
 use super::decode::unsigned;
-use super::{SampleError, elsewhere};
+use super::{SampleError, bloat, elsewhere};
 use crate::pg::{Lossy, Session};
 
 /// Of each kind in one database at most so many are kept; how many there are is told.
@@ -160,6 +161,8 @@ pub struct Database {
     pub sequences_locked: u64,
     /// Integer keys without a sequence that our role may read of, the fullest first.
     pub integer_keys: Listed<IntegerKey>,
+    /// Large tables, and how large they need be.
+    pub bloat: bloat::Sample,
     /// Which of these could not be read, such as `sequences`, and why; they are as if empty.
     pub skipped: Vec<(&'static str, &'static str)>,
 }
@@ -224,6 +227,7 @@ async fn here(client: &Client, dbid: u32) -> Result<Database, SampleError> {
     let keys = listed(client, include_str!("catalog_keys.sql"), 5, integer_key).await;
     let integer_keys = part("integer keys", keys, &mut skipped)?;
     let bytes = part("size", size(client).await, &mut skipped)?;
+    let bloat = part("bloat", bloat::read(client).await, &mut skipped)?;
     Ok(Database {
         dbid,
         bytes,
@@ -234,6 +238,7 @@ async fn here(client: &Client, dbid: u32) -> Result<Database, SampleError> {
         sequences_hidden,
         sequences_locked,
         integer_keys,
+        bloat,
         skipped,
     })
 }

@@ -4,6 +4,7 @@
 //! numbers, one `.rs` beside it. Samplers know SQL and nothing else: no state, no clock, no retry.
 
 pub mod activity;
+pub mod bloat;
 pub mod catalog;
 pub mod database;
 mod decode;
@@ -14,6 +15,7 @@ pub mod extent;
 pub mod function_usage;
 pub mod index_usage;
 pub mod io;
+pub mod layout;
 mod normalise;
 pub mod queues;
 pub mod relations;

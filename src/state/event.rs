@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::advise::ledger::Picture;
 use crate::erp::Erps;
+use crate::history::ModuleSize;
 use crate::integration::meter::Tallies;
 use crate::integration::{Integrations, Told};
 use crate::sample::{
@@ -36,6 +37,13 @@ pub enum Event {
         at: Moment,
         /// Which, and what was sent to databases for them.
         told: Told,
+    },
+    /// The history has told how large modules were before the agent started.
+    Remembered {
+        /// When it was asked.
+        at: Moment,
+        /// Of all servers, the oldest first.
+        sizes: Vec<ModuleSize>,
     },
     /// Rules have looked.
     Judged(Box<Judgement>),

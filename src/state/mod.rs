@@ -14,7 +14,7 @@ pub use journal::{Entry, Journal};
 use server::Server;
 pub use snapshot::{Connection, Databases, ServerSnapshot, Snapshot};
 
-use crate::history::{Batch, Standing};
+use crate::history::{Batch, ModuleSize, Standing};
 use crate::integration::Integrations;
 use crate::integration::meter::Tallies;
 use crate::sample::Moment;
@@ -37,6 +37,8 @@ pub struct State {
     history: Arc<Standing>,
     findings: Findings,
     findings_view: Arc<FindingsView>,
+    /// How large modules of servers that were not added yet were before the agent started, and when that was asked.
+    remembered: BTreeMap<Arc<str>, (Moment, Vec<ModuleSize>)>,
     /// What servers had not given to the history when they were removed.
     left: Vec<Batch>,
     now: Option<Moment>,
@@ -62,12 +64,29 @@ impl State {
                 self.calls_changed = true;
                 Vec::new()
             }
+            Event::Remembered { at, sizes } => {
+                self.remember(at, sizes);
+                Vec::new()
+            }
             Event::Judged(judgement) => self.judge(*judgement),
             Event::Tick { at, tallies } => {
                 if *tallies != *self.intake {
                     self.intake = Arc::from(tallies);
                 }
                 self.tick(at)
+            }
+        }
+    }
+
+    fn remember(&mut self, at: Moment, sizes: Vec<ModuleSize>) {
+        let mut by_server: BTreeMap<Arc<str>, Vec<ModuleSize>> = BTreeMap::new();
+        for size in sizes {
+            by_server.entry(Arc::clone(&size.place.server)).or_default().push(size);
+        }
+        for (name, sizes) in by_server {
+            match self.servers.get_mut(&name) {
+                Some(server) => server.recall(at, &sizes),
+                None => drop(self.remembered.insert(name, (at, sizes))),
             }
         }
     }
@@ -82,11 +101,15 @@ impl State {
     fn apply_to(&mut self, name: Arc<str>, at: Moment, what: What) -> Vec<Arc<Entry>> {
         match what {
             What::Added(limits) => {
-                let named = Arc::clone(&name);
-                self.servers
-                    .entry(name)
-                    .and_modify(|server| server.limit(limits.clone()))
-                    .or_insert_with(|| Server::new(named, limits));
+                if let Some(server) = self.servers.get_mut(&name) {
+                    server.limit(limits);
+                    return Vec::new();
+                }
+                let mut server = Server::new(Arc::clone(&name), limits);
+                if let Some((at, sizes)) = self.remembered.remove(&name) {
+                    server.recall(at, &sizes);
+                }
+                self.servers.insert(name, server);
             }
             What::Removed => {
                 if let Some(mut server) = self.servers.remove(&name) {

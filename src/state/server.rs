@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Connection, Databases, Limits, Sampled, ServerSnapshot, Spending, What};
 use crate::advise::ledger::Picture;
 use crate::erp::Erps;
-use crate::history::Batch;
+use crate::history::{Batch, ModuleSize};
 use crate::integration::Integrations;
 use crate::sample::{Moment, Outcome, Sampler};
 use crate::track::activity::{Activity, View as ActivityView};
@@ -148,6 +148,11 @@ impl Server {
         }
     }
 
+    /// How large its modules were before the agent started.
+    pub(super) fn recall(&mut self, now: Moment, sizes: &[ModuleSize]) {
+        self.growths.recall(now, sizes);
+    }
+
     /// Its statements.
     pub(super) fn statements(&self) -> &View {
         &self.statements_view
@@ -199,6 +204,7 @@ impl Server {
                 self.hours.usage(at, &sample, &self.names);
                 let (names, settings) = (&self.names, &self.settings_view);
                 let view = self.tables.apply(at, &sample, names, &self.erps, settings);
+                self.hours.sizes(&view);
                 self.growth_view = Arc::new(self.growths.apply(&view));
                 self.tables_view = Arc::new(view);
             }

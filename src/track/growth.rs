@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hours::unix;
 use super::tables;
+use crate::history::ModuleSize;
+use crate::sample::Moment;
 
 /// A size is kept every hour.
-const EVERY: Duration = Duration::from_secs(3_600);
-/// For a week.
-const MOST: usize = 7 * 24;
+const EVERY: i64 = 3_600;
+/// For a week, in seconds.
+pub const WEEK: i64 = 7 * 86_400;
 
 /// By label `datname`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,9 +24,12 @@ pub struct View {
 /// One database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Database {
-    /// How long its growth took: since the agent first looked into it, at most a week.
+    /// How long its growth took: as far as is remembered, at most a week.
     pub over: Duration,
-    /// Of each module.
+    /// Bytes a day more of all modules together: known whatever words tell them apart.
+    pub bytes_per_day: f64,
+    /// Of each module, over the time since the words that tell modules apart have been the same;
+    /// empty while that is less than an hour.
     pub modules: BTreeMap<Arc<str>, Growth>,
     /// Of the tables in the picture that were in it for an hour, since they first were.
     pub tables: Vec<(Table, Growth)>,
@@ -54,59 +60,111 @@ pub struct Growth {
 type First = (Duration, u64, u64);
 
 /// Bytes and rows of each module, at a time.
-type Size = (Duration, BTreeMap<Arc<str>, (u64, u64)>);
+#[derive(Clone, Debug)]
+struct Size {
+    /// Seconds since the agent's start; less than none of what was before it.
+    at: i64,
+    /// By which words modules were told apart.
+    words: i64,
+    modules: BTreeMap<Arc<str>, (u64, u64)>,
+}
+
+impl Size {
+    fn of(database: &tables::Database) -> Self {
+        let size = |module: &tables::Module| (module.bytes + module.index_bytes, module.n_live_tup);
+        let modules = database.modules.iter();
+        Self {
+            at: seconds(database.at.elapsed),
+            words: database.words.cast_signed(),
+            modules: modules.map(|(word, module)| (Arc::clone(word), size(module))).collect(),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.modules.values().map(|(bytes, _)| bytes).sum()
+    }
+
+    /// How modules have grown since `then`.
+    fn since(&self, then: &Self) -> BTreeMap<Arc<str>, Growth> {
+        let over = self.at - then.at;
+        let grown = |(word, now): (&Arc<str>, &(u64, u64))| {
+            let first = then.modules.get(word).copied().unwrap_or_default();
+            let growth = Growth {
+                bytes_per_day: per_day(first.0, now.0, over),
+                rows_per_day: per_day(first.1, now.1, over),
+            };
+            (Arc::clone(word), growth)
+        };
+        self.modules.iter().map(grown).collect()
+    }
+}
 
 /// The sizes of one server's databases, hour by hour, the oldest first.
 #[derive(Debug, Default)]
 pub struct Growths {
     sizes: HashMap<Arc<str>, VecDeque<Size>>,
+    /// What was remembered of databases that were not looked into yet.
+    remembered: HashMap<Arc<str>, VecDeque<Size>>,
     /// Of each database the tables in the picture by oid, when they first were, and how large.
     first: HashMap<Arc<str>, HashMap<u32, First>>,
 }
 
 impl Growths {
+    /// Takes up what is remembered of the time before the agent's start, the oldest first, as it is
+    /// known `now`. What is older than a week, or of the future, is not.
+    pub fn recall(&mut self, now: Moment, sizes: &[ModuleSize]) {
+        let start = unix(now.wall) - seconds(now.elapsed);
+        let known = sizes.iter().filter(|size| size.at < start && size.at >= start - WEEK);
+        for size in known {
+            let at = size.at - start;
+            let of = self.remembered.entry(Arc::clone(&size.place.datname)).or_default();
+            if of.back().is_none_or(|last| last.at != at || last.words != size.words) {
+                of.push_back(Size { at, words: size.words, modules: BTreeMap::new() });
+            }
+            if let Some(last) = of.back_mut() {
+                last.modules.insert(Arc::clone(&size.module), (size.bytes, size.n_live_tup));
+            }
+        }
+        for (datname, sizes) in &mut self.sizes {
+            sizes.extend(self.remembered.remove(datname).unwrap_or_default());
+            sizes.make_contiguous().sort_by_key(|size| size.at);
+        }
+    }
+
     /// Takes up the tables as they are now.
     pub fn apply(&mut self, tables: &tables::View) -> View {
         self.sizes.retain(|datname, _| tables.databases.contains_key(datname));
         self.first.retain(|datname, _| tables.databases.contains_key(datname));
         let mut view = View::default();
         for (datname, database) in &tables.databases {
-            let at = database.at.elapsed;
-            let size =
-                |module: &tables::Module| (module.bytes + module.index_bytes, module.n_live_tup);
-            let now =
-                database.modules.iter().map(|(word, module)| (Arc::clone(word), size(module)));
-            let now: BTreeMap<Arc<str>, (u64, u64)> = now.collect();
-            let sizes = self.sizes.entry(Arc::clone(datname)).or_default();
-            if let Some((then, first)) = sizes.front()
-                && at.saturating_sub(*then) >= EVERY
-            {
-                let over = at.saturating_sub(*then);
-                let grown = |(word, now): (&Arc<str>, &(u64, u64))| {
-                    let first = first.get(word).copied().unwrap_or_default();
-                    let growth = Growth {
-                        bytes_per_day: per_day(first.0, now.0, over),
-                        rows_per_day: per_day(first.1, now.1, over),
-                    };
-                    (Arc::clone(word), growth)
-                };
-                let modules = now.iter().map(grown).collect();
+            let now = Size::of(database);
+            let remembered = || self.remembered.remove(datname).unwrap_or_default();
+            let sizes = self.sizes.entry(Arc::clone(datname)).or_insert_with(remembered);
+            let long_ago = |then: &&Size| now.at - then.at >= EVERY;
+            if let Some(first) = sizes.front().filter(long_ago) {
+                let same = sizes.iter().find(|then| then.words == now.words).filter(long_ago);
                 let tables = self.first.get(datname).map(|first| grown_tables(first, database));
-                let tables = tables.unwrap_or_default();
-                view.databases.insert(Arc::clone(datname), Database { over, modules, tables });
+                let grown = Database {
+                    over: Duration::from_secs((now.at - first.at).unsigned_abs()),
+                    bytes_per_day: per_day(first.bytes(), now.bytes(), now.at - first.at),
+                    modules: same.map(|then| now.since(then)).unwrap_or_default(),
+                    tables: tables.unwrap_or_default(),
+                };
+                view.databases.insert(Arc::clone(datname), grown);
             }
             let mut before = self.first.remove(datname).unwrap_or_default();
             let seen = database.tables.iter().map(|table| {
-                let now = (at, whole(table), table.n_live_tup);
+                let now = (database.at.elapsed, whole(table), table.n_live_tup);
                 (table.oid, before.remove(&table.oid).unwrap_or(now))
             });
             let seen = seen.collect();
             self.first.insert(Arc::clone(datname), seen);
-            if sizes.back().is_none_or(|(last, _)| at.saturating_sub(*last) >= EVERY) {
-                sizes.push_back((at, now));
-                if sizes.len() > MOST {
+            let is_news = |last: &Size| now.at - last.at >= EVERY || last.words != now.words;
+            if sizes.back().is_none_or(is_news) {
+                while sizes.get(1).is_some_and(|second| now.at - second.at >= WEEK) {
                     sizes.pop_front();
                 }
+                sizes.push_back(now);
             }
         }
         view
@@ -120,7 +178,7 @@ fn whole(table: &tables::Table) -> u64 {
 fn grown_tables(first: &HashMap<u32, First>, database: &tables::Database) -> Vec<(Table, Growth)> {
     let grown = |table: &tables::Table| {
         let (then, bytes, rows) = first.get(&table.oid)?;
-        let over = database.at.elapsed.saturating_sub(*then);
+        let over = seconds(database.at.elapsed.saturating_sub(*then));
         let growth = Growth {
             bytes_per_day: per_day(*bytes, whole(table), over),
             rows_per_day: per_day(*rows, table.n_live_tup, over),
@@ -136,9 +194,13 @@ fn grown_tables(first: &HashMap<u32, First>, database: &tables::Database) -> Vec
     database.tables.iter().filter_map(grown).collect()
 }
 
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
-fn per_day(first: u64, now: u64, over: Duration) -> f64 {
-    (now as f64 - first as f64) / over.as_secs_f64() * 86_400.0
+fn per_day(first: u64, now: u64, over: i64) -> f64 {
+    (now as f64 - first as f64) / over.max(1) as f64 * 86_400.0
 }
 
 #[cfg(test)]
@@ -146,9 +208,11 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::erp::Erps;
+    use crate::erp::{Erps, Profiles};
+    use crate::history::Place;
     use crate::sample::table_usage::{Counters, Table, Upkeep};
-    use crate::sample::{Moment, usage};
+    use crate::sample::usage;
+    use crate::track::hours::Hours;
     use crate::track::names::Names;
     use crate::track::names::tests::sample;
     use crate::track::settings;
@@ -159,11 +223,28 @@ mod tests {
         names
     }
 
-    #[test]
-    fn growth_is_told_by_the_day_after_an_hour_and_forgets_what_is_over_a_week_ago() {
-        let (mut tables, mut growths) = (tables::Tables::new(5), Growths::default());
-        let names = names();
-        let mut look = |hour: u64, bytes: u64| {
+    /// Looks at one table.
+    struct Looking {
+        tables: tables::Tables,
+        growths: Growths,
+        hours: Hours,
+        erps: Erps,
+        /// Hours before the agent started.
+        started: u64,
+    }
+
+    impl Looking {
+        fn new() -> Self {
+            Self {
+                tables: tables::Tables::new(5),
+                growths: Growths::default(),
+                hours: Hours::new("db".into(), Duration::ZERO),
+                erps: Erps::default(),
+                started: 0,
+            }
+        }
+
+        fn look(&mut self, hour: u64, bytes: u64) -> Option<Database> {
             let table = Table {
                 oid: 7,
                 schema: "public".into(),
@@ -176,20 +257,109 @@ mod tests {
             let database =
                 usage::Database { dbid: 1, tables: vec![table], ..usage::Database::default() };
             let sample = usage::Sample { databases: vec![database], skipped: 0 };
-            let elapsed = Duration::from_secs(hour * 3_600);
-            let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed };
             let settings = settings::View::default();
-            let view = tables.apply(at, &sample, &names, &Erps::default(), &settings);
-            growths.apply(&view).databases.get("erp").map(|grown| {
-                let growth = grown.modules["sales"];
-                (growth.bytes_per_day.round(), growth.rows_per_day.round())
-            })
-        };
-        assert_eq!(look(0, 1_000), None);
-        assert_eq!(look(12, 1_500), Some((1_000.0, 10.0)));
-        for hour in 13..400 {
-            look(hour, 1_500);
+            let at = moment(self.started, hour);
+            let view = self.tables.apply(at, &sample, &names(), &self.erps, &settings);
+            self.hours.sizes(&view);
+            self.growths.apply(&view).databases.get("erp").cloned()
         }
-        assert_eq!(look(400, 1_500), Some((0.0, 0.0)));
+
+        /// The words of an ERP come to be known.
+        fn recognise(&mut self) {
+            let profiles = Profiles::default();
+            let words = profiles.words(profiles.get("odoo"));
+            self.erps =
+                Erps::new(BTreeMap::from([("erp".to_owned(), words)]), profiles.words(None));
+        }
+
+        fn remembered(&self, hours_before: i64, bytes: u64) -> ModuleSize {
+            ModuleSize {
+                place: Place { server: "db".into(), datname: "erp".into() },
+                at: START - hours_before * 3_600,
+                words: self.erps.of("erp").digest().cast_signed(),
+                module: "sales".into(),
+                bytes,
+                n_live_tup: bytes / 100,
+            }
+        }
+    }
+
+    /// When the agent starts.
+    const START: i64 = 1_000_000_000;
+
+    fn moment(started: u64, hour: u64) -> Moment {
+        let elapsed = Duration::from_secs(hour * 3_600);
+        let start = Duration::from_secs(START.unsigned_abs() + started * 3_600);
+        Moment { wall: SystemTime::UNIX_EPOCH + start + elapsed, elapsed }
+    }
+
+    fn sales(grown: Option<Database>) -> Option<(f64, f64)> {
+        let growth = *grown?.modules.get("sales")?;
+        Some((growth.bytes_per_day.round(), growth.rows_per_day.round()))
+    }
+
+    fn total(grown: Option<Database>) -> Option<f64> {
+        Some(grown?.bytes_per_day.round())
+    }
+
+    #[test]
+    fn growth_is_told_by_the_day_after_an_hour_and_forgets_what_is_over_a_week_ago() {
+        let mut looking = Looking::new();
+        assert_eq!(looking.look(0, 1_000), None);
+        assert_eq!(sales(looking.look(12, 1_500)), Some((1_000.0, 10.0)));
+        for hour in 13..400 {
+            looking.look(hour, 1_500);
+        }
+        assert_eq!(sales(looking.look(400, 1_500)), Some((0.0, 0.0)));
+    }
+
+    #[test]
+    fn growth_goes_on_after_a_restart_from_what_is_remembered() {
+        for looks_first in [false, true] {
+            let mut looking = Looking::new();
+            if looks_first {
+                assert_eq!(looking.look(0, 2_000), None);
+            }
+            let before = [
+                looking.remembered(24 * 8, 9_000),
+                looking.remembered(24, 1_000),
+                looking.remembered(5, 1_900),
+                looking.remembered(-5, 7_000),
+            ];
+            looking.growths.recall(moment(0, 0), &before);
+            let grown = looking.look(0, 2_000).unwrap();
+            assert_eq!(grown.over, Duration::from_secs(86_400), "not what is too old, nor to come");
+            assert_eq!(sales(Some(grown)), Some((1_000.0, 10.0)));
+        }
+    }
+
+    #[test]
+    fn what_an_agent_gives_to_the_history_is_what_the_next_one_goes_on_from() {
+        let mut first = Looking::new();
+        for hour in [0, 0, 1, 2] {
+            first.look(hour, 1_000 + hour * 100);
+        }
+        let given = first.hours.take(moment(0, 2)).modules;
+        let bytes: Vec<u64> = given.iter().map(|size| size.bytes).collect();
+        assert_eq!(bytes, [1_000, 1_100, 1_200], "once an hour");
+        assert!(first.hours.take(moment(0, 2)).modules.is_empty());
+        // A day later another agent starts.
+        let mut next = Looking { started: 24, ..Looking::new() };
+        next.growths.recall(moment(24, 0), &given);
+        let grown = next.look(0, 3_400);
+        assert_eq!((sales(grown.clone()), total(grown)), (Some((2_400.0, 24.0)), Some(2_400.0)));
+    }
+
+    #[test]
+    fn with_other_words_the_growth_of_all_is_known_and_that_of_modules_is_not() {
+        let mut looking = Looking::new();
+        let before = [looking.remembered(24, 1_000)];
+        looking.growths.recall(moment(0, 0), &before);
+        looking.recognise();
+        let grown = looking.look(0, 2_000);
+        assert_eq!((sales(grown.clone()), total(grown)), (None, Some(1_000.0)));
+        // An hour later they are, from then on.
+        let grown = looking.look(1, 2_100);
+        assert_eq!((sales(grown.clone()), total(grown)), (Some((2_400.0, 24.0)), Some(1_056.0)));
     }
 }

@@ -12,7 +12,10 @@ use std::time::{Duration, SystemTime};
 
 use self::relations::Relations;
 use super::names::Names;
-use crate::history::{Batch, Covered, Kind, Place, StatementGrowth, StatementText, Work, hour_of};
+use super::tables;
+use crate::history::{
+    Batch, Covered, Kind, ModuleSize, Place, StatementGrowth, StatementText, Work, hour_of,
+};
 use crate::sample::statements::{Counters, Key};
 use crate::sample::{Moment, texts, usage};
 
@@ -35,6 +38,9 @@ pub struct Hours {
     statements: BTreeMap<When, HashMap<Option<i64>, Work>>,
     texts: HashMap<(Arc<str>, i64), Arc<str>>,
     relations: Relations,
+    modules: Vec<ModuleSize>,
+    /// Of each database the hour whose sizes of modules were last taken up.
+    sized: BTreeMap<Arc<str>, i64>,
     covered: BTreeMap<(When, Kind), (Duration, u64)>,
 }
 
@@ -50,6 +56,8 @@ impl Hours {
             statements: BTreeMap::new(),
             texts: HashMap::new(),
             relations: Relations::default(),
+            modules: Vec::new(),
+            sized: BTreeMap::new(),
             covered: BTreeMap::new(),
         }
     }
@@ -94,6 +102,27 @@ impl Hours {
             let place = self.place(&names.datname(database.dbid));
             let (took, resets) = self.relations.apply(at.elapsed, hour, &place, database);
             self.cover((hour, place.datname), Kind::Usage, took, resets);
+        }
+    }
+
+    /// Takes up how large modules are, once an hour.
+    pub fn sizes(&mut self, tables: &tables::View) {
+        self.sized.retain(|datname, _| tables.databases.contains_key(datname));
+        for (datname, database) in &tables.databases {
+            let at = unix(database.at.wall);
+            if self.sized.insert(Arc::clone(datname), hour_of(at)) == Some(hour_of(at)) {
+                continue;
+            }
+            let place = self.place(datname);
+            let sizes = database.modules.iter().map(|(word, module)| ModuleSize {
+                place: place.clone(),
+                at,
+                words: database.words.cast_signed(),
+                module: Arc::clone(word),
+                bytes: module.bytes + module.index_bytes,
+                n_live_tup: module.n_live_tup,
+            });
+            self.modules.extend(sizes);
         }
     }
 
@@ -144,6 +173,7 @@ impl Hours {
                 .collect(),
             tables,
             indexes,
+            modules: std::mem::take(&mut self.modules),
             ..Batch::default()
         }
     }

@@ -58,6 +58,8 @@ pub struct Database {
     pub other_functions: function_usage::Counters,
     /// `track_functions` as our own session has it: `none`, `pl` or `all`.
     pub track_functions: Arc<str>,
+    /// By which words modules are told apart (`Erp::digest`).
+    pub words: u64,
     /// All its tables, by module.
     pub modules: BTreeMap<Arc<str>, Module>,
     /// Counters of tables, indexes and functions that had gone back.

@@ -47,6 +47,8 @@ mod faults;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod growth_scenes;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod house;

@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Row};
 
 use super::{Catalog, Column, Index, IndexKey, Kind, Table, Writes};
 use crate::pg::hypopg;
+use crate::sample::layout::align_of;
 
 /// Reads what there is of these relations (schema, name).
 pub async fn read(
@@ -154,12 +155,7 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
         null_share: f64::from(row.try_get::<_, Option<f32>>(6)?.unwrap_or(0.0)),
         width: width.map_or(if length > 0 { f64::from(length) } else { 32.0 }, f64::from),
         is_variable: length < 0,
-        align: match row.try_get::<_, &str>(15)? {
-            "d" => 8.0,
-            "i" => 4.0,
-            "s" => 2.0,
-            _ => 1.0,
-        },
+        align: align_of(row.try_get(15)?),
         distinct: row.try_get::<_, Option<f32>>(8)?.map(f64::from),
         correlation: row.try_get::<_, Option<f32>>(9)?.map(f64::from),
         common: values.zip(shares.unwrap_or_default().into_iter().map(f64::from)).collect(),

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use crate::finding::{Hours, hours_of_weeks};
-use crate::history::{Episode, History, HistoryError, Period, Reader};
+use crate::history::{Episode, History, HistoryError, ModuleSize, Period, Reader};
 use crate::sample::Moment;
 use crate::track::findings::Week;
+use crate::track::growth::WEEK;
 use crate::track::hours::unix;
 
 /// How often the history is asked.
@@ -33,11 +34,14 @@ pub(super) struct Told {
     pub(super) week: Option<Arc<Week>>,
     /// Findings that were open when the agent ended last.
     pub(super) before: BTreeMap<String, SystemTime>,
+    /// How large modules were before the agent started.
+    pub(super) sizes: Vec<ModuleSize>,
 }
 
 struct Answer {
     hours: Hours,
     episodes: Vec<Episode>,
+    sizes: Vec<ModuleSize>,
 }
 
 /// What is read of an event again.
@@ -65,15 +69,16 @@ impl Memory {
         }
         self.asked = Some(at.elapsed);
         let (history, now) = (Arc::clone(&self.history), unix(at.wall));
-        let asking =
-            tokio::task::spawn_blocking(move || history.ask(move |reader| ask(reader, now)));
+        let asking = tokio::task::spawn_blocking(move || {
+            history.ask(move |reader| ask(reader, now, is_first))
+        });
         match asking.await {
             Ok(Ok(Ok(answer))) => {
                 let phases = phases(&answer.episodes);
                 let week = hours_of_weeks(&answer.hours, now, counts(&phases, now));
                 self.hours = Arc::new(answer.hours);
                 let before = if is_first { open(&phases) } else { BTreeMap::new() };
-                Told { week: Some(Arc::new(week)), before }
+                Told { week: Some(Arc::new(week)), before, sizes: answer.sizes }
             }
             Ok(Ok(Err(error)) | Err(error)) => {
                 tracing::debug!("the rules are told nothing of the history: {error}");
@@ -87,14 +92,16 @@ impl Memory {
     }
 }
 
-fn ask(reader: &Reader<'_>, now: i64) -> Result<Answer, HistoryError> {
+fn ask(reader: &Reader<'_>, now: i64, is_first: bool) -> Result<Answer, HistoryError> {
     let mut hours = Hours::default();
     for place in reader.databases()? {
         let found = reader.hours(&Period::last_days(place.clone(), DAYS, now))?;
         hours.insert(place, found);
     }
     let from = now - i64::from(DAYS) * 86_400;
-    Ok(Answer { hours, episodes: reader.episodes(from, now + 1, Some("finding"), EPISODES)? })
+    let episodes = reader.episodes(from, now + 1, Some("finding"), EPISODES)?;
+    let sizes = if is_first { reader.module_sizes(now - WEEK)? } else { Vec::new() };
+    Ok(Answer { hours, episodes, sizes })
 }
 
 /// The last first, with when each finding was opened and when that was told.

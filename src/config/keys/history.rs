@@ -54,7 +54,12 @@ pub(in crate::config) const HISTORY: Section = Section {
             Shape::Text,
             "SQLite file; without it the history is in memory and ends with the agent.",
         ),
-        key("keep", seconds(3_600, 3_650 * 86_400), "35d", "What is older goes."),
+        key(
+            "keep",
+            seconds(3_600, 3_650 * 86_400),
+            "100d",
+            "What is older goes. Days of the month that stand out are known from two months on.",
+        ),
         key(
             "max_size_bytes",
             Shape::Count { min: 1 << 20, max: 1 << 40 },

@@ -1,6 +1,7 @@
 //! Keys of each rule of findings: whether it looks, and what it calls too much.
 
 mod integrations;
+mod peaks;
 mod queues;
 mod server;
 mod statements;
@@ -35,13 +36,14 @@ pub(in crate::config) const RULES: &[&Section] = &[
     &statements::CACHE_MISSES,
     &server::CONNECTIONS,
     &integrations::INTEGRATION_FAILURES,
-    &statements::PEAKS,
+    &peaks::PEAKS,
     &statements::CUSTOMIZATION,
     &server::DISK_GROWTH,
     &tables::NUMBERS_RUN_OUT,
     &server::WRAPAROUND,
     &tables::AUTOVACUUM_BEHIND,
     &tables::STALE_STATISTICS,
+    &tables::BLOAT,
     &tables::UNINDEXED_FOREIGN_KEYS,
     &tables::UNUSED_INDEXES,
     &tables::UNSOUND_OBJECTS,

@@ -40,6 +40,9 @@ pub struct ModuleJson {
     pub slow_p50_seconds: Option<f64>,
     /// Of these, 99 of 100 were not longer.
     pub slow_p99_seconds: Option<f64>,
+    /// Bytes that its tables and indexes grow by in a day, over the last week at most; less than
+    /// none if they get smaller. `None` while that is not known.
+    pub bytes_per_day: Option<f64>,
     /// Open findings by severity.
     pub findings: BTreeMap<&'static str, u64>,
     /// What its findings take, in seconds a day; some time may be in more than one.
@@ -81,6 +84,11 @@ fn of_server(snapshot: &Snapshot, server: &ServerSnapshot) -> Vec<ModuleJson> {
         module.slow_transactions = histograms.iter().map(|histogram| histogram.count()).sum();
         module.slow_p50_seconds = quantile(histograms, 0.5);
         module.slow_p99_seconds = quantile(histograms, 0.99);
+    }
+    for (datname, database) in &server.growth.databases {
+        for (name, growth) in &database.modules {
+            modules.of(datname, name).bytes_per_day = Some(growth.bytes_per_day);
+        }
     }
     for finding in snapshot.findings.told().filter(|finding| finding.server == server.name) {
         let candidate = &finding.candidate;

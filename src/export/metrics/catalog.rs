@@ -68,6 +68,22 @@ const METRICS: &[Metric] = &[
         rows: |server, out| each(server, out, |read| read.sequences_locked),
     },
     Metric {
+        name: "erpscope_tables_not_estimated",
+        help: "Tables of 1 MiB and more of which it is not known how large they would be if they were written anew: beyond the 100 largest, statistics that the role may not see, or none that are fresh.",
+        kind: Kind::Gauge,
+        labels: &["datname", "reason"],
+        rows: |server, out| {
+            for (datname, database) in &server.catalog.databases {
+                let bloat = &database.read.bloat;
+                let all =
+                    [("beyond", bloat.beyond), ("hidden", bloat.hidden), ("stale", bloat.stale)];
+                for (reason, tables) in all {
+                    out.row(&[datname, reason], tables);
+                }
+            }
+        },
+    },
+    Metric {
         name: "erpscope_catalog_parts_skipped",
         help: "Parts of a database's catalog that could not be read when it was last looked into, by reason.",
         kind: Kind::Gauge,

@@ -35,11 +35,7 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let disk = sight.limit("disk_bytes");
     let used: u64 =
         sight.server.catalog.databases.values().filter_map(|database| database.read.bytes).sum();
-    let per_day: f64 = databases
-        .values()
-        .flat_map(|database| database.modules.values())
-        .map(|module| module.bytes_per_day)
-        .sum();
+    let per_day: f64 = databases.values().map(|database| database.bytes_per_day).sum();
     let days = (disk - used as f64).max(0.0) / per_day.max(1e-9);
     // 0: nobody has said how large the disk is.
     if disk < 1.0 || used == 0 || per_day <= 0.0 || days > sight.limit("days") {
@@ -65,7 +61,13 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
         evidence.push(Fact::text("table", table.as_str()));
         evidence.push(Fact::bytes("table_bytes_per_day", bytes(growth.bytes_per_day)));
     }
-    let module = growing.first().map_or_else(|| OTHER.into(), |(module, ..)| Arc::clone(module));
+    let over = databases.values().map(|database| database.over).max().unwrap_or_default();
+    evidence.push(Fact::seconds("measured_over_seconds", over.as_secs_f64()));
+    // Tables are not known for an hour after a start, modules are.
+    let modules = databases.values().flat_map(|database| &database.modules);
+    let fastest = modules.max_by(|(_, a), (_, b)| a.bytes_per_day.total_cmp(&b.bytes_per_day));
+    let module = growing.first().map(|(module, ..)| *module).or(fastest.map(|(name, _)| name));
+    let module = module.map_or_else(|| OTHER.into(), Arc::clone);
     vec![Candidate {
         datname: "".into(),
         subject: "disk".into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::erp::Profiles;
+use crate::finding::month::{More, Peak, Position};
 use crate::finding::tests::{Stage, at, heavy};
 use crate::history::{HourLoad, Place};
 use crate::integration::Direction;
@@ -132,6 +133,7 @@ fn with_tables(mut stage: Stage, tables: Vec<Table>, indexes: Vec<Index>) -> Sta
         functions: vec![],
         other_functions: crate::sample::function_usage::Counters::default(),
         track_functions: "none".into(),
+        words: 0,
         modules: modules.into(),
         resets: 0,
     };
@@ -155,6 +157,7 @@ fn read_through(name: &str) -> Table {
 }
 
 mod bad_joins;
+mod bloat;
 mod duplicate_records;
 mod message_queues;
 mod queues;

@@ -81,15 +81,20 @@ fn days_counted(sight: &Sight<'_>, datname: &Arc<str>) -> f64 {
     length.unwrap_or_default().as_secs_f64() / DAY
 }
 
-/// The advisor would drop it: it does what another does, or nothing.
-fn suggested(datname: &Arc<str>, line: &Line) -> Candidate {
+/// The index that a suggestion is to drop or rebuild, as people name it.
+pub(super) fn index_of(line: &Line) -> &str {
     let name = line.ddl.first().and_then(|ddl| ddl.split_whitespace().last());
     let name = name.unwrap_or_default().trim_end_matches(';');
+    name.strip_prefix("public.").unwrap_or(name)
+}
+
+/// The advisor would drop it: it does what another does, or nothing.
+fn suggested(datname: &Arc<str>, line: &Line) -> Candidate {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size in bytes")]
     let bytes = line.size_bytes.max(0.0) as u64;
     Candidate {
         datname: Arc::clone(datname),
-        subject: format!("index {}", name.strip_prefix("public.").unwrap_or(name)).into(),
+        subject: format!("index {}", index_of(line)).into(),
         module: line.module.as_str().into(),
         severity: Severity::Info,
         summary: line.explanation.clone(),

@@ -3,6 +3,7 @@ delete from statement_hours where database_id in (select id from databases) and 
 delete from coverage where hour < {before};
 delete from table_hours where hour < {before};
 delete from index_hours where hour < {before};
+delete from module_hours where hour < {before};
 delete from episodes where end_time < {before};
 delete from statements where last_hour < {before};
 delete from tables where last_hour < {before};

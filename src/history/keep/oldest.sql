@@ -9,5 +9,7 @@ from (
   union all
   select min(hour) from index_hours
   union all
+  select min(hour) from module_hours
+  union all
   select min(end_time) - min(end_time) % 3600 from episodes
 )

@@ -161,6 +161,7 @@ impl Tracked {
             functions,
             other_functions: self.functions.rest,
             track_functions: extent.map_or("none", |extent| &extent.track_functions).into(),
+            words: erp.digest(),
             modules,
             resets: self.tables.resets + self.indexes.resets + self.functions.resets,
         }

@@ -90,27 +90,6 @@ pub(super) const CACHE_MISSES: Section = rule(
     ],
 );
 
-pub(super) const PEAKS: Section = rule(
-    "finding.peaks",
-    "Hours that stand out, day after day.",
-    &[
-        ENABLED,
-        key(
-            "days",
-            Shape::Count { min: 1, max: 3_650 },
-            "3",
-            "Days that were looked at, at least.",
-        ),
-        key(
-            "times",
-            Shape::Count { min: 2, max: 1_000 },
-            "4",
-            "An hour takes so many times what the median hour takes.",
-        ),
-        key("busy_share", Shape::Share, "0.25", "And so many statements run at once in the mean."),
-    ],
-);
-
 pub(super) const CUSTOMIZATION: Section = rule(
     "finding.customization",
     "Load that is not the standard ERP's.",

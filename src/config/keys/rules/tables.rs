@@ -74,6 +74,26 @@ pub(super) const STALE_STATISTICS: Section = rule(
     ],
 );
 
+pub(super) const BLOAT: Section = rule(
+    "finding.bloat",
+    "Tables and indexes that are much larger than their rows.",
+    &[
+        ENABLED,
+        key(
+            "bytes",
+            Shape::Count { min: 1 << 20, max: 1 << 50 },
+            "134217728",
+            "Bytes that one written anew would give back at least.",
+        ),
+        key(
+            "share",
+            Shape::Share,
+            "0.5",
+            "And so much of its size. Less than a quarter counts as a quarter: the estimate is no better.",
+        ),
+    ],
+);
+
 pub(super) const UNINDEXED_FOREIGN_KEYS: Section = rule(
     "finding.unindexed_foreign_keys",
     "Foreign keys that make deletes slow.",

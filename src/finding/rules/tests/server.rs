@@ -184,12 +184,58 @@ fn hours_that_stand_out_day_after_day_are_told_and_a_single_one_not() {
 }
 
 #[test]
+fn a_day_of_the_month_that_stands_out_is_told_with_what_makes_it() {
+    let with = |months: usize, times: f64, load: f64| {
+        let mut stage = Stage::new();
+        Arc::make_mut(&mut stage.server().databases)
+            .shown
+            .insert("erp".into(), crate::track::databases::Database::default());
+        let more = |text: &str, seconds, seconds_per_call| More {
+            queryid: Some(7),
+            text: Some(text.into()),
+            seconds,
+            seconds_per_call,
+        };
+        let peak = Peak {
+            position: Position::LastWorking,
+            days: (0..30 * i64::try_from(months).unwrap()).step_by(30).collect(),
+            times,
+            load,
+            made_by: vec![
+                more("select * from account_move_line", 5_000.0, 40.0),
+                more("select * from stock_move where id = $1", 600.0, 0.001),
+                more("select * from account_move", 400.0, 0.1),
+            ],
+        };
+        let place = Place { server: "db".into(), datname: "erp".into() };
+        stage.months.insert(place, vec![peak]);
+        stage.look("peaks")
+    };
+    let told = with(3, 4.0, 0.5);
+    assert_eq!(&*told[0].subject, "last working day of the month");
+    assert_eq!(&*told[0].module, "accounting");
+    assert_eq!(
+        told[0].summary,
+        "on the last working day of the month statements take 4.0 times what they take on an ordinary day, in each of \
+         3 months, most of it accounting"
+    );
+    let said: Vec<String> =
+        told[0].evidence.iter().map(|fact| format!("{}={}", fact.key, fact.value)).collect();
+    assert!(said.contains(&"report=select * from account_move_line".to_owned()), "{said:?}");
+    assert!(said.contains(&"statement=select * from account_move".to_owned()), "{said:?}");
+    assert!(said.contains(&"module_seconds_more=90 min".to_owned()), "{said:?}");
+    assert!(with(1, 4.0, 0.5).is_empty() && with(3, 1.9, 0.5).is_empty());
+    assert!(with(3, 4.0, 0.09).is_empty());
+}
+
+#[test]
 fn a_disk_that_fills_up_is_told_once_its_size_is_known() {
     let with = |disk: f64, per_day: f64| {
         let read = read::Database { bytes: Some(50 << 30), ..read::Database::default() };
         let mut stage = with_catalog(Stage::new(), read, vec![]).limit("disk_bytes", disk);
         let grown = growth::Growth { bytes_per_day: per_day, ..growth::Growth::default() };
         let database = growth::Database {
+            bytes_per_day: per_day,
             modules: BTreeMap::from([("sales".into(), grown)]),
             ..growth::Database::default()
         };
