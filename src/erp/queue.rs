@@ -18,6 +18,7 @@ const KIND: Kind = Kind {
         "waiting",
         "running",
         "failed",
+        "only",
         "since",
         "due",
         "started",
@@ -59,6 +60,8 @@ pub struct Queue {
     pub running: Vec<String>,
     /// Words for rows that were given up.
     pub failed: Vec<String>,
+    /// Only rows count that have this word in this column.
+    pub only: Vec<(String, String)>,
     /// Column that tells when a row came.
     pub since: Option<String>,
     /// Column that tells before when a row is not to be worked on; null means at once.
@@ -80,7 +83,8 @@ impl Queue {
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let columns =
             [&self.state, &self.since, &self.due, &self.started, &self.finished, &self.retries];
-        columns.into_iter().flatten().map(String::as_str)
+        let only = self.only.iter().map(|(column, _)| column);
+        columns.into_iter().flatten().chain(only).map(String::as_str)
     }
 
     /// Those of them that hold a time.
@@ -115,6 +119,7 @@ fn one(entry: &Entry<'_, '_>, faults: &mut Faults<'_>) -> Option<Queue> {
         waiting: entry.words("waiting", faults),
         running: entry.words("running", faults),
         failed: entry.words("failed", faults),
+        only: entry.pairs("only", faults),
     };
     let name_fault = name.as_deref().and_then(|name| value_of_label(name).err());
     let is_by_time = queue.started.is_some() || queue.finished.is_some();
@@ -203,7 +208,7 @@ mod tests {
     fn every_fault_of_a_queue_is_told_with_its_line() {
         let text = "name = 'x'\n[[queue]]\nname = 'Mail'\nstate = 'state'\nsort = 'id'\n\
                     running = 'busy'\nzone = 'cet'\nlost_after = '6'\n[[queue]]\nname = 'a'\ntable = 'a*'\n\
-                    since = 'created'\nfailed = ['it''s', 3]\n";
+                    since = 'created'\nfailed = ['it''s', 3]\nonly = ['x']\n";
         let told = queues(&text.replace("'it''s'", "\"it's\"")).unwrap_err();
         for part in [
             "line 2: queue.name: is no short word",
@@ -218,6 +223,7 @@ mod tests {
             "line 11: queue.table: `a*`: write it in full",
             "line 13: queue.failed: `it's`",
             "line 13: queue.failed: write text in quotes; this is of type integer",
+            "line 14: queue.only: write columns and words",
         ] {
             assert!(told.contains(part), "{part}\nnot in\n{told}");
         }

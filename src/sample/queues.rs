@@ -261,6 +261,14 @@ fn statement(queue: &Queue, schema: &str, is_naive: impl Fn(&str) -> bool) -> St
     if let Some(due) = &queue.due {
         waiting = format!("{waiting} and ({} is null or {} <= now())", column(due), time(due));
     }
+    let only: Vec<String> =
+        queue.only.iter().map(|(name, word)| format!("{} = '{word}'", column(name))).collect();
+    if !only.is_empty() {
+        let only = only.join(" and ");
+        for rows in [&mut waiting, &mut running, &mut failed] {
+            *rows = format!("{rows} and {only}");
+        }
+    }
     let since: Vec<String> =
         [&queue.since, &queue.due].into_iter().flatten().map(|c| time(c)).collect();
     let tries = queue.retries.as_deref();
@@ -315,6 +323,23 @@ mod tests {
             assert!(sql.contains(part), "{part}\nnot in\n{sql}");
         }
         assert!(!sql.contains(['{', '}']), "{sql}");
+    }
+
+    #[test]
+    fn rows_that_do_not_count_are_in_no_state() {
+        let words = "state = 's'\nwaiting = ['new']\nfailed = ['bad']\nsince = 'a'\n";
+        let sql = statement(
+            &queue(&format!("{words}only = {{ docstatus = '1', on = 'Y' }}\n")),
+            "s",
+            |_| false,
+        );
+        for part in [
+            "where q.\"s\" in ('new') and q.\"docstatus\" = '1' and q.\"on\" = 'Y' limit",
+            "where false and q.\"docstatus\" = '1' and q.\"on\" = 'Y' limit",
+            "where q.\"s\" in ('bad') and q.\"docstatus\" = '1' and q.\"on\" = 'Y' limit",
+        ] {
+            assert!(sql.contains(part), "{part}\nnot in\n{sql}");
+        }
     }
 
     #[test]

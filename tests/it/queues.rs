@@ -105,7 +105,8 @@ async fn a_queue_that_is_locked_hidden_or_dear_is_passed_over_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queues_of_tryton_erpnext_and_idempiere_are_read_off_tables_as_these_make_them() {
+async fn queues_of_tryton_erpnext_idempiere_and_metasfresh_are_read_off_tables_as_these_make_them()
+{
     let cluster = cluster(&Options::default().set("TimeZone", "Europe/Berlin")).await;
     let admin = admin(&cluster).await;
     // Tryton's times are universal, the others' local.
@@ -124,13 +125,19 @@ async fn queues_of_tryton_erpnext_and_idempiere_are_read_off_tables_as_these_mak
              insert into "tabEmail Queue" select i, now() - interval '2 hours', now() - interval '1 hour', s, null, i from
                unnest(array['Not Sent', 'Partially Sent', 'Sending', 'Sent', 'Error', 'Partially Errored']) with ordinality w (s, i);
              create table "tabRepost Item Valuation" (name varchar(140), creation timestamp(6), modified timestamp(6),
-               status varchar(140));
-             insert into "tabRepost Item Valuation" select i, now() - interval '2 hours', now(), s from
+               status varchar(140), docstatus smallint not null default 0);
+             insert into "tabRepost Item Valuation" select i, now() - interval '2 hours', now(), s, d from generate_series(0, 2) d,
                unnest(array['Queued', 'In Progress', 'Completed', 'Failed', 'Skipped']) with ordinality w (s, i);
              create table ad_scheduler (ad_scheduler_id numeric(10), isactive char(1), datenextrun timestamp);
              create table c_acctprocessor (c_acctprocessor_id numeric(10), isactive char(1), datenextrun timestamp);
              insert into ad_scheduler values (1, 'Y', now() - interval '2 hours'), (2, 'Y', now() + interval '1 hour'),
                (3, 'N', now() - interval '9 hours');
+             create table c_queue_workpackage (c_queue_workpackage_id numeric(10), isactive char(1), created timestamptz,
+               isreadyforprocessing char(1), processed char(1), iserror char(1), iserroracknowledged char(1));
+             insert into c_queue_workpackage values (1, 'Y', now() - interval '2 hours', 'Y', 'N', 'N', 'N'),
+               (2, 'Y', now() - interval '1 day', 'N', 'N', 'N', 'N'), (3, 'Y', now() - interval '1 day', 'Y', 'Y', 'N', 'N'),
+               (4, 'Y', now() - interval '1 day', 'Y', 'N', 'Y', 'N'), (5, 'N', now() - interval '1 day', 'Y', 'N', 'N', 'N'),
+               (6, 'Y', now() - interval '1 day', 'Y', 'Y', 'Y', 'N');
              grant select on all tables in schema public to erpscope"#,
         )
         .await
@@ -148,11 +155,15 @@ async fn queues_of_tryton_erpnext_and_idempiere_are_read_off_tables_as_these_mak
     assert_eq!((mail.waiting, mail.running, mail.failed), (2, Some(1), Some(2)), "{mail:?}");
     assert_eq!((hours(mail.oldest_seconds), mail.tries), (2.0, Some(2)), "{mail:?}");
     let repost = queue(&seen, "repost").unwrap();
-    assert_eq!((repost.waiting, repost.running, repost.failed), (1, Some(1), Some(1)));
+    let counts = (repost.waiting, repost.running, repost.failed);
+    assert_eq!(counts, (1, Some(1), Some(1)), "neither drafts nor what was cancelled");
     rig.agent.stop().await;
     let rig = Rig::start(looking(&cluster, "idempiere"));
     let seen = rig.until("iDempiere's", |s| queue(s, "accounting").is_some()).await;
     let scheduler = queue(&seen, "scheduler").unwrap();
     assert_eq!((scheduler.waiting, hours(scheduler.oldest_seconds)), (1, 2.0), "{scheduler:?}");
+    let packages = queue(&seen, "workpackages").unwrap();
+    let counts = (packages.waiting, packages.running, packages.failed);
+    assert_eq!((counts, hours(packages.oldest_seconds)), ((1, None, Some(1)), 2.0), "{packages:?}");
     rig.agent.stop().await;
 }
