@@ -5,6 +5,7 @@
 //! that are needed are asked for.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Response, StatusCode};
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{self, Broker, PasswordError};
-use crate::integration::meter::broker::{Depth, Passed};
+use crate::integration::meter::broker::{Depth, Expiry, Passed};
 
 /// Queues of a page: the API gives no more.
 const PAGE: u64 = 500;
@@ -23,7 +24,9 @@ const MOST_BYTES: usize = 4 << 20;
 /// Characters of what is said of a failure.
 const DETAIL: usize = 300;
 
-const COLUMNS: &str = "name,vhost,type,exclusive,auto_delete,arguments.x-expires,messages_ready,messages_unacknowledged,consumers,\
+const COLUMNS: &str = "name,vhost,type,exclusive,auto_delete,arguments.x-expires,arguments.x-message-ttl,\
+     arguments.x-dead-letter-exchange,effective_policy_definition.expires,effective_policy_definition.message-ttl,\
+     effective_policy_definition.dead-letter-exchange,messages_ready,messages_unacknowledged,consumers,\
      message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.deliver_no_ack,\
      message_stats.get_no_ack,message_stats.redeliver";
 
@@ -45,6 +48,8 @@ pub(super) struct Reading {
     pub(super) depth: Option<Depth>,
     /// Since the queue or the broker began; `None` where the broker tells none, as of a queue that nothing has passed yet.
     pub(super) passed: Option<Passed>,
+    /// What becomes of messages that wait for long; `None` if they stay.
+    pub(super) expiry: Option<Expiry>,
     /// It comes and goes with a connection or its consumers, or goes when nobody uses it.
     pub(super) is_passing: bool,
     /// What is in it stays when it is read: it has no depth.
@@ -98,6 +103,9 @@ struct Item {
     kind: Value,
     #[serde(default)]
     arguments: Value,
+    /// Of policies, those of operators included.
+    #[serde(default, rename = "effective_policy_definition")]
+    policy: Value,
     #[serde(default)]
     exclusive: Value,
     #[serde(default)]
@@ -217,11 +225,28 @@ impl From<Item> for Reading {
         });
         // The broker names queues so that were declared without a name.
         let is_generated = item.name.starts_with("amq.");
-        let expires = item.arguments.get("x-expires").is_some_and(|expires| !expires.is_null());
+        let expires = said(&item, "x-expires", "expires").next().is_some();
         let is_passing = is(&item.exclusive) || is(&item.auto_delete) || is_generated || expires;
+        let expiry = expiry(&item).filter(|_| !is_stream);
         let passed = passed(&item.message_stats);
-        Self { vhost: item.vhost, name: item.name, depth, passed, is_passing, is_stream }
+        let (vhost, name) = (item.vhost, item.name);
+        Self { vhost, name, depth, passed, expiry, is_passing, is_stream }
     }
+}
+
+/// What the queue's argument and the policy say of a thing, if they do.
+fn said<'a>(item: &'a Item, argument: &str, key: &str) -> impl Iterator<Item = &'a Value> {
+    let both = [item.arguments.get(argument), item.policy.get(key)];
+    both.into_iter().flatten().filter(|value| !value.is_null())
+}
+
+/// The lower of two times holds (<https://www.rabbitmq.com/docs/parameters#policies>).
+fn expiry(item: &Item) -> Option<Expiry> {
+    let times = said(item, "x-message-ttl", "message-ttl").filter_map(Value::as_u64);
+    let after = Duration::from_millis(times.min()?);
+    let is_passed_on =
+        said(item, "x-dead-letter-exchange", "dead-letter-exchange").next().is_some();
+    Some(Expiry { after, is_passed_on })
 }
 
 fn passed(stats: &Value) -> Option<Passed> {
@@ -262,11 +287,35 @@ mod tests {
             r#","exclusive":true"#,
             r#","auto_delete":true"#,
             r#","arguments":{"x-expires":60000}"#,
+            r#","arguments":{},"effective_policy_definition":{"expires":60000}"#,
         ] {
             assert!(read(more).is_passing, "{more}");
         }
-        for more in ["", r#","arguments":{}"#, r#","arguments":[],"exclusive":"""#] {
+        for more in [
+            "",
+            r#","arguments":{}"#,
+            r#","arguments":[],"exclusive":"","effective_policy_definition":[]"#,
+            r#","effective_policy_definition":{"max-length":5}"#,
+        ] {
             assert!(!read(more).is_passing, "{more}");
         }
+    }
+
+    #[test]
+    fn messages_expire_by_an_argument_or_a_policy_whichever_is_sooner() {
+        let expiry = |more: &str| {
+            let expiry = read(more).expiry;
+            expiry.map(|expiry| (expiry.after.as_millis(), expiry.is_passed_on))
+        };
+        assert_eq!(expiry(r#","arguments":{"x-message-ttl":5000}"#), Some((5_000, false)));
+        let policy =
+            r#","effective_policy_definition":{"message-ttl":3000,"dead-letter-exchange":""}"#;
+        assert_eq!(expiry(policy), Some((3_000, true)));
+        let both = format!(r#"{policy},"arguments":{{"x-message-ttl":1000}}"#);
+        assert_eq!(expiry(&both), Some((1_000, true)));
+        let others =
+            r#","arguments":{"x-dead-letter-exchange":"x"},"effective_policy_definition":"""#;
+        assert_eq!((expiry(""), expiry(others)), (None, None));
+        assert_eq!(expiry(&format!(r#"{policy},"type":"stream""#)), None, "readers leave it there");
     }
 }

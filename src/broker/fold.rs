@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::ask::{Look, Reading, Trouble};
 use crate::config;
 use crate::erp::{OTHER, Pattern};
-use crate::integration::meter::broker::{Broker, Depth, Passed, Queue};
+use crate::integration::meter::broker::{Broker, Depth, Expiry, Passed, Queue};
 
 /// A queue that has gone is shown for so many looks more.
 const LEAVES_AFTER: u32 = 10;
@@ -18,6 +18,9 @@ const LONGEST: usize = 255;
 
 /// A queue by virtual host and name.
 type Key = (Arc<str>, Arc<str>);
+
+/// What is in a queue, and what becomes of it there.
+type State = (Option<Depth>, Option<Expiry>);
 
 /// When a look ended, and how long it took.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +149,7 @@ impl Fold {
             picture.unmeasured += u64::from(reading.depth.is_none() && !reading.is_stream);
             if let Some(shown) = self.shown.get_mut(&key) {
                 shown.passed = shown.passed.plus(&grown);
-                depths.insert(key, reading.depth);
+                depths.insert(key, (reading.depth, reading.expiry));
             } else {
                 self.other = self.other.plus(&grown);
                 picture.in_other += 1;
@@ -182,7 +185,7 @@ impl Fold {
     }
 
     /// Those that are shown singly, and the rest together.
-    fn queues(&self, depths: &BTreeMap<Key, Option<Depth>>, rest: Option<Depth>) -> Vec<Queue> {
+    fn queues(&self, depths: &BTreeMap<Key, State>, rest: Option<Depth>) -> Vec<Queue> {
         let mut queues: Vec<Queue> =
             self.shown.iter().map(|(key, shown)| self.queue(key, shown, depths)).collect();
         if rest.is_some() || self.other != Passed::default() {
@@ -192,6 +195,7 @@ impl Fold {
                 module: OTHER.into(),
                 integration: None,
                 depth: rest,
+                expiry: None,
                 passed: self.other,
             });
         }
@@ -204,15 +208,17 @@ impl Fold {
         lists.into_iter().any(|list| first(list, name).is_some())
     }
 
-    fn queue(&self, key: &Key, shown: &Shown, depths: &BTreeMap<Key, Option<Depth>>) -> Queue {
+    fn queue(&self, key: &Key, shown: &Shown, depths: &BTreeMap<Key, State>) -> Queue {
         let (vhost, name) = key;
         let module = first(&self.config.modules, name);
+        let (depth, expiry) = depths.get(key).copied().unwrap_or_default();
         Queue {
             vhost: Arc::clone(vhost),
             name: Arc::clone(name),
             module: module.unwrap_or_else(|| OTHER.into()),
             integration: first(&self.config.integrations, name),
-            depth: depths.get(key).copied().flatten(),
+            depth,
+            expiry,
             passed: shown.passed,
         }
     }

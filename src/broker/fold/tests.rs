@@ -25,6 +25,7 @@ fn reading(name: &str, ready: u64, published: u64) -> Reading {
         name: name.to_owned(),
         depth: Some(Depth { ready, unacked: 1, consumers: Some(2) }),
         passed: Some(Passed { published, done: published - ready, ..Passed::default() }),
+        expiry: None,
         is_passing: false,
         is_stream: false,
     }

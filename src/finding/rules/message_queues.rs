@@ -1,6 +1,7 @@
 //! Queues of a broker of messages that nobody consumes, to which more comes than is done (with when that
-//! ends if it goes on so), or whose consumers keep messages and acknowledge none, for half a window. A queue that somebody
-//! empties without being a consumer is none, nor is a burst that is being worked off. Nothing is said, neither way, of
+//! ends if it goes on so), whose messages expire before anybody has worked on them, or whose consumers keep messages and
+//! acknowledge none, for half a window. A queue that somebody empties without being a consumer is none, nor is a burst that is
+//! being worked off, nor one in which messages wait for their time and are passed on then. Nothing is said, neither way, of
 //! queues whose broker is not seen, or was not when the window began.
 
 use std::collections::BTreeSet;
@@ -25,6 +26,8 @@ pub(super) static RULE: Rule = Rule {
         remedy: &[
             "No consumer: start the worker of this queue, or see in its log why it lost its connection.",
             "More comes than is done: run more consumers, or find what each of them waits for.",
+            "They expire: give the consumers time (`message-ttl` of a policy, `x-message-ttl` of the queue), or let a dead \
+             letter exchange keep what nobody has worked on.",
             "Handed out and not acknowledged: see what the consumers do; messages that make them fail belong \
              into a dead letter queue.",
         ],
@@ -94,7 +97,11 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
     let mut severity = Severity::Info;
     let mut parts = Vec::new();
     let many = depth.ready.min(since.ready) as f64 >= around.limit("waiting");
-    if depth.consumers == Some(0) && since.consumers == Some(0) && many && is_idle {
+    // Where nobody has ever worked, messages wait for their time.
+    let waits_on_purpose =
+        queue.expiry.is_some_and(|expiry| expiry.is_passed_on) && queue.passed.done == 0;
+    let is_alone = depth.consumers == Some(0) && since.consumers == Some(0) && !waits_on_purpose;
+    if is_alone && many && is_idle {
         severity = Severity::Warning;
         parts.push(format!("{} messages wait and nobody consumes them", depth.ready));
     }
@@ -106,6 +113,10 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
             depth.unacked,
             Value::Seconds(idle.as_secs_f64())
         ));
+    }
+    if let Some(part) = expired(around, queue, depth, before) {
+        severity = Severity::Warning;
+        parts.push(part);
     }
     if let Some(flow) = grows {
         let full = flow.until_depth(depth_limit).unwrap_or_default();
@@ -125,13 +136,7 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
     if parts.is_empty() {
         return None;
     }
-    let mut evidence = vec![
-        Fact::text("broker", Arc::clone(broker)),
-        Fact::text("vhost", Arc::clone(&queue.vhost)),
-        Fact::count("ready", depth.ready),
-        Fact::count("unacknowledged", depth.unacked),
-    ];
-    evidence.extend(depth.consumers.map(|consumers| Fact::count("consumers", consumers)));
+    let mut evidence = there(broker, queue, depth);
     evidence.extend(match before {
         Some((before, _)) => rates(queue, before, around.span),
         None => rates(queue, half, idle),
@@ -148,6 +153,48 @@ fn case(around: &Around<'_>, broker: &Arc<str>, queue: &Queue) -> Option<Candida
         sql: Vec::new(),
         cost_seconds_per_day: None,
     })
+}
+
+/// Where it is, and what is in it.
+fn there(broker: &Arc<str>, queue: &Queue, depth: Depth) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::text("broker", Arc::clone(broker)),
+        Fact::text("vhost", Arc::clone(&queue.vhost)),
+        Fact::count("ready", depth.ready),
+        Fact::count("unacknowledged", depth.unacked),
+    ];
+    facts.extend(depth.consumers.map(|consumers| Fact::count("consumers", consumers)));
+    let after = queue.expiry.map(|expiry| expiry.after.as_secs_f64());
+    facts.extend(after.map(|after| Fact::seconds("messages_expire_after", after)));
+    facts
+}
+
+/// What is said of messages whose time was over before somebody has worked on them.
+fn expired(
+    around: &Around<'_>,
+    queue: &Queue,
+    now: Depth,
+    before: Option<(&Queue, Depth)>,
+) -> Option<String> {
+    let expiry = queue.expiry.filter(|expiry| !expiry.is_passed_on)?;
+    let (before, then) = before?;
+    let gone = gone(queue, now, before, then)?;
+    let after = Value::Seconds(expiry.after.as_secs_f64());
+    let is_much = gone as f64 >= around.limit("expired");
+    is_much
+        .then(|| format!("{gone} messages are gone and were not done: they expire after {after}"))
+}
+
+/// Messages that came since another picture, or were there, and neither are there now nor were done. `None` if they are so
+/// few that they may be none: counters and depths are of two moments.
+fn gone(queue: &Queue, now: Depth, before: &Queue, then: Depth) -> Option<u64> {
+    let passed = queue.passed.since(&before.passed);
+    let there = |depth: Depth| depth.ready.saturating_add(depth.unacked);
+    let had = there(then).saturating_add(passed.published);
+    let gone = had.saturating_sub(there(now).saturating_add(passed.done));
+    // Of a queue whose counters are not told nothing came and nothing was done.
+    let gone = gone.min(passed.published);
+    (gone > passed.published / 20).then_some(gone)
 }
 
 /// What was counted since another picture, as it would be over a day.

@@ -60,8 +60,19 @@ pub struct Queue {
     pub integration: Option<Arc<str>>,
     /// What is in it; `None` while the broker does not tell, and of a stream.
     pub depth: Option<Depth>,
+    /// What becomes of messages that wait for long; `None` if they stay, or the last look did not tell.
+    pub expiry: Option<Expiry>,
     /// What has passed since it was first seen: never goes back.
     pub passed: Passed,
+}
+
+/// Messages of a queue are gone after a time, by its argument or by a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// How long one waits at most.
+    pub after: Duration,
+    /// It goes to another queue then (a dead letter exchange).
+    pub is_passed_on: bool,
 }
 
 /// What is in a queue now.

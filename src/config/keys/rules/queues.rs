@@ -56,5 +56,11 @@ pub(super) const MESSAGE_QUEUES: Section = rule(
             "It has grown by so many messages in the window, in both halves of it.",
         ),
         key("depth", MANY, "100000", "Of a queue that grows it is told when so many will wait."),
+        key(
+            "expired",
+            MANY,
+            "100",
+            "So many, and more than one in twenty of those that came, have expired in the window, and no dead letter exchange has them.",
+        ),
     ],
 );

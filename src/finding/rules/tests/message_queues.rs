@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::finding::tests::{Stage, at};
-use crate::integration::meter::broker::{Broker, Depth, Passed, Queue, Tally};
+use crate::integration::meter::broker::{Broker, Depth, Expiry, Passed, Queue, Tally};
 use crate::state::Snapshot;
 use crate::track::findings::{Candidate, Severity};
 
@@ -19,6 +19,7 @@ fn queue(name: &str, [ready, unacked, consumers, published, done]: At) -> Queue 
         module: "sales".into(),
         integration: Some("webshop".into()),
         depth: Some(Depth { ready, unacked, consumers: Some(consumers) }),
+        expiry: None,
         passed: Passed { published, done, ..Passed::default() },
     }
 }
@@ -43,13 +44,19 @@ fn set(snapshot: &mut Snapshot, queues: Vec<Queue>, is_up: bool) {
 }
 
 /// What is said of a queue that was so at the begin, in the middle and at the end of an hour.
-fn told([then, middle, now]: [At; 3]) -> Vec<Candidate> {
+fn told(times: [At; 3]) -> Vec<Candidate> {
+    told_of(None, times)
+}
+
+/// The same of one whose messages are gone after some time.
+fn told_of(expiry: Option<Expiry>, [then, middle, now]: [At; 3]) -> Vec<Candidate> {
     let mut stage = Stage::new();
     let mut between = stage.before.clone();
-    set(&mut stage.before, vec![queue("orders", then)], true);
-    set(&mut between, vec![queue("orders", middle)], true);
+    let at = |at| vec![Queue { expiry, ..queue("orders", at) }];
+    set(&mut stage.before, at(then), true);
+    set(&mut between, at(middle), true);
     stage.middle = Some(between);
-    set(&mut stage.now, vec![queue("orders", now)], true);
+    set(&mut stage.now, at(now), true);
     stage.look("message_queues")
 }
 
@@ -101,6 +108,39 @@ fn a_queue_to_which_more_comes_than_is_done_is_told_and_a_burst_is_not() {
     );
     assert!(told([[0, 5, 2, 0, 0], [0, 5, 2, 10, 10], [9_000, 5, 2, 9_100, 100]]).is_empty());
     assert!(told([[0, 5, 2, 0, 0], [400, 5, 2, 450, 50], [999, 5, 2, 1_100, 101]]).is_empty());
+}
+
+#[test]
+fn messages_that_expire_unworked_are_told_and_those_that_are_done_or_passed_on_are_not() {
+    let after = Duration::from_secs(60);
+    let lost = Some(Expiry { after, is_passed_on: false });
+    let passed_on = Some(Expiry { after, is_passed_on: true });
+    // 3,000 came, 2,000 were done, 10 wait.
+    let times = [[10, 0, 1, 0, 0], [10, 0, 1, 1_500, 1_000], [10, 0, 1, 3_000, 2_000]];
+    let found = told_of(lost, times);
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Warning));
+    assert_eq!(
+        found[0].summary,
+        "Queue orders of mq: 1000 messages are gone and were not done: they expire after 60 s"
+    );
+    assert!(told_of(passed_on, times).is_empty(), "another queue has them");
+    assert!(told(times).is_empty(), "they do not expire: somebody has refused them");
+    let done = [[10, 0, 1, 0, 0], [10, 0, 1, 1_500, 1_500], [10, 0, 1, 3_000, 2_901]];
+    assert!(told_of(lost, done).is_empty(), "few");
+    let busy = [[0, 0, 1, 0, 0], [0, 0, 1, 50_000, 50_000], [0, 0, 1, 100_000, 99_000]];
+    assert!(told_of(lost, busy).is_empty(), "counters of two moments");
+    let untold = [[900, 0, 1, 0, 0], [900, 0, 1, 0, 0], [0, 0, 1, 0, 0]];
+    assert!(told_of(lost, untold).is_empty(), "the broker tells no counters");
+}
+
+#[test]
+fn a_queue_in_which_messages_only_wait_for_their_time_needs_no_consumer() {
+    let expiry = Some(Expiry { after: Duration::from_secs(60), is_passed_on: true });
+    let waits = [[3, 0, 0, 3, 0], [4, 0, 0, 40, 0], [5, 0, 0, 80, 0]];
+    assert!(told_of(expiry, waits).is_empty());
+    assert_eq!(told(waits).len(), 1, "without one they stay");
+    let stopped = [[3, 0, 0, 9, 6], [4, 0, 0, 40, 6], [5, 0, 0, 80, 6]];
+    assert_eq!(told_of(expiry, stopped).len(), 1, "somebody has worked here");
 }
 
 #[test]
