@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,45 @@ const LAYOUT: i64 = 2;
 
 /// Held as long as the file is written.
 pub(super) type Lock = Flock<fs::File>;
+
+/// A file itself, whatever path leads to it: its device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+/// Which files a history has under its path: its own, and what SQLite keeps beside it. `None`: there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Files {
+    main: Option<Identity>,
+    log: Option<Identity>,
+}
+
+impl Files {
+    pub(super) fn at(path: &Path) -> Self {
+        let of = |path: &Path| fs::metadata(path).ok().map(|m| Identity(m.dev(), m.ino()));
+        Self { main: of(path), log: of(&beside(path, "-wal")) }
+    }
+
+    /// Whether it is the same history, by its main file.
+    pub(super) fn is_same_as(self, other: Self) -> bool {
+        self.main == other.main
+    }
+
+    /// Takes away the log of a history whose main file is not there any more: with another main file SQLite would mix the two.
+    /// One that has come with that file stays.
+    pub(super) fn clear_log(self, path: &Path) -> io::Result<()> {
+        let now = Self::at(path);
+        if now.log.is_none() || now.main.is_some() && now.log != self.log {
+            return Ok(());
+        }
+        for ending in ["-wal", "-shm"] {
+            match fs::remove_file(beside(path, ending)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
 
 /// In memory, for as long as the process lives.
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {

@@ -43,10 +43,12 @@ pub struct Standing {
     pub waiting_rows: u64,
     /// Rows that were lost: there was no room for them to wait.
     pub lost_rows: u64,
-    /// Times when the file could not be opened, written or shrunk.
+    /// Times when the file could not be opened, written or shrunk, or was lost.
     pub errors: u64,
     /// Files that were moved aside.
     pub moved_aside: u64,
+    /// Times when the file was not there any more under its path, or another one was.
+    pub lost_files: u64,
 }
 
 /// The thread's own.
@@ -114,6 +116,9 @@ impl Keeper {
         if self.path.is_none() {
             self.write_in_memory(&batch);
         } else {
+            if !self.store.is_there() {
+                self.lose_file();
+            }
             if self.store.path.is_none() {
                 // For those that ask meanwhile.
                 self.write_in_memory(&batch);
@@ -179,6 +184,28 @@ impl Keeper {
                 self.fail(&error, at);
                 false
             }
+        }
+    }
+
+    /// Somebody has moved, removed or replaced the file. It is opened again at the next write: what is there then goes on, or
+    /// a new one is begun.
+    fn lose_file(&mut self) {
+        let Some(path) = self.path.clone() else { return };
+        self.standing.lost_files += 1;
+        self.standing.errors += 1;
+        tracing::error!(
+            "the history file {} was moved, removed or replaced while it was written: what was in it is forgotten, and what is \
+             there now is gone on with; stop the agent before you touch it",
+            path.display()
+        );
+        let files = self.store.files;
+        if self.leave_file()
+            && let Some(Err(error)) = files.map(|files| files.clear_log(&path))
+        {
+            let path = path.display();
+            tracing::error!(
+                "what was left beside {path} cannot be removed: {error}; remove {path}-wal"
+            );
         }
     }
 

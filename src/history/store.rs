@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction, params};
 
 use super::error::HistoryError;
-use super::file::{self, Lock};
+use super::file::{self, Files, Lock};
 use super::row::{
     Batch, Covered, Episode, IndexGrowth, IndexUse, ModuleSize, Place, StatementGrowth,
     StatementText, Suggestion, TableGrowth, TableUse,
@@ -20,6 +20,8 @@ pub(super) struct Store {
     pub(super) db: Connection,
     /// `None` in memory.
     pub(super) path: Option<PathBuf>,
+    /// As it was when it was last looked at.
+    pub(super) files: Option<Files>,
     _lock: Option<Lock>,
 }
 
@@ -31,13 +33,25 @@ impl Store {
             path: None,
             source,
         })?;
-        Ok(Self { db, path: None, _lock: None })
+        Ok(Self { db, path: None, files: None, _lock: None })
     }
 
     /// In a file, which is made if there is none.
     pub(super) fn open(path: &Path) -> Result<Self, HistoryError> {
         let (db, lock) = file::open(path)?;
-        Ok(Self { db, path: Some(path.into()), _lock: Some(lock) })
+        let files = Some(Files::at(path));
+        Ok(Self { db, path: Some(path.into()), files, _lock: Some(lock) })
+    }
+
+    /// Whether the path still leads to the file that is written: somebody may have moved, removed or replaced it, and
+    /// what is written then is lost to whoever comes after us.
+    pub(super) fn is_there(&mut self) -> bool {
+        let (Some(path), Some(before)) = (&self.path, self.files) else { return true };
+        let now = Files::at(path);
+        if now.is_same_as(before) {
+            self.files = Some(now);
+        }
+        now.is_same_as(before)
     }
 
     /// Writes a batch: all of it, or nothing.

@@ -386,6 +386,53 @@ fn of_the_sizes_of_a_module_in_an_hour_the_last_is_kept_and_those_before_a_time_
 }
 
 #[test]
+fn a_file_that_is_removed_or_replaced_under_way_is_noticed_and_nothing_of_it_is_mixed_in() {
+    let (folder, path) = in_folder();
+    let history = History::open(Some(&path), limits()).unwrap();
+    history.record(batch(NOON, vec![grown(NOON, 1, 3)]));
+    assert_eq!(history.ask(calls).unwrap(), 3);
+    // Its log stays, as after a careless `rm`.
+    fs::remove_file(&path).unwrap();
+    assert!(names(&folder).iter().any(|name| name.ends_with("-wal")));
+    history.record(batch(NOON + 1, vec![grown(NOON, 1, 10)]));
+    assert_eq!(history.ask(calls).unwrap(), 10, "a new one");
+    assert_eq!(calls(&History::read_only(&path).unwrap()), 10, "under its path");
+    let standing = history.standing();
+    assert_eq!((standing.lost_files, standing.in_file, standing.errors), (1, true, 1));
+    // Another history comes in its place.
+    let other = folder.path().join("other.db");
+    let mut store = Store::open(&other).unwrap();
+    store.write(&batch(NOON, vec![grown(NOON, 1, 100)])).unwrap();
+    drop(store);
+    fs::rename(&other, &path).unwrap();
+    history.record(batch(NOON + 2, vec![grown(NOON, 1, 5)]));
+    assert_eq!(history.ask(calls).unwrap(), 105, "it is gone on with");
+    history.stop();
+    let standing = history.standing();
+    assert_eq!((standing.lost_files, standing.lost_rows, standing.moved_aside), (2, 0, 0));
+    assert_eq!(calls(&History::read_only(&path).unwrap()), 105);
+}
+
+#[test]
+fn a_folder_that_goes_and_comes_back_is_gone_on_with() {
+    let (folder, path) = in_folder();
+    let history = History::open(Some(&path), limits()).unwrap();
+    history.record(batch(NOON, vec![grown(NOON, 1, 3)]));
+    history.ask(|_| ()).unwrap();
+    let place = folder.path().to_path_buf();
+    fs::remove_dir_all(&place).unwrap();
+    history.record(batch(NOON + 1, vec![grown(NOON, 1, 10)]));
+    assert_eq!(history.ask(calls).unwrap(), 10, "in memory meanwhile");
+    assert!(!history.standing().in_file && history.standing().lost_files == 1);
+    fs::create_dir(&place).unwrap();
+    history.record(batch(NOON + 100, vec![grown(NOON, 1, 1)]));
+    assert_eq!(history.ask(calls).unwrap(), 11, "what waited was written");
+    assert!(history.standing().in_file);
+    history.stop();
+    assert_eq!(calls(&History::read_only(&path).unwrap()), 11);
+}
+
+#[test]
 fn the_file_of_a_later_version_is_left_alone() {
     let (folder, path) = in_folder();
     drop(Store::open(&path).unwrap());

@@ -190,3 +190,37 @@ async fn tables_of_an_erp_in_another_database_are_looked_at_and_no_connection_st
     assert_eq!(elsewhere, 0);
     rig.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_removed_under_the_agent_is_begun_anew_and_told_and_nothing_else_minds() {
+    let cluster = cluster(&Options::default()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let admin = admin(&cluster).await;
+    admin.batch_execute("create table sale_order (id int primary key)").await.unwrap();
+    let rig = Rig::start(remembering(&cluster, &path));
+    rig.until_up().await;
+    looks(&rig).await;
+    until("a file", || path.exists().then_some(())).await;
+    std::fs::remove_file(&path).unwrap();
+    for id in 0..25 {
+        admin.execute("insert into sale_order values ($1)", &[&id]).await.unwrap();
+    }
+    rig.samples(2).await;
+    until("what came after, under its path", || {
+        let reader = History::read_only(&path).ok()?;
+        let sum = statement(&reader, "postgres", "insert into sale_order")?;
+        (sum.work.calls == 25).then_some(())
+    })
+    .await;
+    let metrics = rig.metrics().await;
+    assert_eq!(value(&metrics, "erpscope_history_lost_files_total"), Some(1.0));
+    assert_eq!(value(&metrics, "erpscope_history_in_file"), Some(1.0));
+    assert_eq!(value(&metrics, "erpscope_history_dropped_rows_total"), Some(0.0));
+    assert_eq!(rig.get("/readyz").await.0, 200);
+    rig.agent.stop().await;
+    assert!(
+        statement(&History::read_only(&path).unwrap(), "postgres", "insert into sale_order")
+            .is_some()
+    );
+}

@@ -57,7 +57,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_history_errors_total",
-        help: "Times when the history could not be opened, written or shrunk.",
+        help: "Times when the history could not be opened, written or shrunk, or its file was lost.",
         kind: Kind::Counter,
         labels: &[],
         rows: |snapshot, out| out.row(&[], snapshot.history.errors),
@@ -68,5 +68,12 @@ const METRICS: &[Metric<Snapshot>] = &[
         kind: Kind::Counter,
         labels: &[],
         rows: |snapshot, out| out.row(&[], snapshot.history.moved_aside),
+    },
+    Metric {
+        name: "erpscope_history_lost_files_total",
+        help: "Times when somebody had moved, removed or replaced the history's file while it was written; what was in it is forgotten.",
+        kind: Kind::Counter,
+        labels: &[],
+        rows: |snapshot, out| out.row(&[], snapshot.history.lost_files),
     },
 ];
