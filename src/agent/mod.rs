@@ -190,7 +190,7 @@ impl Agent {
                 self.watch(server);
             }
         }
-        let of_advisor = |c: &Config| (c.advisor.clone(), c.servers.clone(), c.profiles.clone());
+        let of_advisor = |c: &Config| (c.advisor.clone(), c.servers.clone());
         if of_advisor(&before) != of_advisor(&self.config) {
             let known = match self.advisor.take() {
                 Some(advisor) => advisor.stop().await,
@@ -251,7 +251,6 @@ impl Agent {
     fn begin_to_advise(&mut self, known: Known) -> Result<(), StartError> {
         let surroundings = Surroundings {
             config: self.config.advisor.clone(),
-            profiles: self.config.profiles.clone(),
             history: Arc::clone(&self.history),
             budgets: Arc::clone(&self.budgets),
             clock: self.clock,

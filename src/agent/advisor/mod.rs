@@ -19,7 +19,6 @@ use self::of_server::OfServer;
 use super::clock::Clock;
 use crate::advise::ledger::Line;
 use crate::config::{self, Config};
-use crate::erp::Profiles;
 use crate::history::{History, Reader};
 use crate::serve::Board;
 use crate::state::Event;
@@ -37,7 +36,6 @@ pub(super) type Known = BTreeMap<String, OfServer>;
 /// Everything that a turn needs.
 pub(super) struct Surroundings {
     pub(super) config: config::Advisor,
-    pub(super) profiles: Profiles,
     pub(super) history: Arc<History>,
     pub(super) budgets: Budgets,
     pub(super) clock: Clock,

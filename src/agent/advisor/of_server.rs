@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Surroundings;
-use super::told::{databases, failure, forget_joins, report};
+use super::told::{databases, erps, failure, forget_joins, report};
 use super::turns::Turns;
 use super::waiting::waited;
 use crate::advise::candidate::Allowed;
@@ -144,10 +144,11 @@ impl OfServer {
     ) -> ControlFlow<(), Ran> {
         let (found, waiting) = waited(databases(server, around)).await;
         *cost += waiting;
-        let (erps, datnames) = match found {
+        let datnames = match found {
             Ok(found) => found,
             Err(error) => return ControlFlow::Continue(Err(failure(&error))),
         };
+        let erps = erps(server, around);
         let mut rest = around.config.database_time;
         let mut last: Option<Failure> = None;
         let mut advised = 0;

@@ -9,23 +9,25 @@ use crate::advise::ledger::{Change, OfDatabase};
 use crate::config;
 use crate::erp::Erps;
 use crate::pg;
-use crate::recognise::recognise;
 use crate::sample::Outcome;
 use crate::state::Failure;
 use crate::track::reports::{Report, SuggestionReport};
 
-/// Which ERP is where, and the databases to advise on.
+/// Which ERP is where, as those have recognised that watch the server.
+pub(super) fn erps(server: &config::Server, around: &Surroundings) -> Arc<Erps> {
+    let board = around.board.load();
+    board.snapshot.server(&server.name).map(|seen| Arc::clone(&seen.erps)).unwrap_or_default()
+}
+
+/// The databases to advise on.
 pub(super) async fn databases(
     server: &config::Server,
     around: &Surroundings,
-) -> Result<(Erps, Vec<String>), RunError> {
-    let session = pg::connect(server, &server.dbname).await?;
-    let erps = recognise(server, &session, &around.profiles).await;
-    let datnames = match around.config.datnames.as_slice() {
-        [] => database::busiest(&session).await?,
-        named => named.to_vec(),
-    };
-    Ok((erps, datnames))
+) -> Result<Vec<String>, RunError> {
+    match around.config.datnames.as_slice() {
+        [] => database::busiest(&pg::connect(server, &server.dbname).await?).await,
+        named => Ok(named.to_vec()),
+    }
 }
 
 /// Forgets the bad joins of databases that are not advised on any more, so that nobody is told of them for ever; whether
