@@ -29,7 +29,7 @@ use self::fold::Fold;
 use self::intake::Intake;
 pub use self::intake::IntakeError;
 use self::judge::Judging;
-use self::watch::Watch;
+use self::watch::{Counts, Watch};
 use crate::config::{self, Config, Server};
 use crate::history::{self, History};
 use crate::integration::Outlet;
@@ -236,6 +236,8 @@ impl Agent {
             upkeep: self.config.upkeep.clone(),
             duplicates: self.config.duplicates.clone(),
             profiles: self.config.profiles.clone(),
+            history: Arc::clone(&self.history),
+            counts: Counts::default(),
             budget: Arc::clone(&budget),
             clock: self.clock,
             events: self.events.clone(),

@@ -14,6 +14,7 @@ use crate::sample::{
 };
 use crate::serverlog;
 use crate::track::activity::{Limits as ActivityLimits, Taken};
+use crate::track::duplicates::Remembered;
 use crate::track::findings::Judgement;
 use crate::track::reports::Report;
 
@@ -72,6 +73,8 @@ pub enum What {
     },
     /// The ERPs in its databases were recognised.
     Recognised(Arc<Erps>),
+    /// Business keys were counted before the agent began, as the history has it, the latest first.
+    Remembered(Vec<Remembered>),
     /// There is no connection.
     Lost {
         /// Bounded reason, such as `password`.

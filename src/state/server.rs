@@ -112,6 +112,9 @@ impl Server {
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
             What::Recognised(erps) => self.erps = erps,
+            What::Remembered(counts) => {
+                self.duplicates_view = Arc::new(self.duplicates.remember(counts));
+            }
             What::Lost { kind, message } => {
                 self.go_blind();
                 self.connection_view = Arc::new(Connection::Down { kind, message });

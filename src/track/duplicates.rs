@@ -1,9 +1,12 @@
 //! Records that are there twice by the business keys of ERPs, as far as they are known.
 
+mod remembered;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::remembered::Remembered;
 use super::names::Names;
 use crate::erp::Erps;
 use crate::sample::Moment;
@@ -89,9 +92,26 @@ impl Key {
 #[derive(Debug, Default)]
 pub struct Duplicates {
     view: View,
+    /// Counted before the agent began, by database and key; what was taken up is not here any more.
+    remembered: BTreeMap<(Arc<str>, Arc<str>), (Moment, Counted)>,
 }
 
 impl Duplicates {
+    /// Takes up what was counted before the agent began, the latest first. What was counted since stands.
+    pub fn remember(&mut self, counts: Vec<Remembered>) -> View {
+        for Remembered { datname, key, at, counted } in counts {
+            let then = Moment { wall: at, elapsed: Duration::ZERO };
+            self.remembered.entry((datname, key)).or_insert((then, counted));
+        }
+        for (datname, database) in &mut self.view.databases {
+            for key in database.keys.iter_mut().filter(|key| !key.now.is_unique) {
+                let name = (Arc::clone(datname), Arc::clone(&key.now.key.name));
+                key.counted = key.counted.or(self.remembered.remove(&name));
+            }
+        }
+        self.view.clone()
+    }
+
     /// Folds a sample in. Databases without a label of their own are left out.
     pub fn apply(&mut self, at: Moment, sample: Sample, names: &Names, erps: &Erps) -> View {
         self.view.skipped += sample.skipped;
@@ -105,9 +125,11 @@ impl Duplicates {
                 let same = same.map(|place| before.swap_remove(place));
                 let (counted, uncounted) =
                     same.map_or((None, None), |same| (same.counted, same.uncounted));
-                let counted = counted.filter(|(then, _)| {
-                    !now.is_unique && at.elapsed.saturating_sub(then.elapsed) < STALE
-                });
+                let name = (Arc::clone(&datname), Arc::clone(&now.key.name));
+                let counted = counted.or(self.remembered.remove(&name));
+                // By the wall clock: it may have been before the agent's start.
+                let age = |then: Moment| at.wall.duration_since(then.wall).unwrap_or_default();
+                let counted = counted.filter(|(then, _)| !now.is_unique && age(*then) < STALE);
                 let uncounted = uncounted.filter(|_| !now.is_unique);
                 let uncounted = if now.is_large { Some("large") } else { uncounted };
                 Key { module: erp.module(&now.key.table), now, counted, uncounted }
@@ -162,7 +184,8 @@ mod tests {
     }
 
     fn at(seconds: u64) -> Moment {
-        Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::from_secs(seconds) }
+        let elapsed = Duration::from_secs(seconds);
+        Moment { wall: SystemTime::UNIX_EPOCH + elapsed, elapsed }
     }
 
     fn reading() -> Reading {
@@ -218,6 +241,46 @@ mod tests {
         let unique = Reading { is_unique: true, estimate: None, ..reading() };
         let (key, _) = apply(later + 1, unique, None);
         assert_eq!((key.surplus(), key.uncounted), (Some((0, Known::Index)), None));
+    }
+
+    #[test]
+    fn what_was_counted_before_the_agent_began_stands_until_it_is_counted_again() {
+        let erps = Erps::default();
+        let remembered = |seconds: u64, surplus| Remembered {
+            datname: "erp".into(),
+            key: Arc::clone(&reading().key.name),
+            at: at(seconds).wall,
+            counted: Counted { groups: 1, surplus },
+        };
+        let counted = |view: &View| view.databases["erp"].keys[0].counted;
+        let then = |seconds: u64, surplus| {
+            let moment = Moment { elapsed: Duration::ZERO, ..at(seconds) };
+            Some((moment, Counted { groups: 1, surplus }))
+        };
+        for is_early in [true, false] {
+            let mut duplicates = Duplicates::default();
+            // The history may answer before the first look, or after it.
+            if is_early {
+                duplicates.remember(vec![remembered(50, 7), remembered(20, 9)]);
+            }
+            let view = duplicates.apply(at(100), looked(&reading(), None), &named(1), &erps);
+            assert_eq!(counted(&view), if is_early { then(50, 7) } else { None });
+            let view = duplicates.remember(vec![remembered(50, 7), remembered(20, 9)]);
+            assert_eq!(counted(&view), then(50, 7), "the latest");
+            let now = Counted { groups: 2, surplus: 2 };
+            let view =
+                duplicates.apply(at(101), looked(&reading(), Some(Ok(now))), &named(1), &erps);
+            assert_eq!(counted(&view), Some((at(101), now)));
+            assert_eq!(
+                counted(&duplicates.remember(vec![remembered(50, 7)])),
+                Some((at(101), now))
+            );
+        }
+        let mut duplicates = Duplicates::default();
+        duplicates.remember(vec![remembered(0, 7)]);
+        let late = at(STALE.as_secs());
+        let view = duplicates.apply(late, looked(&reading(), None), &named(1), &erps);
+        assert_eq!(counted(&view), None, "too much has changed");
     }
 
     #[test]

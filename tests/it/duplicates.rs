@@ -275,3 +275,31 @@ async fn a_finding_says_how_it_is_known_and_has_what_to_run() {
     assert_eq!(told.candidate.sql.len(), 2);
     rig.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_counted_is_told_by_the_next_agent_and_not_counted_again_before_its_time() {
+    let cluster = cluster(&Options::default()).await;
+    let admin = admin(&cluster).await;
+    admin.batch_execute(PARTIES).await.unwrap();
+    admin.batch_execute("grant select on party to erpscope").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = counting(&cluster, KEYS);
+    config.duplicates.count_interval = Duration::from_secs(86_400);
+    config.history.path = Some(folder.path().join("history.db"));
+    let rig = Rig::start(config.clone());
+    let all = |s: &ServerSnapshot| s.duplicates.counts.get("ok") == Some(&3);
+    let seen = rig.until("all counted", all).await;
+    let when = |s: &ServerSnapshot| {
+        key(s, "vat").and_then(|key| key.counted).map(|(at, _)| at.unix_seconds())
+    };
+    let first = when(&seen).unwrap();
+    rig.agent.stop().await;
+
+    let rig = Rig::start(config);
+    let seen = rig.until("looks", |s| ran(s, Sampler::Duplicates, Outcome::Ok) >= 4).await;
+    let told = ["email", "vat", "code"].map(|name| surplus(&seen, name));
+    assert_eq!(told, [10, 5, 10].map(|rows| Some((rows, Known::Counted))));
+    assert!((when(&seen).unwrap() - first).abs() < 1.0, "when it was counted, in whole seconds");
+    assert_eq!(seen.duplicates.counts.len(), 0, "none is due: {:?}", seen.duplicates.counts);
+    rig.agent.stop().await;
+}

@@ -2,25 +2,68 @@
 //! its time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::Watch;
 use super::turn::Turn;
 use crate::erp::Erps;
+use crate::history::Batch;
 use crate::pg::Session;
 use crate::sample::SampleError;
 use crate::sample::duplicates::{self, Bounds, Count, Database, Reading, Sample};
+use crate::state::What;
+use crate::track::duplicates::Remembered;
+use crate::track::hours::unix;
 
 /// Databases of ERPs that are looked into in one go.
 const MOST_DATABASES: usize = 10;
 
-/// A database by its oid, and a key in it by its name.
-type Place = (u32, Arc<str>);
+/// The names of a database and of a key in it.
+type Place = (Arc<str>, Arc<str>);
 
-/// When each key was last counted, or tried to be, by the agent's clock; connections come and go.
+/// When each key was last counted, or tried to be; connections, and agents, come and go. `None` until the
+/// history was asked.
 #[derive(Debug, Default)]
-pub(super) struct Counts(BTreeMap<Place, Duration>);
+pub(in crate::agent) struct Counts(Mutex<Option<BTreeMap<Place, SystemTime>>>);
+
+impl Counts {
+    fn held(&self) -> MutexGuard<'_, Option<BTreeMap<Place, SystemTime>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks the history what was counted before. Sampling does not wait for it; counting does.
+pub(super) async fn recall(watch: &Watch) -> ControlFlow<()> {
+    let (history, server) = (Arc::clone(&watch.history), Arc::clone(&watch.name));
+    let now = watch.clock.now().wall;
+    let asking = tokio::task::spawn_blocking(move || {
+        history.ask(move |reader| Remembered::read(reader, &server, now)).and_then(|read| read)
+    });
+    let remembered = match asking.await {
+        Ok(Ok(remembered)) => remembered,
+        Ok(Err(error)) => {
+            tracing::warn!(server = %watch.name, "what was counted before is not known: {error}");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(server = %watch.name, "what was counted before is not known: {error}");
+            Vec::new()
+        }
+    };
+    let mut counted = BTreeMap::new();
+    for count in &remembered {
+        // The latest comes first.
+        let place = (Arc::clone(&count.datname), Arc::clone(&count.key));
+        counted.entry(place).or_insert(count.at);
+    }
+    *watch.counts.held() = Some(counted);
+    if remembered.is_empty() {
+        return ControlFlow::Continue(());
+    }
+    watch.send(What::Remembered(remembered)).await
+}
 
 /// What one connection remembers of it.
 #[derive(Debug, Default)]
@@ -36,7 +79,6 @@ impl Duplicates {
         watch: &Watch,
         session: &Session,
         erps: &Erps,
-        Counts(counted): &mut Counts,
         patience: Duration,
     ) -> Result<Option<Sample>, SampleError> {
         let own = session.datname();
@@ -59,15 +101,28 @@ impl Duplicates {
         {
             return Ok(Some(sample));
         }
-        let now = watch.clock.now().elapsed;
-        let due = due(&sample.databases, counted, now, watch.duplicates.count_interval);
-        if let Some((in_database, reading)) = due {
-            let datname = others.iter().find(|(dbid, _)| *dbid == in_database);
-            let datname = datname.map_or(own, |(_, datname)| datname);
-            let name = Arc::clone(&reading.key.name);
-            counted.insert((in_database, Arc::clone(&name)), now);
+        let now = watch.clock.now().wall;
+        let name_of = |wanted: u32| {
+            let other = others.iter().find(|(dbid, _)| *dbid == wanted);
+            other.map_or(own, |(_, datname)| datname)
+        };
+        let due = watch.counts.held().as_mut().and_then(|counted| {
+            let interval = watch.duplicates.count_interval;
+            let (dbid, reading) = due(&sample.databases, name_of, counted, now, interval)?;
+            counted.insert((name_of(dbid).into(), Arc::clone(&reading.key.name)), now);
+            Some((dbid, reading))
+        });
+        if let Some((dbid, reading)) = due {
+            let (datname, name) = (name_of(dbid), Arc::clone(&reading.key.name));
             let result = duplicates::count(session, datname, reading, bounds).await;
-            sample.count = Some(Count { dbid: in_database, name, result });
+            if let Ok(counted) = result {
+                let (datname, key) = (datname.into(), Arc::clone(&name));
+                let at = watch.clock.now().wall;
+                let count = Remembered { datname, key, at, counted };
+                let episodes = count.to_episode(&watch.name).into_iter().collect();
+                watch.history.record(Batch { at: unix(at), episodes, ..Batch::default() });
+            }
+            sample.count = Some(Count { dbid, name, result });
         }
         Ok(Some(sample))
     }
@@ -82,10 +137,11 @@ fn pass_over_large(databases: &mut [Database], bounds: &Bounds) {
 
 /// The key whose turn it is: first those that were never counted, where most is to be found by the
 /// statistics, then the one that was counted longest ago.
-fn due<'a>(
+fn due<'a, 'n>(
     databases: &'a [Database],
-    counted: &BTreeMap<Place, Duration>,
-    now: Duration,
+    name_of: impl Fn(u32) -> &'n str,
+    counted: &BTreeMap<Place, SystemTime>,
+    now: SystemTime,
     interval: Duration,
 ) -> Option<(u32, &'a Reading)> {
     let all = databases
@@ -93,8 +149,14 @@ fn due<'a>(
         .flat_map(|database| database.keys.iter().map(move |reading| (database.dbid, reading)));
     all.filter(|(_, reading)| !reading.is_unique && !reading.is_large)
         .filter_map(|(dbid, reading)| {
-            let last = counted.get(&(dbid, Arc::clone(&reading.key.name)));
-            let is_due = last.is_none_or(|last| now.saturating_sub(*last) >= interval);
+            let place = (Arc::from(name_of(dbid)), Arc::clone(&reading.key.name));
+            let last = counted.get(&place);
+            // One in the future is by a clock that was put back since.
+            let is_over = |last: &SystemTime| match now.duration_since(*last) {
+                Ok(age) => age >= interval,
+                Err(_) => true,
+            };
+            let is_due = last.is_none_or(is_over);
             let surplus = reading.estimate.map_or(0, |estimate| estimate.surplus);
             is_due.then_some(((last.copied(), std::cmp::Reverse(surplus)), (dbid, reading)))
         })
@@ -129,6 +191,10 @@ mod tests {
         }
     }
 
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
     fn names(counted: &[(&str, u64)], now: u64) -> Option<String> {
         let keys = vec![
             reading("none", Some(0)),
@@ -138,11 +204,11 @@ mod tests {
         ];
         let counted = counted
             .iter()
-            .map(|(name, at)| ((7, Arc::from(*name)), Duration::from_secs(*at)))
+            .map(|(name, seconds)| (("erp".into(), Arc::from(*name)), at(*seconds)))
             .collect();
         let databases = [Database { dbid: 7, keys, unread: Vec::new() }];
-        let (now, interval) = (Duration::from_secs(now), Duration::from_secs(100));
-        due(&databases, &counted, now, interval).map(|(_, due)| due.key.name.to_string())
+        let due = due(&databases, |_| "erp", &counted, at(now), Duration::from_secs(100));
+        due.map(|(_, due)| due.key.name.to_string())
     }
 
     #[test]
@@ -155,7 +221,7 @@ mod tests {
         pass_over_large(&mut databases, &Bounds { timeout: second, rows: 1_000, bytes: 4_096 });
         let marked: Vec<bool> = databases[0].keys.iter().map(|reading| reading.is_large).collect();
         assert_eq!(marked, [true, true, false]);
-        let next = due(&databases, &BTreeMap::new(), second, second);
+        let next = due(&databases, |_| "erp", &BTreeMap::new(), at(1), second);
         assert_eq!(next.map(|(_, due)| due.key.name.to_string()).as_deref(), Some("small"));
     }
 
@@ -167,5 +233,7 @@ mod tests {
         assert_eq!(names(&all, 500).as_deref(), Some("none"), "the longest ago");
         assert_eq!(names(&all, 119), None, "none is due");
         assert_eq!(names(&all, 120).as_deref(), Some("none"));
+        let later = [("many", 30), ("none", 50), ("unseen", 40)];
+        assert_eq!(names(&later, 45).as_deref(), Some("none"), "the clock was put back");
     }
 }

@@ -18,12 +18,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as flag};
 
-use self::duplicates::Counts;
+pub(super) use self::duplicates::Counts;
 use self::message::Messages;
 use self::session::{Ended, Sampling};
 use super::clock::Clock;
 use crate::config;
 use crate::erp::Profiles;
+use crate::history::History;
 use crate::pg::Backoff;
 use crate::recognise::Rounds;
 use crate::sample::Sampler;
@@ -38,7 +39,6 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 struct Kept {
     messages: Messages,
     rounds: Rounds,
-    counts: Counts,
 }
 
 /// Everything that watching one server needs.
@@ -52,6 +52,8 @@ pub(super) struct Watch {
     pub(super) upkeep: config::Upkeep,
     pub(super) duplicates: config::Duplicates,
     pub(super) profiles: Profiles,
+    pub(super) history: Arc<History>,
+    pub(super) counts: Counts,
     /// What both lanes spend.
     pub(super) budget: Arc<Mutex<Budget>>,
     pub(super) clock: Clock,
@@ -64,19 +66,30 @@ impl Watch {
     pub(super) async fn run(self, limits: Limits, mut stopped: flag::Receiver<bool>) {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => {}
-            _ = self.keep_watching(limits) => {}
-            _ = activity::keep_sampling(&self) => {}
-            _ = log::keep_following(&self) => {}
+            _ = self.work(limits) => {}
         }
     }
 
-    async fn keep_watching(&self, limits: Limits) -> ControlFlow<()> {
+    /// Breaks when nobody folds events any more; what is said before [`What::Added`] nobody hears.
+    async fn work(&self, limits: Limits) -> ControlFlow<()> {
         self.send(What::Added(limits)).await?;
-        let mut kept = Kept {
-            messages: Messages::new(Arc::clone(&self.name)),
-            rounds: Rounds::default(),
-            counts: Counts::default(),
-        };
+        tokio::select! {
+            ended = self.keep_watching() => ended,
+            ended = self.recall() => ended,
+            ended = activity::keep_sampling(self) => ended,
+            ended = log::keep_following(self) => ended,
+        }
+    }
+
+    /// Takes up what the history knows, beside all else.
+    async fn recall(&self) -> ControlFlow<()> {
+        duplicates::recall(self).await?;
+        std::future::pending().await
+    }
+
+    async fn keep_watching(&self) -> ControlFlow<()> {
+        let mut kept =
+            Kept { messages: Messages::new(Arc::clone(&self.name)), rounds: Rounds::default() };
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         loop {
             match Sampling::begin(self).await {

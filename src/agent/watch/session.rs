@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{NETWORK, connect, lacking, probe};
-use super::duplicates::{Counts, Duplicates};
-use super::message::describe;
+use super::duplicates::Duplicates;
+use super::message::{Messages, describe};
 use super::turn::Turn;
 use super::{Kept, Watch};
 use crate::agent::schedule::Schedule;
@@ -177,7 +177,7 @@ impl Sampling {
                 tokio::time::sleep(due.saturating_sub(now).min(LOOK)).await;
                 continue;
             }
-            match self.sample(sampler, watch, kept).await? {
+            match self.sample(sampler, watch, &mut kept.messages).await? {
                 // Only when all that can be sampled is: else a sampler that is missing something
                 // would make connection after connection.
                 Some(Outcome::Ok)
@@ -200,11 +200,11 @@ impl Sampling {
         &mut self,
         sampler: Sampler,
         watch: &Watch,
-        Kept { messages, counts, .. }: &mut Kept,
+        messages: &mut Messages,
     ) -> ControlFlow<(), Option<Outcome>> {
         let began = watch.clock.now();
         let limit = watch.patience(sampler) + NETWORK;
-        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch, counts)).await {
+        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
                 watch.rests(sampler);
@@ -234,7 +234,6 @@ impl Sampling {
         &mut self,
         sampler: Sampler,
         watch: &Watch,
-        counts: &mut Counts,
     ) -> Result<Option<Sampled>, SampleError> {
         let client = self.session.client();
         Ok(match sampler {
@@ -304,7 +303,7 @@ impl Sampling {
                 }
             }
             Sampler::Duplicates => {
-                let sample = self.duplicates.ask(watch, &self.session, &self.erps, counts, NETWORK);
+                let sample = self.duplicates.ask(watch, &self.session, &self.erps, NETWORK);
                 sample.await?.map(Sampled::Duplicates)
             }
             // The other lanes'.
