@@ -6,7 +6,11 @@ select
   s.relid, s.schemaname, s.relname,
   s.seq_scan, s.seq_tup_read, coalesce(s.idx_scan, 0), coalesce(s.idx_tup_fetch, 0),
   s.n_tup_ins, s.n_tup_upd, s.n_tup_del, s.n_tup_hot_upd,
-  coalesce(nullif(s.n_live_tup, 0), greatest(c.reltuples, 0)::bigint),
+  -- After a reset of its statistics a table has as many rows as came since, by them.
+  greatest(s.n_live_tup, case
+    when s.n_live_tup = 0
+      or coalesce(s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze) is null
+    then c.reltuples::bigint end),
   c.relpages::bigint * b.size,
   s.n_dead_tup, s.n_mod_since_analyze, s.n_ins_since_vacuum,
   s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze,

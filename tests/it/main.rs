@@ -87,6 +87,8 @@ mod rig;
 #[cfg(test)]
 mod rule_scenes;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod sample;

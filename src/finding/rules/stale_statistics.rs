@@ -39,12 +39,15 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
                 table.due.analyze.unwrap_or(changed / (USUAL * table.n_live_tup as f64).max(1.0));
             changed >= sight.limit("changed_rows") && due >= sight.limit("times")
         });
-        found.extend(stale.map(|table| case(datname, table)));
+        let known = sight.server.databases.shown.get(datname);
+        let was_reset = known.is_some_and(|database| database.stats_reset.is_some());
+        found.extend(stale.map(|table| case(datname, table, was_reset)));
     }
     dearest(found)
 }
 
-fn case(datname: &Arc<str>, table: &Table) -> Candidate {
+/// `was_reset`: an analyze may have been forgotten with the other statistics.
+fn case(datname: &Arc<str>, table: &Table, was_reset: bool) -> Candidate {
     let (name, changed) = (named(&table.schema, &table.table), table.upkeep.n_mod_since_analyze);
     let never = table.upkeep.last_analyze.is_none() && table.upkeep.last_autoanalyze.is_none();
     Candidate {
@@ -53,8 +56,12 @@ fn case(datname: &Arc<str>, table: &Table) -> Candidate {
         module: Arc::clone(&table.module),
         severity: Severity::Warning,
         summary: format!(
-            "{changed} rows of {name} have changed since its {}",
-            if never { "making: it was never analyzed" } else { "last analyze" }
+            "{changed} rows of {name} have changed since {}",
+            match (never, was_reset) {
+                (false, _) => "its last analyze",
+                (true, false) => "its making: it was never analyzed",
+                (true, true) => "its statistics began, and it was not analyzed after that",
+            }
         ),
         evidence: vec![
             Fact::count("changed_rows", changed),
