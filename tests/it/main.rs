@@ -108,3 +108,5 @@ mod transactions;
 mod upkeep;
 #[cfg(test)]
 mod upkeep_faults;
+mod two_erps;
+#[cfg(test)]
