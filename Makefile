@@ -1,7 +1,7 @@
 # Each target does all of its own set-up on a machine that has git, cargo and make.
 
 # Tests that keep a server busy.
-HEAVY = shape:: rule_scenes:: duplicates:: real_broker::
+HEAVY = shape:: rule_scenes:: duplicates:: real_broker:: at_size::
 
 .PHONY: help demo test e2e pictures lint lint-deploy bench test-matrix deny
 

@@ -10,4 +10,5 @@ select
   {session_time}, {active_time}, {idle_in_transaction_time}
 from pg_catalog.pg_database d
 join pg_catalog.pg_stat_database s on s.datid = d.oid
-order by d.oid
+-- Only so many are shown singly, those that come first: our own, and templates last.
+order by d.datname <> current_database(), d.datistemplate, d.oid

@@ -184,8 +184,10 @@ impl Server {
                     self.io.rebase();
                 }
                 let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
+                let dbids = sample.databases.iter().map(|database| database.dbid);
                 self.databases_view = Arc::new(Databases {
                     datnames: datnames.collect(),
+                    single: dbids.filter(|dbid| self.names.is_single(*dbid)).collect(),
                     server: Some(sample.server),
                     horizon: sample.horizon,
                     shown: self.databases.shown().clone(),

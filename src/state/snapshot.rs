@@ -1,6 +1,6 @@
 //! An immutable picture of the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Journal, Spending};
@@ -107,6 +107,8 @@ pub struct Databases {
     pub server: Option<database::Server>,
     /// Names by oid.
     pub datnames: BTreeMap<u32, String>,
+    /// Oids of those that have a label of their own.
+    pub single: BTreeSet<u32>,
     /// How many transactions ago the oldest snapshot was taken, by what holds it.
     pub horizon: Vec<(String, u32)>,
     /// By label `datname`.
@@ -126,5 +128,14 @@ impl ServerSnapshot {
     #[must_use]
     pub fn is_up(&self) -> bool {
         matches!(*self.connection, Connection::Up { .. })
+    }
+
+    /// How many databases of ERPs have no label of their own (`database.top`): nobody looks into them.
+    #[must_use]
+    pub fn unwatched(&self) -> usize {
+        let all = self.databases.datnames.iter();
+        let others = all.filter(|(dbid, _)| !self.databases.single.contains(dbid));
+        // As those who look into databases pass templates over.
+        others.filter(|(_, name)| !name.starts_with("template") && self.erps.is_known(name)).count()
     }
 }

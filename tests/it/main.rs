@@ -23,6 +23,8 @@ mod advise_search_path;
 #[cfg(test)]
 mod advise_secrets;
 #[cfg(test)]
+mod at_size;
+#[cfg(test)]
 mod brokers;
 #[cfg(test)]
 mod check;

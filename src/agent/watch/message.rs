@@ -12,11 +12,13 @@ pub(super) struct Messages {
     lost: Option<(&'static str, String)>,
     lacking: Vec<String>,
     failing: BTreeMap<Sampler, Outcome>,
+    has_unwatched: bool,
 }
 
 impl Messages {
     pub(super) fn new(server: Arc<str>) -> Self {
-        Self { server, lost: None, lacking: Vec::new(), failing: BTreeMap::new() }
+        let (lacking, failing) = (Vec::new(), BTreeMap::new());
+        Self { server, lost: None, lacking, failing, has_unwatched: false }
     }
 
     /// A connection stands.
@@ -44,6 +46,20 @@ impl Messages {
         }
         self.lost = Some((kind, message.to_owned()));
         news
+    }
+
+    /// So many databases of ERPs are not looked into.
+    pub(super) fn unwatched(&mut self, databases: usize) {
+        let had_some = std::mem::replace(&mut self.has_unwatched, databases > 0);
+        if databases > 0 && !had_some {
+            tracing::warn!(
+                server = %self.server,
+                "{databases} databases of ERPs are not looked into, as only `database.top` have names of \
+                 their own: raise it, or watch them with an agent of their own"
+            );
+        } else if databases == 0 && had_some {
+            tracing::info!(server = %self.server, "all databases of ERPs are looked into");
+        }
     }
 
     /// A sampler ran; `failure` says why it brought nothing.

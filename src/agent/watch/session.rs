@@ -221,6 +221,9 @@ impl Sampling {
         };
         let took = watch.clock.now().elapsed.saturating_sub(began.elapsed);
         let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+        if sampler == Sampler::Usage {
+            messages.unwatched(watch.see(ServerSnapshot::unwatched).unwrap_or(0));
+        }
         messages.ran(sampler, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
         let interval = self.interval(sampler, watch, outcome);
         let spending = watch.spent(sampler, interval, took);

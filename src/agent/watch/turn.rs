@@ -30,7 +30,9 @@ impl Turn {
                 && !name.starts_with("template")
                 && (name == watch.server.dbname || erps.is_known(name))
         };
-        let others = known.datnames.iter().filter(|(_, name)| wanted(name));
+        // What is found in one without a label of its own has no place to be shown.
+        let others = known.datnames.iter().filter(|(dbid, _)| known.single.contains(dbid));
+        let others = others.filter(|(_, name)| wanted(name));
         let mut others: Vec<(u32, String)> =
             others.map(|(dbid, name)| (*dbid, name.clone())).collect();
         let passed = self.passed.checked_rem(others.len()).unwrap_or(0);

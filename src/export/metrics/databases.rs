@@ -8,8 +8,10 @@ use crate::sample::unix_seconds;
 use crate::state::ServerSnapshot;
 use crate::track::databases::Database;
 
-pub(super) const SIGNAL: Signal =
-    Signal { metrics: METRICS, unchanged: |a, b| Arc::ptr_eq(&a.databases, &b.databases) };
+pub(super) const SIGNAL: Signal = Signal {
+    metrics: METRICS,
+    unchanged: |a, b| Arc::ptr_eq(&a.databases, &b.databases) && Arc::ptr_eq(&a.erps, &b.erps),
+};
 
 const METRICS: &[Metric] = &[
     Metric {
@@ -64,6 +66,17 @@ const METRICS: &[Metric] = &[
         rows: |server, out| {
             if let Some(facts) = &server.databases.server {
                 out.row(&[], facts.max_connections.saturating_sub(facts.reserved_connections));
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_databases_unwatched",
+        help: "Databases of ERPs beyond `database.top`: nobody looks into them, and what the server says of them is in `other`.",
+        kind: Kind::Gauge,
+        labels: &[],
+        rows: |server, out| {
+            if server.databases.server.is_some() {
+                out.row(&[], server.unwatched() as u64);
             }
         },
     },
