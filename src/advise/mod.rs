@@ -10,6 +10,7 @@ pub mod database;
 mod ddl;
 pub mod definition;
 pub mod existing;
+mod gamble;
 pub mod gate;
 pub mod joins;
 pub mod ledger;

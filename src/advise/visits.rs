@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::{Catalog, Index, Table};
 use super::definition::{Definition, quote};
+use super::gamble;
 use super::plan::Node;
 
 /// Of one descent from the root of an index to a place far from the last, in the planner's units.
@@ -27,6 +28,8 @@ pub struct Ground {
     leads: BTreeMap<String, Lead>,
     /// By relation and column: how much the order of its values is the table's, 0 to 1.
     order: BTreeMap<(String, String), f64>,
+    /// Rows of a relation.
+    rows: BTreeMap<String, f64>,
 }
 
 /// What an index finds by its first key.
@@ -65,6 +68,7 @@ impl Ground {
             for index in &table.indexes {
                 ground.leads.insert(index.name.clone(), Lead::new(table, first(index)));
             }
+            ground.rows.insert(table.name.clone(), table.rows);
             for column in &table.columns {
                 let order = column.correlation.unwrap_or(0.0).powi(2);
                 ground.order.insert((table.name.clone(), column.name.clone()), order);
@@ -81,7 +85,7 @@ impl Ground {
         }
     }
 
-    /// What a plan costs with its visits.
+    /// What a plan costs with its visits, and what it loses when a limit's gamble does not come off.
     #[must_use]
     pub fn true_cost(&self, plan: &Node) -> f64 {
         plan.cost + self.visits(plan, 1.0, None)
@@ -91,6 +95,7 @@ impl Ground {
     /// `outer`.
     fn visits(&self, node: &Node, rounds: f64, outer: Option<&Node>) -> f64 {
         let own = outer.map_or(0.0, |outer| rounds * self.round(node, outer));
+        let own = own + rounds * self.gambled(node);
         let below = node.plans.iter().map(|plan| {
             let is_kept = plan.kind == "Materialize" || plan.kind == "Memoize";
             let is_inner = node.kind == "Nested Loop" && plan.is("Inner");
@@ -102,6 +107,24 @@ impl Ground {
             }
         });
         own + below.sum::<f64>()
+    }
+
+    /// What a limit loses by what is thrown away before it has its rows.
+    fn gambled(&self, node: &Node) -> f64 {
+        let Some((all, scan)) = gamble::staked(node) else { return 0.0 };
+        gamble::lost(all, scan.rows / self.looked_at(scan).max(1.0))
+    }
+
+    /// Rows that a scan looks at before its filter, at most.
+    fn looked_at(&self, scan: &Node) -> f64 {
+        let all = scan.relation.as_ref().and_then(|name| self.rows.get(name)).copied();
+        let lead = scan.index.as_ref().and_then(|name| self.leads.get(name));
+        let of_value = lead.filter(|lead| {
+            scan.index_condition
+                .as_ref()
+                .is_some_and(|text| text.contains(&format!("{} = ", quote(&lead.column))))
+        });
+        of_value.map(|lead| lead.rows).or(all).unwrap_or(f64::INFINITY)
     }
 
     /// What one round of a scan visits.
@@ -201,7 +224,8 @@ mod tests {
             ("orders_client".to_owned(), lead("client_id", 0.0, 9.0)),
         ];
         let order = [(("orders".to_owned(), "id".to_owned()), 1.0)];
-        Ground { leads: leads.into(), order: order.into() }
+        let rows = [("orders".to_owned(), 1_000.0)];
+        Ground { leads: leads.into(), order: order.into(), rows: rows.into() }
     }
 
     fn added(ground: &Ground, outer: Node, inner: Node) -> f64 {
@@ -258,6 +282,15 @@ mod tests {
         let filtered = Node { filter, ..lines("Index Scan", 3.0) };
         let rows = 1_000.0 * 12.0 * ROW;
         assert_near(added(&ground(0.0), orders("Seq Scan", None), filtered), rows);
+    }
+
+    #[test]
+    fn a_limit_may_read_much_of_what_it_throws_away() {
+        let filter = Some("(state = $1)".to_owned());
+        let scan = Node { filter, rows: 100.0, ..orders("Index Scan", Some("orders_client")) };
+        let limit =
+            Node { kind: "Limit".to_owned(), cost: 1.0, plans: vec![scan], ..Node::default() };
+        assert_near(ground(0.0).true_cost(&limit) - 1.0, 0.5 * 99.0 * 0.9);
     }
 
     #[test]

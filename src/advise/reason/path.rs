@@ -102,8 +102,8 @@ impl Path<'_> {
         Some(self.index_scan(&matched).min(self.bitmap(&matched)))
     }
 
-    /// The cost of reading all of it in an order, and how often rows come that fulfil everything.
-    pub fn ordered(&self, order: &[Key]) -> Option<f64> {
+    /// The cost of reading all of it in an order, and the rows that are fetched for that.
+    pub fn ordered(&self, order: &[Key]) -> Option<(f64, f64)> {
         let matched = self.matched().filter(|_| self.index.method == Method::Btree)?;
         let equal = |what: &What| {
             self.terms.iter().any(|term| term.what == *what && term.operator == Operator::Equal)
@@ -122,7 +122,8 @@ impl Path<'_> {
             .iter()
             .zip(&found)
             .all(|(a, b)| a.is_descending != b.is_descending && a.nulls_first != b.nulls_first);
-        (is_same && (forward || backward)).then(|| self.index_scan(&matched))
+        let rows = (matched.held * matched.fetched).max(1.0);
+        (is_same && (forward || backward)).then(|| (self.index_scan(&matched), rows))
     }
 
     fn matched(&self) -> Option<Match> {

@@ -6,6 +6,7 @@ use super::path::Path;
 use super::share::{Term, arm, terms, what, with_statistics};
 use crate::advise::catalog::{Catalog, IndexKey, Table};
 use crate::advise::definition::{Definition, Key, Method, What};
+use crate::advise::gamble;
 use crate::advise::plan::{Condition, Node, Operator, Order, Reading, Use};
 
 /// What a plan would cost.
@@ -91,6 +92,15 @@ struct Scan<'a> {
     table: Table,
     terms: Vec<Term>,
     rows: f64,
+}
+
+/// All rows of a relation that are wanted, in an order.
+struct Ordered {
+    cost: f64,
+    rows: f64,
+    /// The share of what is fetched that is wanted.
+    kept: f64,
+    id: usize,
 }
 
 impl Tree<'_> {
@@ -248,7 +258,7 @@ impl Tree<'_> {
     }
 
     /// An order by an index of the relation below, if the keys are all of that relation.
-    fn in_order(&self, sorted: &Node, below: &Node) -> Option<(f64, f64, usize)> {
+    fn in_order(&self, sorted: &Node, below: &Node) -> Option<Ordered> {
         let node = stripped(below);
         let scan = self.found(node)?;
         let orders = scan.usage.orders.iter().filter(|o| o.keys.len() == sorted.sort_key.len());
@@ -257,17 +267,21 @@ impl Tree<'_> {
             let path = self.path(&scan, index);
             keys.iter()
                 .filter_map(move |order| path.ordered(order))
-                .map(move |cost| (cost, id))
+                .map(move |(cost, read)| Ordered {
+                    cost,
+                    rows: scan.rows,
+                    kept: scan.rows / read,
+                    id,
+                })
                 .collect::<Vec<_>>()
         });
-        let (cost, id) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
-        Some((cost, scan.rows, id))
+        all.min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
     fn sort(&self, node: &Node, below: &Node) -> Imagined {
         let passed_on = self.passed_on(node);
         match self.in_order(node, below) {
-            Some((cost, _, id)) => passed_on.or(cost, [id]),
+            Some(ordered) => passed_on.or(ordered.cost, [ordered.id]),
             None => passed_on,
         }
     }
@@ -296,10 +310,12 @@ impl Tree<'_> {
             return passed_on;
         };
         match self.in_order(sort, first) {
-            Some((cost, rows, id)) => {
-                let share = (node.rows / rows.max(1.0)).clamp(0.0, 1.0);
+            Some(ordered) => {
+                let share = (node.rows / ordered.rows.max(1.0)).clamp(0.0, 1.0);
+                let lost = gamble::lost(ordered.cost * (1.0 - share), ordered.kept);
                 // Going down the index is never less than a few pages.
-                passed_on.or(cost * share + 2.0 * self.catalog.random_page_cost, [id])
+                let down = 2.0 * self.catalog.random_page_cost;
+                passed_on.or(ordered.cost * share + lost + down, [ordered.id])
             }
             None => passed_on,
         }
@@ -318,8 +334,8 @@ impl Tree<'_> {
             let best = self
                 .of(&scan.table)
                 .filter_map(|(id, index)| Some((self.path(&scan, index).ordered(&order)?, id)))
-                .min_by(|a, b| a.0.total_cmp(&b.0))?;
-            total += best.0 / scan.rows.max(1.0) + 2.0 * self.catalog.random_page_cost;
+                .min_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
+            total += best.0.0 / scan.rows.max(1.0) + 2.0 * self.catalog.random_page_cost;
             used.insert(best.1);
         }
         Some(Imagined { cost: total, used })

@@ -67,9 +67,9 @@ pub struct Model {
 /// What a statement may become dearer for the good of others, as a share.
 const MOST_HARM: f64 = 0.1;
 
-/// What is lost beyond that weighs so many times a gain: nobody thanks for the second statement that is
-/// quicker when the first is slower.
-const LOSS: f64 = 10.0;
+/// What is lost beyond that weighs so many times a gain, which is more than any gain is worth: nobody thanks
+/// for the second statement that is quicker when the first is slower.
+const LOSS: f64 = 1_000.0;
 
 impl Weighted {
     /// A statement that takes so many seconds a day, with its plans now.
