@@ -107,8 +107,8 @@ mod transaction_scenes;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]
+mod two_erps;
+#[cfg(test)]
 mod upkeep;
 #[cfg(test)]
 mod upkeep_faults;
-mod two_erps;
-#[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{Existing, Fault, Idle, Inventory, Leftover, Owner, Verdict};
-use crate::advise::definition::quote;
 use crate::advise::ddl::stable_id;
+use crate::advise::definition::quote;
 use crate::advise::suggestion::{ROWS_BUILT_PER_SECOND, Suggestion};
 use crate::advise::upkeep::{entries, kept};
 use crate::erp::{Erp, OTHER};

@@ -8,9 +8,9 @@ use super::spotted::Reader;
 use super::{Known, Sign, Spotted};
 use crate::advise::advisor::Planned;
 use crate::advise::catalog::Table;
+use crate::advise::ddl::{LONGEST_NAME, stable_id};
 use crate::advise::definition::quote;
 use crate::advise::plan::{Condition, How, Node, Operator, Use, places};
-use crate::advise::ddl::{LONGEST_NAME, stable_id};
 use crate::advise::workload::Statement;
 
 /// Calls that were counted, from which on a mean is one.
