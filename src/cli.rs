@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, reload};
 
@@ -26,6 +26,9 @@ use erpscope::pg;
 
 /// Where the config is looked for when none is named.
 const USUAL_FILES: [&str; 2] = ["erpscope.toml", "/etc/erpscope/erpscope.toml"];
+
+/// What `setup` is printed for when no server can be asked.
+const USUAL_VERSION: u32 = 15;
 
 /// Observability and performance sidecar for ERP databases on PostgreSQL.
 #[derive(Debug, Parser)]
@@ -127,10 +130,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// An error on standard error, with its causes.
+/// An error on standard error, with those of its causes that it does not tell itself.
 #[expect(clippy::print_stderr, reason = "the last words of a command that failed")]
 pub fn complain(error: &anyhow::Error) {
-    eprintln!("erpscope: {error:#}");
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    eprintln!("erpscope: {words}");
 }
 
 /// A line on standard output. A reader that has gone, as in `| head`, is no fault.
@@ -142,10 +151,14 @@ fn answer(text: &str) -> io::Result<()> {
 }
 
 impl ConfigArgs {
-    fn load(&self) -> Result<Loaded, ConfigErrors> {
+    /// A server named on the command line needs no file, least of all one of several servers.
+    fn file(&self) -> Option<PathBuf> {
         let usual = || USUAL_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
-        // A server named on the command line needs no file, least of all one of several servers.
-        let file = self.config.clone().or_else(|| if self.url.is_some() { None } else { usual() });
+        self.config.clone().or_else(|| if self.url.is_some() { None } else { usual() })
+    }
+
+    fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let file = self.file();
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -244,19 +257,30 @@ fn run_locks(
     })
 }
 
-/// For the version and settings of the first server of the config, if it can be asked.
+/// For the version and settings of the first server of the config, if there is one and it can be asked.
 fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow::Result<ExitCode> {
-    let server = args.load().ok().and_then(|loaded| loaded.config.servers.into_iter().next());
-    let found = match (&server, pg_version) {
-        (Some(server), None) => runtime()?.block_on(async { probe(server).await }),
-        _ => None,
+    let server = match args.load() {
+        Ok(Loaded { config, .. }) => config.servers.into_iter().next(),
+        Err(errors) if args.file().is_none() && names_no_server(&errors) => None,
+        Err(errors) => return Err(errors.into()),
     };
+    let found = match (&server, pg_version) {
+        (_, Some(_)) => Err(None),
+        (None, None) => Err(Some(anyhow!("no server is named"))),
+        (Some(server), None) => runtime()?.block_on(probe(server)).map_err(Some),
+    };
+    if let Err(Some(why)) = &found {
+        complain(&anyhow!(
+            "{why:#}; so this is for PostgreSQL {USUAL_VERSION}: name another by --pg-version"
+        ));
+    }
+    let found = found.ok();
     let target = Target {
         version_major: found
             .as_ref()
             .and_then(|found| u32::try_from(found.version_num / 10_000).ok())
             .or(pg_version)
-            .unwrap_or(15),
+            .unwrap_or(USUAL_VERSION),
         role,
         datname: server.map_or_else(|| "postgres".to_owned(), |server| server.dbname),
         preloaded: found
@@ -266,9 +290,14 @@ fn run_setup(args: &ConfigArgs, pg_version: Option<u32>, role: String) -> anyhow
     Ok(ExitCode::SUCCESS)
 }
 
-async fn probe(server: &Server) -> Option<pg::Capabilities> {
-    let session = pg::connect(server, &server.dbname).await.ok()?;
-    pg::probe(server, &session).await.ok()
+/// There is nothing wrong but that, which is how it is before there is a config.
+fn names_no_server(errors: &ConfigErrors) -> bool {
+    errors.0.iter().all(|fault| fault.key == "server")
+}
+
+async fn probe(server: &Server) -> anyhow::Result<pg::Capabilities> {
+    let session = pg::connect(server, &server.dbname).await?;
+    Ok(pg::probe(server, &session).await?)
 }
 
 /// Changes the level of the log.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use erpscope::config::Config;
 use erpscope::trust;
 
@@ -42,16 +42,19 @@ impl AgentArgs {
                 .tls_backend_preconfigured(tls)
                 .timeout(PATIENCE)
                 .redirect(reqwest::redirect::Policy::none())
+                // A proxy would look for our address on its own machine.
+                .no_proxy()
                 .build()?;
             let pairs: Vec<String> =
                 query.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
             let url = format!("{base}{path}?{}", pairs.join("&"));
             let response = client.get(url).send().await.map_err(|error| {
-                let error = error.without_url();
-                anyhow::Error::new(error).context(format!(
-                    "no agent answers at {base}: is `erpscope run` running, with the same config? \
-                     Another one is named by --agent URL"
-                ))
+                let error = anyhow::Error::new(error.without_url());
+                anyhow!(
+                    "no agent answers at {base} ({}): is `erpscope run` running, with the same \
+                     config? Name another one by --agent URL",
+                    error.root_cause()
+                )
             })?;
             let status = response.status();
             let body = response.text().await.context("the agent broke off its answer")?;

@@ -143,6 +143,7 @@ fn a_taken_port_ends_the_program_with_a_clear_message() {
         .unwrap();
     assert!(!output.status.success());
     assert!(text(&output).contains(&format!("cannot listen on {listen}")), "{}", text(&output));
+    assert_eq!(text(&output).matches("os error").count(), 1, "told once: {}", text(&output));
 }
 
 #[test]
@@ -332,4 +333,43 @@ async fn check_and_setup_answer_on_standard_output_with_an_exit_status() {
     assert!(text(&output).contains("grant pg_monitor to \"erpscope\""), "{}", text(&output));
     let output = erpscope(&["setup", "--pg-version", "17"]).output().unwrap();
     assert!(text(&output).contains("PostgreSQL 17") && output.status.success());
+}
+
+#[test]
+fn setup_says_when_no_server_could_be_asked_and_refuses_a_config_with_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = |args: &[&str]| {
+        let output = erpscope(&["setup"]).args(args).current_dir(&folder).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap(), told)
+    };
+    let (is_good, sql, told) = setup(&[]);
+    assert!(is_good && sql.contains("grant pg_monitor to \"erpscope\""), "{sql}{told}");
+    assert!(told.contains("no server is named; so this is for PostgreSQL 15"), "{told}");
+    let (is_good, sql, told) = setup(&["--url", "postgres://u:hunter2@127.0.0.1:1/postgres"]);
+    assert!(is_good && sql.contains("PostgreSQL 15"), "{sql}{told}");
+    assert!(told.contains("cannot connect") && told.contains("--pg-version"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    assert_eq!(setup(&["--pg-version", "17"]).2, "");
+    std::fs::write(folder.path().join("erpscope.toml"), "[[server]]\nport = 0\n").unwrap();
+    let (is_good, sql, told) = setup(&[]);
+    assert!(
+        !is_good && sql.is_empty() && told.contains("erpscope.toml:2: server[0].port"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn the_agent_is_asked_straight_whatever_proxy_the_environment_names() {
+    let port = free_port();
+    let server = "[[server]]\nhost = '127.0.0.1'\nport = 1\n";
+    let config = file(&format!("listen = '127.0.0.1:{port}'\n{server}"));
+    let agent = Running::start(config.path(), port);
+    agent.until("served", |metrics| metrics.contains("erpscope_up")).await;
+    let mut health = erpscope(&["health", "--config", config.path().to_str().unwrap()]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        health.env(name, "http://127.0.0.1:1");
+    }
+    let output = health.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
 }
