@@ -14,7 +14,7 @@ use erpscope::erp::Erp;
 use erpscope::pg;
 use tokio_postgres::Client;
 
-use crate::rig::{admin, cluster, server, session};
+use crate::rig::{self, server, session};
 
 /// Small: too small for what is unused to matter. What fires has `_goes` in its name.
 const NEAR: &str = r#"
@@ -90,11 +90,7 @@ const BLOATED: &str = "
     vacuum analyze bloated";
 
 async fn shop() -> (Cluster, Client) {
-    let cluster = cluster(&Options::default().set("autovacuum", "off")).await;
-    admin(&cluster).await.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
-    admin(&cluster).await.batch_execute("create database shop").await.unwrap();
-    let client = session(&cluster.url("shop")).await;
-    (cluster, client)
+    rig::shop(Options::default().set("autovacuum", "off")).await
 }
 
 async fn advice(cluster: &Cluster) -> Advice {

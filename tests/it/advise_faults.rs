@@ -17,16 +17,11 @@ use erpscope::erp::{Erp, Profiles};
 use erpscope::pg::{self, HypoPgThere};
 use tokio_postgres::Client;
 
-use crate::rig::{admin, cluster, server, session};
+use crate::rig::{self, admin, server, session};
 
 /// A server with one database `shop`, and a session in it.
 pub async fn shop(options: Options) -> (Cluster, Client) {
-    let options = options.set("shared_preload_libraries", "pg_stat_statements");
-    let cluster = cluster(&options.set("autovacuum", "off")).await;
-    let admin = admin(&cluster).await;
-    admin.batch_execute("create database shop").await.unwrap();
-    admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
-    let shop = session(&cluster.url("shop")).await;
+    let (cluster, shop) = rig::shop(options.set("autovacuum", "off")).await;
     shop.batch_execute("create extension hypopg").await.unwrap();
     (cluster, shop)
 }

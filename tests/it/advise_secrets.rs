@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use erpscope::demo::cluster::{Cluster, Options};
 
-use crate::rig::{admin, cluster, session};
+use crate::rig::{self, admin, session};
 
 /// Everything that is secret begins with it.
 const SECRET: &str = "hush";
@@ -46,17 +46,13 @@ fn advise(cluster: &Cluster, args: &[&str]) -> (Output, String) {
 #[tokio::test]
 async fn values_are_used_and_never_told() {
     let options = Options::default()
-        .set("shared_preload_libraries", "pg_stat_statements")
         .set("compute_query_id", "on")
         .set("pg_stat_statements.track_utility", "on")
         // A vacuum soon after an asynchronous commit finds no page that all may see.
         .set("synchronous_commit", "on")
         .set("autovacuum", "off");
-    let cluster = cluster(&options).await;
+    let (cluster, shop) = rig::shop(options).await;
     let admin = admin(&cluster).await;
-    admin.batch_execute("create database shop; ").await.unwrap();
-    admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
-    let shop = session(&cluster.url("shop")).await;
     shop.batch_execute("create extension hypopg").await.unwrap();
     for statement in SCHEMA.split(';') {
         shop.batch_execute(statement).await.unwrap();

@@ -22,7 +22,7 @@ use erpscope::track::hours::unix;
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::rig::{Rig, admin, cluster, config, server, session, value};
+use crate::rig::{self, Rig, admin, config, server, value};
 
 const TABLE: &str = "
     create table sale_order_line (id int primary key, order_id int not null, price int not null);
@@ -32,18 +32,14 @@ const SELECT: &str = "select sum(price) from sale_order_line where order_id = $1
 
 /// A database with a statement that wants an index, and all that the advisor needs.
 async fn shop(extensions: &[&str]) -> (Cluster, Client) {
-    let options = Options::default().set("shared_preload_libraries", "pg_stat_statements");
-    let cluster = cluster(&options).await;
-    let admin = admin(&cluster).await;
-    admin.batch_execute("create database shop").await.unwrap();
-    admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
-    let shop = session(&cluster.url("shop")).await;
+    let (cluster, shop) = rig::shop(Options::default()).await;
     for extension in extensions {
         shop.batch_execute(&format!("create extension {extension}")).await.unwrap();
     }
     for statement in TABLE.split(';') {
         shop.batch_execute(statement).await.unwrap();
     }
+    let admin = admin(&cluster).await;
     admin.batch_execute("select pg_stat_statements_reset()").await.unwrap();
     (cluster, shop)
 }

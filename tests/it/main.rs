@@ -11,6 +11,8 @@ mod advise_cancelled;
 #[cfg(test)]
 mod advise_cases;
 #[cfg(test)]
+mod advise_casts;
+#[cfg(test)]
 mod advise_command;
 #[cfg(test)]
 mod advise_existing;

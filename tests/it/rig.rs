@@ -22,6 +22,17 @@ pub async fn cluster(options: &Options) -> Cluster {
     cluster
 }
 
+/// A cluster with pg_stat_statements at work and a database `shop` that the agent's role may read, and a
+/// superuser's session in that.
+pub async fn shop(options: Options) -> (Cluster, Client) {
+    let cluster = cluster(&options.set("shared_preload_libraries", "pg_stat_statements")).await;
+    let admin = admin(&cluster).await;
+    admin.batch_execute("create database shop").await.unwrap();
+    admin.batch_execute("grant pg_read_all_data to erpscope").await.unwrap();
+    let shop = session(&cluster.url("shop")).await;
+    (cluster, shop)
+}
+
 /// A superuser's session in database `postgres`.
 pub async fn admin(cluster: &Cluster) -> Client {
     session(&cluster.url("postgres")).await

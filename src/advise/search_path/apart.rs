@@ -52,11 +52,15 @@ pub fn tell_apart(
             sums.iter().map(|(path, sum)| (path.clone(), *sum)).collect();
         sums.sort_by(|(_, a), (_, b)| b.seconds.total_cmp(&a.seconds));
         let mut all = Sum::default();
-        sums.iter().for_each(|(_, sum)| all.join(sum));
+        for (_, sum) in &sums {
+            all.join(sum);
+        }
         if sums.len() > MOST {
             left_over += 1;
             let mut rest = Sum::default();
-            sums.split_off(MOST).iter().for_each(|(_, sum)| rest.join(sum));
+            for (_, sum) in &sums.split_off(MOST) {
+                rest.join(sum);
+            }
             sums.push((None, rest));
         }
         statements.extend(sums.into_iter().map(|(path, sum)| share(&statement, path, &sum, &all)));

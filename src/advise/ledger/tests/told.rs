@@ -49,7 +49,7 @@ fn why_how_sure_and_what_comes_first_is_remembered_and_told() {
     let json: serde_json::Value = serde_json::from_str(&row.payload).unwrap();
     let told = (&json["cause"], &json["confidence"], &json["after"]);
     assert_eq!(told, (&"covered".into(), &"medium".into(), &"create-1".into()));
-    let told = table(&[line.clone()]);
+    let told = table(std::slice::from_ref(&line));
     for word in ["why", "covered", "confidence", "medium", "not before create-1 is carried out"] {
         assert!(told.contains(word), "{word}\n{told}");
     }
@@ -73,7 +73,7 @@ fn a_line_of_before_that_was_kept_is_read_and_has_it_once_it_is_suggested_again(
     row.payload = json.to_string();
     let line = Line::from_row(&row).unwrap();
     assert_eq!((&line.cause, line.confidence, &line.after), (&None, None, &None));
-    assert!(table(&[line.clone()]).contains("create   -          -          suggested"));
+    assert!(table(std::slice::from_ref(&line)).contains("create   -          -          suggested"));
     let mut book = Book { ledger: Ledger::of(vec![line]), is_complete: true };
     book.fold(NOON + HOUR, &catalog(vec![]), Some(&[create()]), None);
     let line = book.line("create-1");
