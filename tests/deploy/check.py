@@ -1,6 +1,7 @@
 """What is in deploy/ and cannot be run without a cluster or an engine, held against its own tools."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,10 @@ EVERYTHING = {
         {"name": "erp", "host": "db", "port": 5433, "erp": "odoo", "sslmode": "require"},
         {"name": "second", "host": "db2"},
     ],
-    "config": '[[integration]]\nname = "webshop"\ndirection = "inbound"\nroles = ["shop"]\n',
+    "config": '[otlp]\nhttp = "0.0.0.0:4318"\n[[integration]]\nname = "webshop"\ndirection = "inbound"\nroles = ["shop"]\n',
+    "service": {"extraPorts": [{"name": "otlp-http", "port": 4318}]},
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-    "prometheusRule": {"enabled": True},
+    "prometheusRule": {"enabled": True, "runbooks": "https://wiki.example.com/erp/"},
     "dashboards": {"enabled": True},
     "podAnnotations": {"team": "erp"},
     "tolerations": [{"key": "erp", "operator": "Exists"}],
@@ -35,6 +37,8 @@ REFUSED = [
     {"servers": []},
     {"servers": [{"name": "erp", "host": "db", "password": "secret"}]},
     {"history": {"enabled": "yes"}},
+    {"service": {"extraPorts": [{"port": 4318}]}},
+    {"prometheusRule": {"runbooks": "the wiki"}},
     {"typo": 1},
 ]
 
@@ -93,10 +97,19 @@ def chart():
     rules = [one for one in many if one["kind"] == "PrometheusRule"]
     expected = len([p for p in (ROOT / "alerts").glob("*.yaml")])
     assert len(rules) == expected and all(one["spec"]["groups"] for one in rules), len(rules)
+    service = next(one for one in many if one["kind"] == "Service")
+    assert [port["port"] for port in service["spec"]["ports"]] == [10187, 4318], service
+    runbooks = [rule["annotations"]["runbook_url"] for rule in alerts(rules)]
+    assert runbooks and all(re.fullmatch(r"https://wiki\.example\.com/erp/\w+\.md", url) for url in runbooks), runbooks
     dashboards = len(list((ROOT / "dashboards").glob("*.json")))
     assert kinds.count("ConfigMap") == 1 + dashboards, kinds
     assert [one["kind"] for one in few].count("ConfigMap") == 1
     print(f"helm: {len(few)} objects by default, {len(many)} with everything")
+
+
+def alerts(rules):
+    groups = (group for one in rules for group in one["spec"]["groups"])
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
 
 
 def joined(rendered):
