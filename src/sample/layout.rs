@@ -36,6 +36,7 @@ pub fn align_of(typalign: &str) -> f64 {
 }
 
 /// Bytes of values one after the other, each at its alignment, the whole at eight bytes.
+#[must_use]
 pub fn aligned(columns: impl Iterator<Item = Stored>) -> f64 {
     let mut at: f64 = 0.0;
     for column in columns {
