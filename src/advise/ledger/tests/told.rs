@@ -73,7 +73,9 @@ fn a_line_of_before_that_was_kept_is_read_and_has_it_once_it_is_suggested_again(
     row.payload = json.to_string();
     let line = Line::from_row(&row).unwrap();
     assert_eq!((&line.cause, line.confidence, &line.after), (&None, None, &None));
-    assert!(table(std::slice::from_ref(&line)).contains("create   -          -          suggested"));
+    assert!(
+        table(std::slice::from_ref(&line)).contains("create   -          -          suggested")
+    );
     let mut book = Book { ledger: Ledger::of(vec![line]), is_complete: true };
     book.fold(NOON + HOUR, &catalog(vec![]), Some(&[create()]), None);
     let line = book.line("create-1");
