@@ -75,10 +75,6 @@ mod probe;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
-mod real_broker;
-#[cfg(test)]
-mod real_clients;
-#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod proxy_abuse;
@@ -87,11 +83,15 @@ mod proxy_tunnels;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
+mod real_broker;
+#[cfg(test)]
+mod real_clients;
+#[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rule_scenes;
-#[cfg(test)]
-mod resets;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
