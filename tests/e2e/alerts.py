@@ -47,6 +47,12 @@ ABSENT = {
     "erpscope_replication_slot_lost": "the same",
     "erpscope_replication_slot_retained_bytes": "the same",
     "erpscope_replication_slot_safe_bytes": "the same",
+    "erpscope_broker_up": "the demo has no RabbitMQ",
+    "erpscope_broker_failures_total": "the same",
+    "erpscope_broker_queue_consumers": "the same",
+    "erpscope_broker_queue_done_total": "the same",
+    "erpscope_broker_queue_ready": "the same",
+    "erpscope_broker_queue_unacked": "the same",
 }
 
 
