@@ -21,7 +21,7 @@ impl Bench {
     pub async fn start() -> Self {
         let options = Options::default()
             .set("pg_stat_statements.max", "10000")
-            .set("max_connections", "400")
+            .set("max_connections", "1500")
             .set("autovacuum", "off");
         let cluster = Cluster::start(&options).await.unwrap();
         let admin = session(&cluster).await;

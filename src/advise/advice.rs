@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
-use super::catalog::{self, Catalog, Table, Writes};
+use super::catalog::{self, Catalog, Kind, Table, Writes};
 use super::constants::{self, Seen};
 use super::ddl;
 use super::definition::Definition;
@@ -224,6 +224,13 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     }
     if catalog.in_recovery {
         notes.push("this is a standby: create what is suggested on its primary".to_owned());
+    }
+    let locked = catalog.tables.values().filter(|table| table.kind == Kind::Locked).count();
+    if locked > 0 {
+        notes.push(format!(
+            "{locked} table(s) of the workload were locked to all others (ACCESS EXCLUSIVE): nothing is suggested for them; \
+             ask again when the lock is gone"
+        ));
     }
     if is_spent(what_if, effort) {
         notes.push("the search ended at its limit of questions to the planner".to_owned());

@@ -1,8 +1,8 @@
 //! How long the queues are that a profile knows: rows that wait, run and were given up, and for how
 //! long. Counts and ages alone; of what is in a row nothing is read.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_postgres::{Client, Row};
@@ -18,6 +18,11 @@ pub const MOST: u64 = 10_000;
 /// What the planner may think that one look costs, in its own units: a table of a million rows
 /// whose state has no index is dearer, and not read.
 const DEAREST: f64 = 20_000.0;
+/// The same of a look in every turn, about a millisecond; one that is so many times dearer is made so many times less
+/// often.
+const CHEAP: f64 = 500.0;
+/// But at least in every fifth turn.
+const MOST_TURNS: u32 = 5;
 
 /// What one queue is like.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +62,35 @@ pub struct Database {
     pub unread: Vec<(Arc<str>, &'static str)>,
 }
 
+/// The last looks at queues, which stand for a while where a look is dear.
+#[derive(Debug, Default)]
+pub struct Looks(Mutex<HashMap<(u32, Arc<str>), Look>>);
+
+#[derive(Debug)]
+struct Look {
+    reading: Reading,
+    /// Turns for which it stands.
+    stands: u32,
+}
+
+impl Looks {
+    /// What was seen last, if it still stands: all of it is of one moment.
+    fn standing(&self, dbid: u32, queue: &Queue, first: &Column) -> Option<Reading> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = all.get_mut(&(dbid, Arc::clone(&queue.name)))?;
+        let is_same = look.reading.table == first.table && look.reading.schema == first.schema;
+        look.stands = look.stands.checked_sub(1).filter(|_| is_same)?;
+        Some(look.reading.clone())
+    }
+
+    fn remember(&self, dbid: u32, reading: &Reading, cost: f64) {
+        let turns = (1..MOST_TURNS).find(|turns| cost <= CHEAP * f64::from(*turns));
+        let look = Look { reading: reading.clone(), stands: turns.unwrap_or(MOST_TURNS) - 1 };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((dbid, Arc::clone(&reading.name)), look);
+    }
+}
+
 /// Those that could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -68,7 +102,7 @@ pub struct Sample {
 
 /// Reads the queues of the database of `session`, which is `dbid`, and then by one connection each
 /// those of `others`. One that cannot be entered is left out and counted; none is entered after
-/// `patience`. `queues`: what the profiles of a database by that name declare.
+/// `patience`. `queues`: what the profiles of a database by that name declare. `looks`: those of the turns before.
 ///
 /// # Errors
 /// When `session` cannot be read.
@@ -77,18 +111,24 @@ pub async fn read(
     dbid: u32,
     others: &[(u32, String)],
     queues: impl Fn(&str) -> Vec<Arc<Queue>>,
+    looks: &Arc<Looks>,
     patience: Duration,
 ) -> Result<Sample, SampleError> {
     let (databases, skipped) =
         elsewhere::each(session, dbid, others, patience, "queues", |client, dbid, datname| {
-            let queues = queues(datname);
-            Box::pin(async move { here(client, dbid, &queues).await })
+            let (queues, looks) = (queues(datname), Arc::clone(looks));
+            Box::pin(async move { here(client, dbid, &queues, &looks).await })
         })
         .await?;
     Ok(Sample { databases, skipped })
 }
 
-async fn here(client: &Client, dbid: u32, queues: &[Arc<Queue>]) -> Result<Database, SampleError> {
+async fn here(
+    client: &Client,
+    dbid: u32,
+    queues: &[Arc<Queue>],
+    looks: &Looks,
+) -> Result<Database, SampleError> {
     let mut database = Database { dbid, ..Database::default() };
     let tables: Vec<&str> = queues.iter().map(|queue| queue.table.as_str()).collect();
     if tables.is_empty() {
@@ -109,8 +149,16 @@ async fn here(client: &Client, dbid: u32, queues: &[Arc<Queue>]) -> Result<Datab
             }
         };
         done.insert(&queue.name);
+        let standing = place.first().and_then(|first| looks.standing(dbid, queue, first));
+        if let Some(reading) = standing {
+            database.queues.push(reading);
+            continue;
+        }
         match one(client, queue, &place).await {
-            Ok(Some(reading)) => database.queues.push(reading),
+            Ok(Some((reading, cost))) => {
+                looks.remember(dbid, &reading, cost);
+                database.queues.push(reading);
+            }
             Ok(None) => database.unread.push((Arc::clone(&queue.name), "costly")),
             Err(error) if error.outcome() == Outcome::Closed => return Err(error),
             Err(error) => {
@@ -171,21 +219,19 @@ const INTEGER: u32 = 23;
 /// Of whole numbers.
 const NUMBERS: [u32; 3] = [21, INTEGER, 20];
 
-/// `None` if the planner thinks it too dear.
+/// With what the planner thinks it costs; `None` if that is too much.
 async fn one(
     client: &Client,
     queue: &Queue,
     place: &[&Column],
-) -> Result<Option<Reading>, SampleError> {
+) -> Result<Option<(Reading, f64)>, SampleError> {
     let Some(first) = place.first() else { return Ok(None) };
     let sql = statement(queue, &first.schema, |name| {
         place.iter().any(|column| column.name == name && column.kind == TIMESTAMP)
     });
     let plan = client.query(&format!("explain {sql}"), &[]).await?;
     let plan = plan.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?;
-    if cost(&plan).is_none_or(|cost| cost > DEAREST) {
-        return Ok(None);
-    }
+    let Some(cost) = cost(&plan).filter(|cost| *cost <= DEAREST) else { return Ok(None) };
     let row = client.query_one(&sql, &[]).await?;
     let count = |column| row.try_get::<_, i64>(column).map(unsigned);
     // A clock that is behind, or a zone that is another's, makes no negative age.
@@ -194,7 +240,7 @@ async fn one(
     let is_by_words = queue.state.is_some();
     let tells_running = !is_by_words && queue.started.is_some() || !queue.running.is_empty();
     let tells_failed = !queue.failed.is_empty() || queue.lost_after.is_some();
-    Ok(Some(Reading {
+    let reading = Reading {
         name: Arc::clone(&queue.name),
         schema: first.schema.clone(),
         table: queue.table.clone(),
@@ -205,7 +251,8 @@ async fn one(
         longest_seconds: age(4)?,
         failed: if tells_failed { Some(count(5)?) } else { None },
         inserted: first.inserted,
-    }))
+    };
+    Ok(Some((reading, cost)))
 }
 
 /// Of `Nested Loop  (cost=1.00..23.45 rows=...` the second figure.
@@ -380,6 +427,33 @@ mod tests {
         assert_eq!(with(held("a", number, true), held("n", number, true)), Err("missing"));
         assert_eq!(with(held("a", time, true), held("n", time, true)), Err("missing"));
         assert_eq!(with(held("a", time, false), held("n", number, true)), Err("refused"));
+    }
+
+    #[test]
+    fn a_look_stands_for_the_longer_the_dearer_it_is_and_of_no_other_table() {
+        let (queue, first) = (queue("since = 'a'\nstarted = 'b'\n"), held("a", TIMESTAMP, true));
+        let reading = Reading {
+            name: Arc::clone(&queue.name),
+            schema: first.schema.clone(),
+            table: first.table.clone(),
+            waiting: 7,
+            oldest_seconds: None,
+            tries: None,
+            running: None,
+            longest_seconds: None,
+            failed: None,
+            inserted: 0,
+        };
+        let looks = Looks::default();
+        let mut turns = |cost: f64| {
+            looks.remember(1, &reading, cost);
+            std::iter::from_fn(|| looks.standing(1, &queue, &first)).count()
+        };
+        assert_eq!([0.0, 500.0, 600.0, 1_500.0, DEAREST].map(&mut turns), [0, 0, 1, 2, 4]);
+        looks.remember(1, &reading, DEAREST);
+        assert!(looks.standing(2, &queue, &first).is_none(), "of another database");
+        let other = Column { schema: "other".to_owned(), ..first };
+        assert!(looks.standing(1, &queue, &other).is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::clients::{
     Client, Looks, ODOO, count, events, list, runs, seconds, until_locks, until_sampling,
     until_settled, watched,
 };
-use crate::rig::{Rig, admin, cluster, config, server, session, sum};
+use crate::rig::{Rig, admin, cluster, config, server, session, sum, until_true};
 
 /// Each worker of a parallel statement waits for the table, and so does its leader.
 const LOOKS_INTO_SALES: &str = "create table sale_order (id int) with (parallel_workers = 0); \
@@ -103,14 +103,9 @@ async fn a_leader_and_its_workers_are_one_root() {
 
 /// Until so many processes hold a lock that is so.
 async fn until_holding(client: &tokio_postgres::Client, what: &str, wanted: i64) {
-    let sql = format!("select count(distinct l.pid) from pg_locks l where l.granted and {what}");
-    for _ in 0..600 {
-        if client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) == wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not {wanted} processes hold it");
+    let held = "select count(distinct l.pid)";
+    let question = format!("{held} = {wanted} from pg_locks l where l.granted and {what}");
+    until_true(client, &question).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,6 @@
 //! miss beside it; PostgreSQL takes every word of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use erpscope::advise::advice::{Advice, Request, advise};
 use erpscope::advise::advisor::{Effort, Judge};
@@ -14,7 +13,7 @@ use erpscope::erp::Erp;
 use erpscope::pg;
 use tokio_postgres::Client;
 
-use crate::rig::{self, server, session};
+use crate::rig::{self, server, session, until_true};
 
 /// Small: too small for what is unused to matter. What fires has `_goes` in its name.
 const NEAR: &str = r#"
@@ -157,16 +156,6 @@ async fn all_indexes(client: &Client) -> Vec<(String, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-async fn until(client: &Client, condition: &str) {
-    for _ in 0..600 {
-        if client.query_one(condition, &[]).await.unwrap().get(0) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("never: {condition}");
-}
-
 #[tokio::test]
 async fn the_same_twice_and_what_others_cover_is_to_be_dropped_and_nothing_beside() {
     let (cluster, client) = shop().await;
@@ -214,7 +203,7 @@ async fn what_nothing_uses_and_what_a_failed_build_left_is_to_be_dropped_and_not
             reader.batch_execute(read).await.unwrap();
         }
     }
-    until(
+    until_true(
         &client,
         "select bool_and(seq_scan >= 25) from pg_stat_user_tables where relname in ('large', 'child')",
     )
@@ -248,11 +237,31 @@ async fn an_index_that_is_being_built_is_no_leftover() {
     let building = tokio::spawn(async move {
         builder.batch_execute("create index concurrently slow_x on slow (x)").await.unwrap();
     });
-    until(&client, "select exists (select from pg_index where not indisvalid)").await;
+    until_true(&client, "select exists (select from pg_index where not indisvalid)").await;
     assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
     holder.batch_execute("commit").await.unwrap();
     building.await.unwrap();
     assert_eq!(faults(&advice(&cluster).await), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn what_somebody_has_for_himself_alone_is_left_out_and_hides_nothing_else() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(NEAR).await.unwrap();
+    let all = faults(&advice(&cluster).await);
+    let of_parts = wanted(&[("part_v_goes", "duplicate"), ("part_2024_goes", "duplicate")]);
+    let mut others = all.clone();
+    others.retain(|name, _| !of_parts.contains_key(name));
+    assert!(of_parts.len() + others.len() == all.len() && others.len() > 1, "{all:?}");
+    let holder = session(&cluster.url("shop")).await;
+    for (table, left) in
+        [("near", &of_parts), ("part_2025", &others), ("part_2024", &others), ("refers", &all)]
+    {
+        let lock = format!("begin; lock table \"Büro\".{table}");
+        holder.batch_execute(&lock).await.unwrap();
+        assert_eq!(faults(&advice(&cluster).await), *left, "{table} is locked");
+        holder.batch_execute("rollback").await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -265,7 +274,7 @@ async fn a_large_index_that_is_mostly_air_is_to_be_rebuilt_and_none_waits_for_it
     client.batch_execute("delete from bloated where id % 5 <> 0").await.unwrap();
     // A session tells what it did once a second: told after the vacuum it would count as news.
     let is_told = "select n_dead_tup > 200000 from pg_stat_user_tables where relname = 'bloated'";
-    until(&client, is_told).await;
+    until_true(&client, is_told).await;
     client.batch_execute("vacuum analyze bloated").await.unwrap();
     let found = advice(&cluster).await;
     assert_eq!(faults(&found), wanted(&[("bloated_text", "bloated")]));

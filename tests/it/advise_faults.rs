@@ -17,7 +17,7 @@ use erpscope::erp::{Erp, Profiles};
 use erpscope::pg::{self, HypoPgThere};
 use tokio_postgres::Client;
 
-use crate::rig::{self, admin, server, session};
+use crate::rig::{self, admin, server, session, until_true};
 
 /// A server with one database `shop`, and a session in it.
 pub async fn shop(options: Options) -> (Cluster, Client) {
@@ -94,6 +94,19 @@ fn reasons(advice: &Advice) -> String {
         let _ = writeln!(text, "{} x {}", skipped.statements, skipped.reason);
         text
     })
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_has_for_himself_alone_keeps_no_other_from_advice() {
+    let (cluster, shop) = shop(Options::default()).await;
+    load(&shop, &table("sale")).await;
+    load(&shop, &table("move")).await;
+    let statements =
+        ["select id from sale where partner = $1", "select id from move where partner = $1"];
+    load(&shop, "begin; lock table move").await;
+    assert_eq!(tables(&advised(&cluster, &statements).await), ["public.sale"]);
+    load(&shop, "rollback").await;
+    assert_eq!(tables(&advised(&cluster, &statements).await), ["public.move", "public.sale"]);
 }
 
 #[tokio::test]
@@ -247,14 +260,9 @@ async fn statistics_that_are_missing_or_old_are_said() {
     load(&shop, &table("stale")).await;
     load(&shop, "insert into stale select i, i % 5000 from generate_series(30001, 60000) i").await;
     // What a session has written is counted when it is idle, soon.
-    let counted = "select count(*) from pg_stat_user_tables
+    let counted = "select count(*) = 2 from pg_stat_user_tables
         where relname in ('never', 'stale') and n_mod_since_analyze >= 30000";
-    for _ in 0..200 {
-        if shop.query_one(counted, &[]).await.unwrap().get::<_, i64>(0) == 2 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    until_true(&shop, counted).await;
     let advice = advised(
         &cluster,
         &[

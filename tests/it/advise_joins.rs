@@ -9,7 +9,7 @@ use erpscope::demo::cluster::{Cluster, Options};
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::rig::{self, Rig, admin, config, server, session};
+use crate::rig::{self, Rig, admin, config, server, session, until_true};
 
 /// A server with one database `shop`, made by these statements, and a session in it.
 pub(crate) async fn shop(setup: &str) -> (Cluster, Client) {
@@ -23,10 +23,7 @@ async fn shop_with(setup: &str, work_mem: &str) -> (Cluster, Client) {
     making.batch_execute(setup).await.unwrap();
     drop(making);
     let admin = admin(&cluster).await;
-    let busy = "select count(*) from pg_stat_activity where datname = 'shop'";
-    while admin.query_one(busy, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true(&admin, "select count(*) = 0 from pg_stat_activity where datname = 'shop'").await;
     let shop = session(&cluster.url("shop")).await;
     shop.batch_execute("analyze").await.unwrap();
     (cluster, shop)

@@ -11,7 +11,7 @@ use erpscope::state::ServerSnapshot;
 use erpscope::track::duplicates::{Key, Known};
 use erpscope::track::findings::Severity;
 
-use crate::rig::{Rig, admin, cluster, config, server, value};
+use crate::rig::{Rig, admin, cluster, config, server, until_true, value};
 use crate::upkeep::ran;
 
 /// Five hundred parties; one in fifty is there twice, with other letters and spaces around.
@@ -236,10 +236,8 @@ async fn extended_statistics_tell_what_columns_have_together() {
         .await
         .unwrap();
     // What was inserted must be counted before it is analyzed: else it counts as changed since.
-    let counted = "select n_tup_ins = 4025 from pg_stat_user_tables where relname = 'bill'";
-    while !admin.query_one(counted, &[]).await.unwrap().get::<_, bool>(0) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_true(&admin, "select n_tup_ins = 4025 from pg_stat_user_tables where relname = 'bill'")
+        .await;
     admin.batch_execute("analyze bill").await.unwrap();
     rig.until("both", |s| surplus(s, "bill") == Some((25, Known::Statistics))).await;
     rig.agent.stop().await;

@@ -1,14 +1,16 @@
 //! Queues of ERPs on a real server: what is counted, what is not read, and what is said of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use erpscope::config::Config;
 use erpscope::demo::cluster::{Cluster, Options};
-use erpscope::sample::queues::{MOST, Reading};
+use erpscope::erp::{Profiles, Queue};
+use erpscope::sample::queues::{MOST, Reading, read};
 use erpscope::sample::{Outcome, Sampler};
 use erpscope::state::ServerSnapshot;
 
-use crate::rig::{Rig, admin, cluster, config, server, value};
+use crate::rig::{Rig, admin, cluster, config, server, until_true, value};
 use crate::upkeep::ran;
 
 /// Queues are looked at every second, in the words of an ERP.
@@ -70,6 +72,46 @@ async fn rows_that_wait_run_and_failed_are_counted_with_their_ages() {
             .replace("SERVER", &seen.name);
     assert_eq!(value(&text, &failed), Some(3.0));
     rig.agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_dear_look_stands_whole_for_some_turns_and_a_cheap_one_is_made_in_each() {
+    let cluster = cluster(&Options::default().set("autovacuum", "off")).await;
+    let admin = admin(&cluster).await;
+    admin
+        .batch_execute(
+            "create table queue_job (id int, state text, date_created timestamp, eta timestamp,
+               date_started timestamp, retry int);
+             create table mail_mail (id int, state text, create_date timestamp, filler text);
+             insert into mail_mail select i, 'sent', now(), repeat('x', 200) from generate_series(1, 60000) i;
+             analyze;
+             grant select on queue_job, mail_mail to erpscope",
+        )
+        .await
+        .unwrap();
+    let inserted = "select n_tup_ins from pg_stat_user_tables where relname = 'mail_mail'";
+    until_true(&admin, &format!("select 60000 = ({inserted})")).await;
+    let session = erpscope::pg::connect(&server(&cluster), "postgres").await.unwrap();
+    let profiles = Profiles::default();
+    let wanted: Vec<Arc<Queue>> = profiles.words(profiles.get("odoo")).queues().cloned().collect();
+    let looks = Arc::default();
+    let mut seen = Vec::new();
+    for turn in 0..6 {
+        let read = read(&session, 0, &[], |_| wanted.clone(), &looks, Duration::from_secs(60));
+        let database = read.await.unwrap().databases.remove(0);
+        let of = |name: &str| {
+            database.queues.iter().find(|queue| &*queue.name == name).cloned().unwrap()
+        };
+        seen.push((of("jobs").waiting, of("mail").waiting, of("mail").inserted));
+        let more = format!(
+            "insert into queue_job (id, state, date_created) values ({turn}, 'pending', now());
+             insert into mail_mail values ({turn}, 'outgoing', now());"
+        );
+        admin.batch_execute(&more).await.unwrap();
+        until_true(&admin, &format!("select {} = ({inserted})", 60_001 + turn)).await;
+    }
+    let wanted = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 5)];
+    assert_eq!(seen, wanted.map(|(jobs, mail)| (jobs, mail, 60_000 + mail)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use erpscope::demo::cluster::Options;
 use tokio_postgres::Client;
 
 use crate::findings::{limited, told, watching};
-use crate::rig::{Rig, admin, cluster, named, sum};
+use crate::rig::{Rig, admin, cluster, named, sum, until_true};
 
 /// Tables that are kept well, one of them without autovacuum; indexes that are used.
 const SCHEMA: &str = "
@@ -54,9 +54,7 @@ async fn resets_under_way_are_counted_and_bring_no_finding_and_no_counter_back()
     client.batch_execute(SCHEMA).await.unwrap();
     // What was inserted must be counted before it is analyzed: else it counts as changed since.
     let counted = "select n_tup_ins = 40000 from pg_stat_user_tables where relname = 'stock_move'";
-    while !client.query_one(counted, &[]).await.unwrap().get::<_, bool>(0) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_true(&client, counted).await;
     client.batch_execute("vacuum (analyze)").await.unwrap();
     // Much of what came since a reset is little of what is there.
     let config = limited(watching(&cluster), "stale_statistics", &[("changed_rows", 100.0)]);

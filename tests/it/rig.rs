@@ -53,6 +53,17 @@ pub async fn named(cluster: &Cluster, datname: &str, application_name: &str) -> 
     client
 }
 
+/// Waits until the server answers a question with true.
+pub async fn until_true(client: &Client, question: &str) {
+    for _ in 0..600 {
+        if client.query_one(question, &[]).await.unwrap().get(0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never: {question}");
+}
+
 /// How to reach a cluster as `erpscope`.
 pub fn server(cluster: &Cluster) -> Server {
     server_of(cluster.port())

@@ -9,7 +9,7 @@ use erpscope::integration::{Call, Direction, Fault, Source};
 use erpscope::track::findings::Finding;
 
 use crate::findings::{limited, told, until_found, watching};
-use crate::rig::{Rig, admin, cluster, declaring, named, session};
+use crate::rig::{Rig, admin, cluster, declaring, named, session, until_true};
 
 /// Nothing is found that must not be, by looks that have seen everything until now.
 pub async fn silent(rig: &Rig, cases: &[(&str, &str)]) {
@@ -166,10 +166,7 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
     drop(maker);
     // What a session has counted is known when it has ended: before that, analyze would not see it.
     let admin = admin(&cluster).await;
-    let counted = "select count(*) from pg_stat_user_tables where n_tup_ins > 0";
-    while admin.query_one(counted, &[]).await.unwrap().get::<_, i64>(0) < 7 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_true(&admin, "select count(*) = 7 from pg_stat_user_tables where n_tup_ins > 0").await;
     admin.batch_execute("vacuum (analyze)").await.unwrap();
     admin
         .batch_execute(

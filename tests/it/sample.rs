@@ -4,7 +4,7 @@ use erpscope::demo::cluster::Options;
 use erpscope::pg::connect;
 use erpscope::sample::database::Reader;
 
-use crate::rig::{Rig, admin, cluster, config, server};
+use crate::rig::{Rig, admin, cluster, config, server, until_true};
 
 async fn facts(cluster: &erpscope::demo::cluster::Cluster) -> erpscope::sample::database::Server {
     let session = connect(&server(cluster), "postgres").await.unwrap();
@@ -27,13 +27,9 @@ async fn workers_of_a_parallel_query_take_no_connection_of_a_client() {
     busy.query(force, &[]).await.unwrap();
     let cancel = busy.cancel_token();
     let sleeping = tokio::spawn(async move { busy.batch_execute("select pg_sleep(600)").await });
-    let workers = "select count(*) from pg_stat_activity where backend_type = 'parallel worker'";
-    for _ in 0..600 {
-        if client.query_one(workers, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let workers =
+        "select count(*) > 0 from pg_stat_activity where backend_type = 'parallel worker'";
+    until_true(&client, workers).await;
     // The administrator, the sleeper, and we.
     assert_eq!(facts(&cluster).await.connections, 3);
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();

@@ -8,7 +8,7 @@ use erpscope::demo::cluster::Options;
 use erpscope::sample::{Outcome, Sampler};
 use erpscope::state::ServerSnapshot;
 
-use crate::rig::{Rig, admin, cluster, session, sum, value};
+use crate::rig::{Rig, admin, cluster, session, sum, until_true, value};
 use crate::standby::standby;
 use crate::upkeep::{looking, ran};
 
@@ -29,10 +29,7 @@ async fn how_far_a_standby_is_behind_is_seen_on_both_and_what_replay_cancels_is_
     writer.batch_execute("set synchronous_commit = on").await.unwrap();
     // Before the first commit that it replays a standby does not know how old its data are.
     writer.batch_execute("insert into t values (2)").await.unwrap();
-    let replayed = "select pg_last_xact_replay_timestamp() is not null";
-    while !on_standby.query_one(replayed, &[]).await.unwrap().get::<_, bool>(0) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true(&on_standby, "select pg_last_xact_replay_timestamp() is not null").await;
     on_standby.batch_execute("select pg_wal_replay_pause()").await.unwrap();
     writer.batch_execute("insert into t select generate_series(1, 20000)").await.unwrap();
     let seen = there
@@ -78,6 +75,39 @@ async fn how_far_a_standby_is_behind_is_seen_on_both_and_what_replay_cancels_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tables_that_stay_locked_to_all_others_hold_up_no_sampler() {
+    let cluster = cluster(&Options::default()).await;
+    let holder = admin(&cluster).await;
+    let schema = "create table res_partner (id serial primary key, name text, active bool);
+        create index on res_partner (lower(name)) where active;
+        create table sale_order (id serial primary key, partner_id int references res_partner);
+        create table mail_mail (id int, state text, create_date timestamp);
+        insert into res_partner (name) select 'n' || i from generate_series(1, 1000) i;
+        analyze; grant pg_read_all_data to erpscope";
+    holder.batch_execute(schema).await.unwrap();
+    let lock = "begin; lock table res_partner, sale_order, mail_mail";
+    holder.batch_execute(lock).await.unwrap();
+    let mut config = looking(&cluster);
+    config.servers[0].erp = Some("odoo".to_owned());
+    config.upkeep.queues_interval = Duration::from_secs(1);
+    config.duplicates.interval = Duration::from_secs(1);
+    let rig = Rig::start(config);
+    let samplers =
+        [Sampler::Usage, Sampler::Catalog, Sampler::Vacuum, Sampler::Queues, Sampler::Duplicates];
+    let all = |s: &ServerSnapshot| samplers.iter().all(|at| ran(s, *at, Outcome::Ok) >= 3);
+    let seen = rig.until("three turns of each", all).await;
+    for sampler in Sampler::ALL {
+        for outcome in [Outcome::Timeout, Outcome::Locked] {
+            assert_eq!(ran(&seen, sampler, outcome), 0, "{sampler:?}");
+        }
+    }
+    let tables = &seen.tables.databases["postgres"].tables;
+    assert!(tables.iter().any(|table| &*table.table == "sale_order"), "counters need no lock");
+    holder.batch_execute("rollback").await.unwrap();
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_the_role_may_not_look_at_is_not_told_to_be_level() {
     let mut primary = cluster(&Options::default().hba("local replication all trust")).await;
     let _standby = standby(&mut primary).await;
@@ -113,10 +143,7 @@ async fn thirty_databases_of_an_erp_are_all_looked_into_in_turn_one_connection_a
         .await
         .unwrap();
     drop(model);
-    let gone = "select count(*) from pg_stat_activity where datname = 'model'";
-    while client.query_one(gone, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true(&client, "select count(*) = 0 from pg_stat_activity where datname = 'model'").await;
     for i in 1..ALL {
         let create = format!("create database shop_{i} template model");
         client.batch_execute(&create).await.unwrap();

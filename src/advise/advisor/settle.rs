@@ -6,8 +6,12 @@ use super::Advisor;
 use crate::advise::select::{Limits, refine, search};
 use crate::advise::what_if::WhatIfError;
 
-/// Turns of searching and asking.
-const ROUNDS: usize = 12;
+/// Turns of searching and asking at most. Most of them ask a few questions: what the planner makes of a set that looks
+/// better than it is.
+const ROUNDS: usize = 60;
+
+/// In so many of them it is looked for what was not thought of.
+const EXPLORING: usize = 5;
 
 /// Indexes that are looked at beside those that are chosen.
 const NEIGHBOURS: usize = 40;
@@ -30,43 +34,39 @@ const SLIM_INCLUDES: f64 = 0.1;
 const SLIM_KEYS: f64 = 0.02;
 
 impl Advisor<'_> {
-    /// Searches, asks the planner about what was found, and searches again, until it agrees.
+    /// Searches, asks the planner about what was found, and searches again, until it agrees: near the best that is known,
+    /// and far from it when there is nothing new to be had there.
     pub(super) async fn settle(
         &mut self,
         limits: Limits,
         begin: &[BTreeSet<usize>],
     ) -> Result<BTreeSet<usize>, WhatIfError> {
         let mut best: Option<(f64, BTreeSet<usize>)> = None;
-        let mut begin = begin.to_vec();
+        let mut is_wide = true;
         for round in 0..ROUNDS {
             let chosen = match &best {
-                None => search(&self.model, limits, &begin),
-                Some((_, set)) => refine(&self.model, limits, set),
+                Some((_, set)) if !is_wide => refine(&self.model, limits, set),
+                known => {
+                    let from = begin.iter().chain(known.iter().map(|(_, set)| set));
+                    search(&self.model, limits, from)
+                }
             };
-            let is_news = self.verify(&chosen).await?;
+            let mut is_news = self.verify(&chosen).await?;
             let total = self.model.total(&chosen);
             if best.as_ref().is_none_or(|(least, _)| total < *least) {
                 best = Some((total, chosen.clone()));
             }
-            begin.push(chosen.clone());
-            let is_news = match round {
-                0..=4 => {
-                    let beside = self.beside(&chosen, limits).await?;
-                    self.neighbours(&chosen, limits).await? || beside || is_news
-                }
-                _ => is_news,
-            };
-            if !is_news || self.is_spent() {
+            if round < EXPLORING {
+                is_news |= self.beside(&chosen, limits).await?;
+                is_news |= self.neighbours(&chosen, limits).await?;
+            }
+            let is_last = is_wide && round > 0 && !is_news;
+            if is_last || self.is_spent() {
                 break;
             }
+            is_wide = !is_news;
         }
-        let chosen = search(&self.model, limits, &begin);
-        self.verify(&chosen).await?;
-        let total = self.model.total(&chosen);
-        Ok(match best {
-            Some((least, set)) if least <= total => set,
-            _ => chosen,
-        })
+        Ok(best.map(|(_, set)| set).unwrap_or_default())
     }
 
     /// Without what makes a statement dearer by more than a tenth: of the indexes of its plan, the one

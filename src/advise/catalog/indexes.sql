@@ -1,6 +1,6 @@
 -- every: once an advice; scope: database; needs: nothing
 -- cost: about 0.05 ms an index
--- locks: access share on catalogs and, to print a definition, on nothing else
+-- locks: access share on catalogs and, to print definitions, on the tables
 select
   i.indexrelid, i.indrelid, c.relname, m.amname, i.indisunique, i.indisprimary, i.indisvalid and i.indisready,
   exists (select from pg_constraint k where k.conindid = i.indexrelid),

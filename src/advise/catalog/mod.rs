@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-pub use read::{read, read_indexes};
+pub use read::{locked, read, read_indexes};
 
 use crate::pg::HypoPgThere;
 
@@ -61,6 +61,8 @@ pub enum Kind {
     Materialised,
     /// A view, a foreign table, a sequence: nothing can be indexed.
     Unindexable,
+    /// It, or a part of it, is locked to all others: nothing is known of its indexes.
+    Locked,
 }
 
 /// One table.
@@ -267,7 +269,7 @@ impl Table {
     /// Whether an index on it would be of any use to anybody.
     #[must_use]
     pub fn is_indexable(&self) -> bool {
-        self.kind != Kind::Unindexable && self.is_of_users()
+        !matches!(self.kind, Kind::Unindexable | Kind::Locked) && self.is_of_users()
     }
 
     /// Whether somebody has made it to stay: no catalog, and no session's own.

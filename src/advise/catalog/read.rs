@@ -17,12 +17,17 @@ pub async fn read(
     database(client, &mut catalog).await?;
     let tables = tables(client, relations).await?;
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+    let locked = locked(client).await?;
     let mut columns: BTreeMap<u32, Vec<Column>> = BTreeMap::new();
     for row in client.query(include_str!("columns.sql"), &[&oids]).await? {
         columns.entry(row.try_get(0)?).or_default().push(column(&row)?);
     }
-    let mut indexes = indexes(client, &oids).await?;
+    let free = oids.into_iter().filter(|oid| !locked.contains(oid)).collect();
+    let mut indexes = indexes(client, &free).await?;
     for mut table in tables {
+        if locked.contains(&table.oid) {
+            table.kind = Kind::Locked;
+        }
         let own = columns.remove(&table.oid).unwrap_or_default();
         table.columns = own.into_iter().map(|column| absolute(column, table.rows)).collect();
         table.indexes = indexes.remove(&table.oid).unwrap_or_default();
@@ -36,6 +41,13 @@ pub async fn read(
     }
     join_partitions(&mut catalog);
     Ok(catalog)
+}
+
+/// Relations of the database that are locked to all others, or soon will be, by their oid. What can be asked of them must
+/// not wait for that.
+pub async fn locked(client: &Client) -> Result<BTreeSet<u32>, tokio_postgres::Error> {
+    let rows = client.query(include_str!("locked.sql"), &[]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// Reads these relations and their indexes alone.
@@ -246,6 +258,9 @@ fn join_partitions(catalog: &mut Catalog) {
         table.pages += part.pages;
         table.visible_pages += part.visible_pages;
         table.is_analyzed &= part.is_analyzed;
+        if part.kind == Kind::Locked {
+            table.kind = Kind::Locked;
+        }
         table.changed_since += part.changed_since;
         table.writes.inserts += part.writes.inserts;
         table.writes.updates += part.writes.updates;

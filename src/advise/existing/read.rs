@@ -34,12 +34,14 @@ pub async fn read(
     for row in client.query(include_str!("owners.sql"), &[]).await? {
         inventory.owners.insert(row.try_get(0)?, owner(&row)?);
     }
-    for row in client.query(include_str!("indexes.sql"), &[]).await? {
+    let locked: Vec<u32> = catalog::locked(client).await?.into_iter().collect();
+    for row in client.query(include_str!("indexes.sql"), &[&locked]).await? {
         inventory.indexes.push(existing(&row)?);
     }
     for row in client.query(include_str!("foreign_keys.sql"), &[]).await? {
         inventory.foreign_keys.push(foreign_key(&row)?);
     }
+    leave_out(&mut inventory, &locked);
     busy(client, &mut inventory).await?;
     sizes(client, &mut inventory).await?;
     remember(&mut inventory, remembered);
@@ -136,6 +138,14 @@ fn foreign_key(row: &Row) -> Result<ForeignKey, Error> {
         parent_columns: row.try_get(5)?,
         deletes: row.try_get(6)?,
     })
+}
+
+/// Nothing is said of a partitioned table of which a part is locked: what was not looked at may be what is used.
+fn leave_out(inventory: &mut Inventory, locked: &[u32]) {
+    let owners = &inventory.owners;
+    let root = |oid: &u32| owners.get(oid).map(|owner| owner.root);
+    let roots: BTreeSet<u32> = locked.iter().filter_map(root).collect();
+    inventory.indexes.retain(|index| root(&index.table).is_none_or(|root| !roots.contains(&root)));
 }
 
 /// What somebody works on now. Where a build's index is not told, any may be it.

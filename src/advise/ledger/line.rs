@@ -177,13 +177,24 @@ impl Line {
         index: Option<&Definition>,
         now: i64,
     ) -> Self {
-        let mut line = Self {
-            id: suggestion.id.clone(),
-            server: Arc::clone(server),
-            datname: suggestion.datname.as_str().into(),
-            action: suggestion.action.to_owned(),
+        let mut line = Self::begun(suggestion.id.clone(), now);
+        line.server = Arc::clone(server);
+        line.datname = suggestion.datname.as_str().into();
+        suggestion.action.clone_into(&mut line.action);
+        line.table.clone_from(&suggestion.table);
+        line.renew(suggestion, index, now);
+        line
+    }
+
+    /// A line that says nothing yet.
+    pub(super) fn begun(id: String, now: i64) -> Self {
+        Self {
+            id,
+            server: Arc::default(),
+            datname: Arc::default(),
+            action: String::new(),
             state: Stage::Suggested,
-            table: suggestion.table.clone(),
+            table: String::new(),
             module: String::new(),
             cause: None,
             confidence: None,
@@ -212,9 +223,7 @@ impl Line {
             index: None,
             built: None,
             updated_at: now,
-        };
-        line.renew(suggestion, index, now);
-        line
+        }
     }
 
     /// It is suggested now: its figures are today's.

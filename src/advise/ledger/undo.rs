@@ -1,6 +1,8 @@
 //! The suggestion that takes back what has made things worse.
 
-use super::line::{Line, Stage};
+use std::sync::Arc;
+
+use super::line::Line;
 use crate::advise::suggestion::Confidence;
 
 /// What takes back an index that was made, or makes again one that was dropped; nothing for what is itself such a
@@ -55,27 +57,16 @@ pub(super) fn of(line: &Line, now: i64) -> Option<Line> {
 /// What all of them have.
 fn undone(line: &Line, now: i64) -> Line {
     Line {
-        id: format!("undo-{}", line.id),
-        state: Stage::Suggested,
+        server: Arc::clone(&line.server),
+        datname: Arc::clone(&line.datname),
+        table: line.table.clone(),
+        module: line.module.clone(),
         cause: Some("regressed".to_owned()),
         confidence: Some(Confidence::Medium),
-        after: None,
-        reason: None,
-        estimated_speedup: None,
+        size_bytes: line.size_bytes,
         checked_by: "measured".to_owned(),
-        suggested_at: now,
-        seen_at: now,
-        missed: 0,
-        not_applied_at: None,
-        applied_at: None,
-        applied_as: None,
-        applied_parts: None,
-        measured_at: None,
-        measured: None,
         undoes: Some(line.id.clone()),
-        index: None,
-        built: None,
-        updated_at: now,
-        ..line.clone()
+        helps: line.helps.clone(),
+        ..Line::begun(format!("undo-{}", line.id), now)
     }
 }

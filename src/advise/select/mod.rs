@@ -7,11 +7,25 @@
 //! (The same property makes the what-if cache of "Index Merging", Chaudhuri and Narasayya, ICDE 1999, and
 //! the atomic configurations of CoPhy, Dash et al., PVLDB 4(6), 2011, possible.)
 
+mod layout;
+mod moves;
 mod search;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
-pub use search::{Limits, refine, search};
+pub use search::{refine, search};
+
+/// What may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of all indexes together.
+    pub bytes: f64,
+    /// Their number.
+    pub number: usize,
+}
 
 /// One plan that is known.
 #[derive(Clone, Debug, PartialEq)]

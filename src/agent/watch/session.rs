@@ -61,6 +61,7 @@ pub(super) struct Sampling {
     usage_turn: Turn,
     catalog_turn: Turn,
     queues_turn: Turn,
+    queue_looks: Arc<queues::Looks>,
     duplicates: Duplicates,
     schedule: Schedule,
 }
@@ -120,6 +121,7 @@ impl Sampling {
             usage_turn: Turn::default(),
             catalog_turn: Turn::default(),
             queues_turn: Turn::default(),
+            queue_looks: Arc::default(),
             duplicates: Duplicates::default(),
             schedule,
         })
@@ -299,7 +301,8 @@ impl Sampling {
                 match self.queues_turn.next(watch, own, &self.erps, MOST_DATABASES) {
                     Some((dbid, others)) => {
                         let of = |datname: &str| self.erps.of(datname).queues().cloned().collect();
-                        let read = queues::read(&self.session, dbid, &others, of, NETWORK);
+                        let looks = &self.queue_looks;
+                        let read = queues::read(&self.session, dbid, &others, of, looks, NETWORK);
                         Some(Sampled::Queues(read.await?))
                     }
                     None => None,

@@ -39,7 +39,7 @@ pub(in crate::config) const UPKEEP: Section = Section {
             "queues_interval",
             seconds(1, 86_400),
             "60s",
-            "How often the queues are looked at that the profiles of ERPs name.",
+            "How often the queues are looked at that the profiles of ERPs name; one that is dear to look at, in up to five turns once.",
         ),
     ],
 };

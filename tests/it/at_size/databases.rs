@@ -10,7 +10,7 @@ use erpscope::state::ServerSnapshot;
 use erpscope::track::findings::Finding;
 
 use crate::findings::watching;
-use crate::rig::{Rig, admin, cluster, session, value};
+use crate::rig::{Rig, admin, cluster, session, until_true, value};
 
 const ALL: usize = 200;
 /// Those of them that have a label of their own; besides there is `postgres`.
@@ -46,10 +46,7 @@ async fn of_two_hundred_databases_those_with_a_label_are_looked_into_in_turn_and
     let model = session(&cluster.url("model")).await;
     model.batch_execute(MODEL).await.unwrap();
     drop(model);
-    let gone = "select count(*) from pg_stat_activity where datname = 'model'";
-    while client.query_one(gone, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true(&client, "select count(*) = 0 from pg_stat_activity where datname = 'model'").await;
     for n in 0..ALL {
         client.batch_execute(&format!("create database shop_{n} template model")).await.unwrap();
     }
