@@ -85,6 +85,8 @@ def get(url, **parameters):
         with urllib.request.urlopen(asked, timeout=30) as answer:
             return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
+        if error.code == 503:  # It is starting.
+            return {}
         sys.exit(f"{parameters or url}\n{error.read().decode()}")
     except OSError:
         return {}
