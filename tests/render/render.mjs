@@ -55,8 +55,8 @@ for (const name of files.filter((name) => names.length === 0 || names.includes(n
   for (const limit of ['from', 'to']) {
     if (flag(limit)) query.set(limit, flag(limit));
   }
-  await page.goto(`${base}/?${query}`);
-  await page.waitForSelector('[data-viz-panel-key]', { timeout: 60_000 });
+  await page.goto(`${base}/?${query}`, { timeout: 120_000 });
+  await page.waitForSelector('[data-viz-panel-key]', { timeout: 120_000 });
   await page.waitForLoadState('networkidle');
   await page.waitForTimeout(2_000);
   await page.screenshot({ path: join(folder, `${name}.png`) });

@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-pub use read::{locked, read, read_indexes};
+pub use read::{AT_ONCE, locked, read, read_indexes};
 
 use crate::pg::HypoPgThere;
 

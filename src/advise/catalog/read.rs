@@ -8,6 +8,9 @@ use super::{Catalog, Column, Index, IndexKey, Kind, Table, Writes};
 use crate::pg::hypopg;
 use crate::sample::layout::align_of;
 
+/// Tables that are asked about in one go: of thousands, a busy server would have no answer within `statement_timeout`.
+pub const AT_ONCE: usize = 500;
+
 /// Reads what there is of these relations (schema, name).
 pub async fn read(
     client: &Client,
@@ -19,10 +22,12 @@ pub async fn read(
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let locked = locked(client).await?;
     let mut columns: BTreeMap<u32, Vec<Column>> = BTreeMap::new();
-    for row in client.query(include_str!("columns.sql"), &[&oids]).await? {
-        columns.entry(row.try_get(0)?).or_default().push(column(&row)?);
+    for some in oids.chunks(AT_ONCE) {
+        for row in client.query(include_str!("columns.sql"), &[&some]).await? {
+            columns.entry(row.try_get(0)?).or_default().push(column(&row)?);
+        }
     }
-    let free = oids.into_iter().filter(|oid| !locked.contains(oid)).collect();
+    let free: Vec<u32> = oids.into_iter().filter(|oid| !locked.contains(oid)).collect();
     let mut indexes = indexes(client, &free).await?;
     for mut table in tables {
         if locked.contains(&table.oid) {
@@ -80,11 +85,13 @@ async fn tables(
 /// By the oid of their table.
 async fn indexes(
     client: &Client,
-    oids: &Vec<u32>,
+    oids: &[u32],
 ) -> Result<BTreeMap<u32, Vec<Index>>, tokio_postgres::Error> {
     let mut indexes: BTreeMap<u32, Vec<Index>> = BTreeMap::new();
-    for row in client.query(include_str!("indexes.sql"), &[oids]).await? {
-        indexes.entry(row.try_get(1)?).or_default().push(index(&row)?);
+    for some in oids.chunks(AT_ONCE) {
+        for row in client.query(include_str!("indexes.sql"), &[&some]).await? {
+            indexes.entry(row.try_get(1)?).or_default().push(index(&row)?);
+        }
     }
     Ok(indexes)
 }

@@ -1,7 +1,7 @@
 -- every: once an advice; scope: database; needs: nothing
 -- cost: about 0.1 ms an index, most of it to print definitions
--- locks: access share on catalogs and, to print definitions, on the tables: not on those of $1
--- Every index of the users' own tables; those of extensions and temporary tables are nobody's to judge.
+-- locks: access share on catalogs and, to print definitions, on the tables
+-- $1: tables, $2: indexes that are locked to all others. Every index of the users' own; those of extensions and temporary tables are nobody's to judge.
 select
   i.indexrelid, i.indrelid, n.nspname::text, c.relname::text, t.relname::text, m.amname::text,
   c.relkind = 'I', i.indisunique, i.indimmediate, i.indisprimary, i.indisexclusion,
@@ -40,7 +40,7 @@ join pg_am m on m.oid = c.relam
 left join pg_stat_all_indexes s on s.indexrelid = i.indexrelid
 left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x')
 left join pg_inherits h on h.inhrelid = i.indexrelid
-where i.indrelid <> all($1) and i.indexrelid <> all($1) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and t.relpersistence <> 't'
+where i.indrelid = any($1) and i.indexrelid <> all($2) and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and t.relpersistence <> 't'
   and not exists (select from pg_depend d
     where d.classid = 'pg_class'::regclass and d.objid in (i.indexrelid, i.indrelid) and d.deptype = 'e')
 order by i.indrelid, i.indexrelid

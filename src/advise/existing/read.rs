@@ -35,8 +35,12 @@ pub async fn read(
         inventory.owners.insert(row.try_get(0)?, owner(&row)?);
     }
     let locked: Vec<u32> = catalog::locked(client).await?.into_iter().collect();
-    for row in client.query(include_str!("indexes.sql"), &[&locked]).await? {
-        inventory.indexes.push(existing(&row)?);
+    let is_free = |table: &u32| !locked.contains(table);
+    let tables: Vec<u32> = inventory.owners.keys().copied().filter(is_free).collect();
+    for some in tables.chunks(catalog::AT_ONCE) {
+        for row in client.query(include_str!("indexes.sql"), &[&some, &locked]).await? {
+            inventory.indexes.push(existing(&row)?);
+        }
     }
     for row in client.query(include_str!("foreign_keys.sql"), &[]).await? {
         inventory.foreign_keys.push(foreign_key(&row)?);
