@@ -45,7 +45,8 @@ fetch() {
 # What has nothing to do with the version of the server.
 apart=(--skip house:: --skip proxy:: --skip proxy_abuse:: --skip proxy_tunnels:: --skip otlp:: --skip probe::
   --skip advise_ --skip ledger:: --skip dashboards:: --skip rules:: --skip demo_findings --skip what_the_advisor_suggests
-  --skip thirty_databases --skip twenty_thousand --skip shape:: --skip at_size:: --skip rule_scenes:: --skip real_broker::)
+  --skip demo:: --skip real_clients:: --skip integrations:: --skip thirty_databases --skip twenty_thousand
+  --skip shape:: --skip at_size:: --skip rule_scenes:: --skip real_broker::)
 result=0
 summary=()
 for major in ${VERSIONS:-13 14 15 16 17 18}; do

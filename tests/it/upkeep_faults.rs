@@ -83,7 +83,8 @@ async fn tables_that_stay_locked_to_all_others_hold_up_no_sampler() {
         create table sale_order (id serial primary key, partner_id int references res_partner);
         create table mail_mail (id int, state text, create_date timestamp);
         insert into res_partner (name) select 'n' || i from generate_series(1, 1000) i;
-        analyze; grant pg_read_all_data to erpscope";
+        analyze; grant select on res_partner, sale_order, mail_mail to erpscope;
+        grant select on all sequences in schema public to erpscope";
     holder.batch_execute(schema).await.unwrap();
     let lock = "begin; lock table res_partner, sale_order, mail_mail";
     holder.batch_execute(lock).await.unwrap();
