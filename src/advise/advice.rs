@@ -76,7 +76,7 @@ pub struct Advice {
     pub what_if_calls: u64,
     /// Milliseconds that it took to answer them, by the server's clock.
     pub planning_ms: f64,
-    /// HypoPG was there, every question had an answer and no limit was reached: what is not suggested is not worth it.
+    /// HypoPG was there, all tables could be looked at, every question had an answer and no limit was reached: what is not suggested is not worth it.
     pub is_complete: bool,
     /// What the reader should know of the whole.
     pub notes: Vec<String>,
@@ -166,12 +166,24 @@ pub async fn advise(
     notes.extend(understood.fault.clone());
     notes.extend(seen.fault.map(|fault| format!("what sessions run was not looked at: {fault}")));
     let tidy = Tidy { advised: &advised, found: &found, passed: &passed };
+    let mut is_tidy = true;
+    let mut locked = catalog.tables.values().filter(|table| table.kind == Kind::Locked).count();
     match tidy.suggestions(asking, &mut what_if).await {
-        Ok(more) => {
+        Ok((more, of_all)) => {
+            locked = locked.max(of_all);
             notes.extend(given_back(&more));
             suggestions.extend(more);
         }
-        Err(error) => notes.push(format!("what to drop or rebuild is not known: {error}")),
+        Err(error) => {
+            is_tidy = false;
+            notes.push(format!("what to drop or rebuild is not known: {error}"));
+        }
+    }
+    if locked > 0 {
+        notes.push(format!(
+            "{locked} table(s) were locked to all others (ACCESS EXCLUSIVE): nothing is said of them and nothing is withdrawn; \
+             ask again when the lock is gone"
+        ));
     }
     notes.extend(unanswered(&what_if));
     Ok(Advice {
@@ -187,6 +199,8 @@ pub async fn advise(
         what_if_calls: what_if.calls,
         planning_ms: what_if.planning_ms,
         is_complete: what_if.can_suppose()
+            && is_tidy
+            && locked == 0
             && what_if.unanswered == 0
             && !is_spent(&what_if, &request.effort),
         notes,
@@ -224,13 +238,6 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     }
     if catalog.in_recovery {
         notes.push("this is a standby: create what is suggested on its primary".to_owned());
-    }
-    let locked = catalog.tables.values().filter(|table| table.kind == Kind::Locked).count();
-    if locked > 0 {
-        notes.push(format!(
-            "{locked} table(s) of the workload were locked to all others (ACCESS EXCLUSIVE): nothing is suggested for them; \
-             ask again when the lock is gone"
-        ));
     }
     if is_spent(what_if, effort) {
         notes.push("the search ended at its limit of questions to the planner".to_owned());

@@ -27,12 +27,12 @@ pub(super) enum TidyError {
 }
 
 impl Tidy<'_> {
-    /// The safest first.
+    /// The safest first, and how many tables were locked to all others: nothing is said of those.
     pub(super) async fn suggestions(
         &self,
         asking: &Session,
         what_if: &mut WhatIf,
-    ) -> Result<Vec<Suggestion>, TidyError> {
+    ) -> Result<(Vec<Suggestion>, usize), TidyError> {
         let Advised { request, catalog, daily, erp, .. } = self.advised;
         let remembered = request.remembered.as_ref();
         let mut inventory = existing::read(asking.client(), remembered, &daily.sets).await?;
@@ -61,7 +61,8 @@ impl Tidy<'_> {
             catalog.block_size,
         );
         let told = Told { datname: &request.datname, inventory: &inventory, erp };
-        Ok(verdicts.iter().filter_map(|verdict| existing::write(&told, verdict)).collect())
+        let suggestions = verdicts.iter().filter_map(|verdict| existing::write(&told, verdict));
+        Ok((suggestions.collect(), inventory.locked))
     }
 
     fn create_id(&self, id: usize) -> Option<String> {

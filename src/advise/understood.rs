@@ -13,7 +13,7 @@ use super::definition::quote;
 use super::plan::{places, read};
 use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable, seen};
 use super::upkeep::Sets;
-use super::what_if::{CANCELLED, WhatIf, WhatIfError, refused};
+use super::what_if::{CANCELLED, LOCKED, WhatIf, WhatIfError, refused};
 use super::workload::{Specimen, Statement, Workload};
 
 /// Why the planner reads nothing although the statement names tables.
@@ -239,6 +239,7 @@ fn meaning(state: &str) -> String {
         "42725" => "which function of several it calls cannot be told without its constants",
         "42883" => "a function of it is gone, or the type of a parameter cannot be told",
         "42601" => "its text is cut off, or no longer SQL once its constants are gone",
+        LOCKED => "a table of it was locked to all others",
         CANCELLED => "planning it took too long, or was cancelled",
         other => return format!("the planner refused it (SQLSTATE {other})"),
     };

@@ -35,11 +35,24 @@ pub enum WhatIfError {
 /// `query_canceled`.
 pub(super) const CANCELLED: &str = "57014";
 
+/// `lock_not_available`.
+pub(super) const LOCKED: &str = "55P03";
+
 impl WhatIfError {
     /// Whether nothing can be asked any more; else this question alone is lost.
     #[must_use]
     pub const fn is_the_end(&self) -> bool {
         matches!(self, Self::Lost(_))
+    }
+
+    /// Whether the question may have an answer at another time: it was cancelled, or a table of it is locked.
+    #[must_use]
+    pub fn is_for_now(&self) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::Refused(state) => state == LOCKED,
+            Self::Lost(_) => false,
+        }
     }
 }
 
@@ -258,7 +271,7 @@ impl WhatIf {
     async fn ask(&mut self, statement: &Plannable, options: &str) -> Result<Answer, WhatIfError> {
         self.calls += 1;
         let answer = self.asked(statement, options).await;
-        if matches!(answer, Err(WhatIfError::Cancelled)) {
+        if answer.as_ref().is_err_and(WhatIfError::is_for_now) {
             self.unanswered += 1;
         }
         answer

@@ -259,7 +259,10 @@ async fn what_somebody_has_for_himself_alone_is_left_out_and_hides_nothing_else(
     {
         let lock = format!("begin; lock table \"Büro\".{table}");
         holder.batch_execute(&lock).await.unwrap();
-        assert_eq!(faults(&advice(&cluster).await), *left, "{table} is locked");
+        let advice = advice(&cluster).await;
+        assert_eq!(faults(&advice), *left, "{table} is locked");
+        let told = advice.notes.iter().filter(|note| note.contains("locked to all others")).count();
+        assert_eq!(told, usize::from(table != "refers"), "it has no index: {:?}", advice.notes);
         holder.batch_execute("rollback").await.unwrap();
     }
 }

@@ -104,9 +104,13 @@ async fn a_table_that_somebody_has_for_himself_alone_keeps_no_other_from_advice(
     let statements =
         ["select id from sale where partner = $1", "select id from move where partner = $1"];
     load(&shop, "begin; lock table move").await;
-    assert_eq!(tables(&advised(&cluster, &statements).await), ["public.sale"]);
+    let locked = advised(&cluster, &statements).await;
+    assert_eq!(tables(&locked), ["public.sale"]);
+    assert!(!locked.is_complete, "nothing is withdrawn for it");
+    assert!(reasons(&locked).contains("locked to all others"), "{}", reasons(&locked));
     load(&shop, "rollback").await;
-    assert_eq!(tables(&advised(&cluster, &statements).await), ["public.move", "public.sale"]);
+    let free = advised(&cluster, &statements).await;
+    assert_eq!((tables(&free), free.is_complete), (vec!["public.move", "public.sale"], true));
 }
 
 #[tokio::test]

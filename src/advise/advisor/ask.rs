@@ -170,7 +170,8 @@ impl Advisor<'_> {
 
     /// Remembers that there was no answer; what is known already has to do.
     fn give_up(&mut self, number: usize, set: &BTreeSet<usize>, error: &WhatIfError) -> Atom {
-        if matches!(error, WhatIfError::Refused(_)) {
+        // The others are counted where they are asked.
+        if !error.is_for_now() {
             self.what_if.unanswered += 1;
         }
         if let Some(unanswered) = self.unanswered.get_mut(number) {

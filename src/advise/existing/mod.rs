@@ -28,6 +28,8 @@ use super::suggestion::Confidence;
 pub struct Inventory {
     /// The indexes, by table.
     pub indexes: Vec<Existing>,
+    /// Tables that were locked to all others: nothing is said of them, nor of what they are a part of.
+    pub locked: usize,
     /// Their tables, by oid.
     pub owners: BTreeMap<u32, Owner>,
     /// Foreign keys of all tables.

@@ -12,7 +12,7 @@ use crate::advise::definition::{Definition, Key, Method, What};
 use crate::advise::size;
 use crate::advise::upkeep::Sets;
 
-/// Reads all there is. Sizes are those of the last vacuum or analyze where a table is locked.
+/// Reads all there is of tables that are not locked.
 pub async fn read(
     client: &Client,
     remembered: Option<&Remembered>,
@@ -149,6 +149,7 @@ fn leave_out(inventory: &mut Inventory, locked: &[u32]) {
     let owners = &inventory.owners;
     let root = |oid: &u32| owners.get(oid).map(|owner| owner.root);
     let roots: BTreeSet<u32> = locked.iter().filter_map(root).collect();
+    inventory.locked = locked.iter().filter(|oid| owners.contains_key(oid)).count();
     inventory.indexes.retain(|index| root(&index.table).is_none_or(|root| !roots.contains(&root)));
 }
 
