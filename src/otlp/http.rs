@@ -49,7 +49,7 @@ async fn traces(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 async fn take(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     headers: &HeaderMap,
     body: Body,
     encoding: Encoding,
@@ -76,6 +76,29 @@ async fn take(
     };
     let room = shared.room.take(most).ok_or_else(full)?;
     let raw = collect(body, shared).await?;
+    let shared = Arc::clone(shared);
+    let decoder = Arc::clone(&shared.decoder).acquire_owned().await;
+    let decoding = tokio::task::spawn_blocking(move || {
+        let taken = decode(&shared, raw, encoding, is_packed);
+        drop((room, decoder));
+        taken
+    });
+    match decoding.await {
+        Ok(Ok(Some(taken))) => Ok(taken),
+        Ok(Ok(None)) => Err(full()),
+        Ok(Err(refusal)) => Err(refusal),
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(_we_stop) => Err(full()),
+    }
+}
+
+/// How many spans of a whole body were refused, and why; `None` while the state has no room for them.
+fn decode(
+    shared: &Shared,
+    raw: Bytes,
+    encoding: Encoding,
+    is_packed: bool,
+) -> Result<Option<(u64, String)>, Refusal> {
     let unreadable = |error: Unreadable| match error {
         Unreadable::TooLarge(_) => too_large(shared),
         error => (StatusCode::BAD_REQUEST, "malformed", error.to_string()),
@@ -83,16 +106,13 @@ async fn take(
     let unpacked =
         if is_packed { Some(unpack(&raw, shared.max_body).map_err(unreadable)?) } else { None };
     let request = spans(unpacked.as_deref().unwrap_or(&raw), encoding).map_err(unreadable)?;
-    match shared.take("http", &request.resource_spans) {
-        Taken::Full => Err(full()),
-        Taken::All { refused, reasons } => {
-            if let Some(forward) = &shared.forward {
-                forward.pass(raw, encoding, is_packed, count(&request));
-            }
-            drop(room);
-            Ok((refused, reasons))
-        }
+    let Taken::All { refused, reasons } = shared.take("http", &request.resource_spans) else {
+        return Ok(None);
+    };
+    if let Some(forward) = &shared.forward {
+        forward.pass(raw, encoding, is_packed, count(&request));
     }
+    Ok(Some((refused, reasons)))
 }
 
 fn count(

@@ -1,8 +1,8 @@
 //! The receiver of spans: OTLP over HTTP and gRPC.
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/>. What comes is read, sorted and handed on at once;
-//! where there is no room for it, the sender is asked to come again. It has a thread of its own, so a
-//! flood takes at most that.
+//! where there is no room for it, the sender is asked to come again. It has a thread of its own that reads,
+//! and one that decodes what came by HTTP, so a flood takes at most these.
 
 mod answer;
 mod forward;
@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::forward::Forward;
 use self::room::Room;
@@ -71,6 +71,9 @@ struct Shared {
     sorter: Mutex<Sorter>,
     meter: Arc<Meter>,
     room: Room,
+    /// Who decodes a body: one at a time, on a thread beside the one that reads bodies, so none comes too late because
+    /// another is decoded.
+    decoder: Arc<Semaphore>,
     forward: Option<Forward>,
     max_body: usize,
 }
@@ -142,6 +145,7 @@ impl Receiver {
             told,
             sorter: Mutex::default(),
             room: Room::new(config.max_waiting),
+            decoder: Arc::new(Semaphore::new(1)),
             max_body: config.max_body,
             meter,
             forward,

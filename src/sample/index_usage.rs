@@ -1,10 +1,13 @@
-//! How the indexes of one database are used: pg_stat_all_indexes.
+//! How the indexes of one database are used: what pg_stat_all_indexes is made of.
+
+use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
 use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
+use super::table_usage::Table;
 
 /// More indexes than this in one database are not read.
 const MOST: usize = 150_000;
@@ -39,31 +42,38 @@ pub struct Index {
     pub enforces: bool,
 }
 
-/// Reads all of the connected database, but for those of catalogs, TOAST and temporary tables.
+/// Reads all of the connected database, but for those of catalogs, TOAST and temporary tables, and adds the scans of each
+/// to `tables`. One whose table is not among these, as it was made since, is left for the next time.
 ///
 /// # Errors
 /// When it cannot be read, or there are more than 150,000.
-pub async fn read(client: &Client) -> Result<Vec<Index>, SampleError> {
+pub async fn read(client: &Client, tables: &mut [Table]) -> Result<Vec<Index>, SampleError> {
     let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
     let rows = client.query(include_str!("index_usage.sql"), &[&limit]).await?;
     if rows.len() > MOST {
         return Err(SampleError::TooMany { what: "indexes", most: MOST });
     }
-    rows.iter()
-        .map(|row| {
-            let count = |column| row.try_get::<_, i64>(column).map(unsigned);
-            Ok(Index {
-                oid: row.try_get(0)?,
-                schema: text(row, 1)?,
-                table: text(row, 2)?,
-                index: text(row, 3)?,
-                counters: Counters { idx_scan: count(4)?, idx_tup_read: count(5)? },
-                bytes: count(6)?,
-                is_valid: row.try_get(7)?,
-                enforces: row.try_get(8)?,
-            })
-        })
-        .collect()
+    let mut tables: HashMap<u32, &mut Table> =
+        tables.iter_mut().map(|table| (table.oid, table)).collect();
+    let mut indexes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let count = |column| row.try_get::<_, i64>(column).map(unsigned);
+        let Some(table) = tables.get_mut(&row.try_get(1)?) else { continue };
+        let counters = Counters { idx_scan: count(3)?, idx_tup_read: count(4)? };
+        table.counters.idx_scan += counters.idx_scan;
+        table.counters.idx_tup_fetch += count(5)?;
+        indexes.push(Index {
+            oid: row.try_get(0)?,
+            schema: table.schema.clone(),
+            table: table.table.clone(),
+            index: text(row, 2)?,
+            counters,
+            bytes: count(6)?,
+            is_valid: row.try_get(7)?,
+            enforces: row.try_get(8)?,
+        });
+    }
+    Ok(indexes)
 }
 
 #[cfg(test)]

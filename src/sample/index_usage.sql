@@ -1,14 +1,15 @@
 -- every: usage.interval; scope: database; needs: nothing
--- cost: 14 ms for 3,600 indexes, mostly their statistics, one after the other
+-- cost: 62 ms for 15,000 indexes; by pg_stat_all_indexes, which names the tables of all once more, 135 ms in the same run
 -- locks: access share on catalogs alone: sizes come from pg_class, as pg_relation_size waits behind DDL
 select
-  s.indexrelid, s.schemaname, s.relname, s.indexrelname,
-  s.idx_scan, s.idx_tup_read,
-  c.relpages::bigint * current_setting('block_size')::bigint,
+  i.indexrelid, i.indrelid, c.relname,
+  pg_stat_get_numscans(c.oid), pg_stat_get_tuples_returned(c.oid), pg_stat_get_tuples_fetched(c.oid),
+  c.relpages::bigint * b.size,
   i.indisvalid and i.indisready and i.indislive, i.indisunique or i.indisexclusion
-from pg_stat_all_indexes s
-join pg_class c on c.oid = s.indexrelid
-join pg_index i on i.indexrelid = s.indexrelid
-where s.schemaname not in ('pg_catalog', 'information_schema')
-  and s.schemaname !~ '^pg_(toast|temp)'
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+join pg_namespace n on n.oid = c.relnamespace
+cross join (select current_setting('block_size')::bigint) b (size)
+where n.nspname not in ('pg_catalog', 'information_schema')
+  and n.nspname !~ '^pg_(toast|temp)'
 limit $1

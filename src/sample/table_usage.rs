@@ -1,4 +1,4 @@
-//! What was read and written in the tables of one database: pg_stat_all_tables.
+//! What was read and written in the tables of one database: what pg_stat_all_tables is made of.
 
 use std::time::SystemTime;
 
@@ -97,7 +97,8 @@ impl Upkeep {
     }
 }
 
-/// Reads all of the connected database, but for catalogs, TOAST and temporary ones.
+/// Reads all of the connected database, but for catalogs, TOAST and temporary ones. Their scans by index are those of their
+/// indexes, which [`super::usage`] adds.
 ///
 /// # Errors
 /// When it cannot be read, or there are more than 50,000.
@@ -116,7 +117,26 @@ fn decode(row: &Row) -> Result<Table, SampleError> {
         let age: Option<i32> = row.try_get(column)?;
         Ok::<_, SampleError>(age.map(|age| u32::try_from(age).unwrap_or(0)))
     };
-    let options: Option<Vec<Lossy>> = row.try_get(24)?;
+    let options: Option<Vec<Lossy>> = row.try_get(23)?;
+    let reltuples = rows_of(row.try_get(22)?);
+    let upkeep = Upkeep {
+        n_dead_tup: count(12)?,
+        n_mod_since_analyze: count(13)?,
+        n_ins_since_vacuum: count(14)?,
+        last_vacuum: row.try_get(15)?,
+        last_autovacuum: row.try_get(16)?,
+        last_analyze: row.try_get(17)?,
+        last_autoanalyze: row.try_get(18)?,
+        xid_age: age(19)?,
+        mxid_age: age(20)?,
+        toast_bytes: count(21)?,
+        reltuples,
+        options: options.and_then(|all| Options::read(all.iter().map(|o| o.0.as_str()))),
+    };
+    let n_live_tup = count(10)?;
+    // After a reset of its statistics a table has as many rows as came since, by them.
+    let may_be_reset =
+        n_live_tup == 0 || (upkeep.vacuumed().is_none() && upkeep.analyzed().is_none());
     Ok(Table {
         oid: row.try_get(0)?,
         schema: text(row, 1)?,
@@ -124,29 +144,16 @@ fn decode(row: &Row) -> Result<Table, SampleError> {
         counters: Counters {
             seq_scan: count(3)?,
             seq_tup_read: count(4)?,
-            idx_scan: count(5)?,
-            idx_tup_fetch: count(6)?,
-            n_tup_ins: count(7)?,
-            n_tup_upd: count(8)?,
-            n_tup_del: count(9)?,
-            n_tup_hot_upd: count(10)?,
+            idx_scan: 0,
+            idx_tup_fetch: count(5)?,
+            n_tup_ins: count(6)?,
+            n_tup_upd: count(7)?,
+            n_tup_del: count(8)?,
+            n_tup_hot_upd: count(9)?,
         },
-        n_live_tup: count(11)?,
-        bytes: count(12)?,
-        upkeep: Upkeep {
-            n_dead_tup: count(13)?,
-            n_mod_since_analyze: count(14)?,
-            n_ins_since_vacuum: count(15)?,
-            last_vacuum: row.try_get(16)?,
-            last_autovacuum: row.try_get(17)?,
-            last_analyze: row.try_get(18)?,
-            last_autoanalyze: row.try_get(19)?,
-            xid_age: age(20)?,
-            mxid_age: age(21)?,
-            toast_bytes: count(22)?,
-            reltuples: rows_of(row.try_get(23)?),
-            options: options.and_then(|all| Options::read(all.iter().map(|o| o.0.as_str()))),
-        },
+        n_live_tup: n_live_tup.max(reltuples.filter(|_| may_be_reset).unwrap_or(0)),
+        bytes: count(11)?,
+        upkeep,
     })
 }
 

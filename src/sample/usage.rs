@@ -61,7 +61,7 @@ pub async fn read(
 
 async fn here(client: &Client, dbid: u32) -> Result<Database, SampleError> {
     let extent = Some(extent::read(client).await?);
-    let tables = table_usage::read(client).await?;
-    let indexes = index_usage::read(client).await?;
+    let mut tables = table_usage::read(client).await?;
+    let indexes = index_usage::read(client, &mut tables).await?;
     Ok(Database { dbid, tables, indexes, functions: function_usage::read(client).await?, extent })
 }
