@@ -2,6 +2,8 @@
 
 # Tests that keep a server busy.
 HEAVY = shape:: rule_scenes:: duplicates:: real_broker:: at_size::
+# Tests that tell of moments: what happens to them must be seen in time.
+TIMED = transactions:: lock_waits:: integrations::
 
 .PHONY: help demo test e2e pictures lint lint-deploy bench test-matrix deny
 
@@ -25,8 +27,9 @@ demo:
 test:
 	@deploy/install-deps.sh test
 	cargo test --locked --lib --bins
-	RUST_TEST_THREADS=6 cargo test --locked --test it -- --skip advise_ --skip demo_findings $(patsubst %,--skip %,$(HEAVY))
-	@# By themselves: they load the machine, and others' tests tell of moments.
+	RUST_TEST_THREADS=6 cargo test --locked --test it -- --skip advise_ --skip demo_findings $(patsubst %,--skip %,$(HEAVY) $(TIMED))
+	RUST_TEST_THREADS=4 cargo test --locked --test it -- $(TIMED)
+	@# By themselves: they load the machine.
 	cargo test --locked --test it -- advise_ $(HEAVY)
 	cargo test --locked --test it -- demo_findings
 

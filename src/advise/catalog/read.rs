@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::{Catalog, Column, Index, IndexKey, Kind, Table, Writes};
@@ -11,8 +12,24 @@ use crate::sample::layout::align_of;
 /// Tables that are asked about in one go: of thousands, a busy server would have no answer within `statement_timeout`.
 pub const AT_ONCE: usize = 500;
 
-/// Reads what there is of these relations (schema, name).
+/// Reads what there is of these relations (schema, name). A question that was cancelled, by `statement_timeout` most
+/// likely, is no reason to have no advice at all: all is asked once more.
+///
+/// # Errors
+/// When a question fails, or is cancelled a second time.
 pub async fn read(
+    client: &Client,
+    relations: &BTreeSet<(String, String)>,
+) -> Result<Catalog, tokio_postgres::Error> {
+    match read_once(client, relations).await {
+        Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+            read_once(client, relations).await
+        }
+        read => read,
+    }
+}
+
+async fn read_once(
     client: &Client,
     relations: &BTreeSet<(String, String)>,
 ) -> Result<Catalog, tokio_postgres::Error> {
