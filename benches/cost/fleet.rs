@@ -1,19 +1,25 @@
 //! One agent for many servers: what it takes of the machine that it runs on, and of Prometheus.
 //!
-//! One server stands for all of them: what the agent does for each is the same.
+//! They are copies of one, small enough for a hundred of them on one machine, with ten connections each.
 
 use std::time::Duration;
 
-use crate::rig::{Bench, Child, Cpu, quantile};
+use erpscope::demo::cluster::{Cluster, Options};
+use tokio_postgres::Client;
+
+use crate::rig::{Child, Cpu, middling, quantile, session};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const MOST: usize = 100;
+const CONNECTIONS: usize = 10;
 
 pub async fn run() {
-    let bench = Bench::start().await;
+    let fleet = Fleet::start().await;
     println!("one agent for many servers, with its defaults, for {} s each", MINUTE.as_secs());
     println!("servers  agent, % of a core  MiB   series  /metrics, kB  scrape p50, ms");
-    for servers in [1, 10, 100] {
-        let agent = Child::agent_of(servers, bench.port(), &[]);
+    for servers in [1, 10, MOST] {
+        let ports: Vec<u16> = fleet.clusters.iter().take(servers).map(Cluster::port).collect();
+        let agent = Child::agent_of(&ports, &[]);
         until_all_are_up(&agent, servers).await;
         until_all_is_told(&agent).await;
         let before = Cpu::of(agent.pid());
@@ -33,7 +39,30 @@ pub async fn run() {
     }
 }
 
-/// Until nothing new is told for a while: what one server for all of them has no time for comes later.
+struct Fleet {
+    clusters: Vec<Cluster>,
+    _sessions: Vec<Client>,
+}
+
+impl Fleet {
+    async fn start() -> Self {
+        let options = Options::default().set("shared_buffers", "16MB").set("max_connections", "40");
+        let (mut first, admin) = middling(options).await;
+        drop(admin);
+        first.stop().await.unwrap();
+        let (mut clusters, mut sessions) = (Vec::new(), Vec::new());
+        for _ in 0..MOST {
+            let cluster = first.start_copy().await.unwrap();
+            for _ in 0..CONNECTIONS {
+                sessions.push(session(&cluster).await);
+            }
+            clusters.push(cluster);
+        }
+        Self { clusters, _sessions: sessions }
+    }
+}
+
+/// Until nothing new is told for a while.
 async fn until_all_is_told(agent: &Child) {
     let mut known = 0;
     for _ in 0..20 {

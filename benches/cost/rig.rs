@@ -19,28 +19,7 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start() -> Self {
-        let options = Options::default()
-            .set("pg_stat_statements.max", "10000")
-            .set("max_connections", "1500")
-            .set("autovacuum", "off");
-        let cluster = Cluster::start(&options).await.unwrap();
-        let admin = session(&cluster).await;
-        admin
-            .batch_execute("create role erpscope login; grant pg_monitor to erpscope")
-            .await
-            .unwrap();
-        for from in (0..1_200).step_by(100) {
-            let tables: Vec<String> = (from..from + 100)
-                .map(|i| format!("create table t{i} (id int primary key, a int unique, b int); create index on t{i} (b)"))
-                .collect();
-            admin.batch_execute(&tables.join(";")).await.unwrap();
-        }
-        admin.batch_execute("create extension pg_stat_statements").await.unwrap();
-        admin.simple_query("select pg_stat_statements_reset()").await.unwrap();
-        for from in (0..6_000).step_by(500) {
-            let all: Vec<String> = (from..from + 500).map(statement).collect();
-            admin.simple_query(&all.join(";")).await.unwrap();
-        }
+        let (cluster, admin) = middling(Options::default().set("max_connections", "1500")).await;
         let mut sessions = Vec::new();
         for _ in 0..100 {
             sessions.push(session(&cluster).await);
@@ -79,6 +58,27 @@ impl Bench {
     pub async fn backends(&self, application_name: &str) -> Vec<i32> {
         backends(&self.admin, application_name).await
     }
+}
+
+/// A server as a middling ERP's, but for its connections: 6,000 statements, half of them with 2 kB of text, and 1,200 tables.
+pub async fn middling(options: Options) -> (Cluster, Client) {
+    let options = options.set("pg_stat_statements.max", "10000").set("autovacuum", "off");
+    let cluster = Cluster::start(&options).await.unwrap();
+    let admin = session(&cluster).await;
+    admin.batch_execute("create role erpscope login; grant pg_monitor to erpscope").await.unwrap();
+    for from in (0..1_200).step_by(100) {
+        let tables: Vec<String> = (from..from + 100)
+            .map(|i| format!("create table t{i} (id int primary key, a int unique, b int); create index on t{i} (b)"))
+            .collect();
+        admin.batch_execute(&tables.join(";")).await.unwrap();
+    }
+    admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+    admin.simple_query("select pg_stat_statements_reset()").await.unwrap();
+    for from in (0..6_000).step_by(500) {
+        let all: Vec<String> = (from..from + 500).map(statement).collect();
+        admin.simple_query(&all.join(";")).await.unwrap();
+    }
+    (cluster, admin)
 }
 
 /// How to reach the server on a port as the agent does.
@@ -161,16 +161,16 @@ pub struct Child {
 
 impl Child {
     pub fn agent(server_port: u16, lines: &[&str]) -> Self {
-        Self::agent_of(1, server_port, lines)
+        Self::agent_of(&[server_port], lines)
     }
 
-    /// An agent that takes one server for so many.
-    pub fn agent_of(servers: usize, server_port: u16, lines: &[&str]) -> Self {
+    /// An agent of the servers on these ports.
+    pub fn agent_of(servers: &[u16], lines: &[&str]) -> Self {
         let port = free_port();
         let mut config = tempfile::NamedTempFile::new().unwrap();
         writeln!(config, "listen = '127.0.0.1:{port}'\n{}", lines.join("\n")).unwrap();
-        for number in 0..servers {
-            let host = format!("host = '127.0.0.1'\nport = {server_port}\nsslmode = 'disable'");
+        for (number, port) in servers.iter().enumerate() {
+            let host = format!("host = '127.0.0.1'\nport = {port}\nsslmode = 'disable'");
             writeln!(config, "[[server]]\nname = 'erp-{number}'\n{host}").unwrap();
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_erpscope"));

@@ -32,6 +32,10 @@ pub enum WhatIfError {
     Lost(tokio_postgres::Error),
 }
 
+/// What is supposed on other tables than a question's is kept for later ones up to so many indexes: HypoPG has oids for
+/// about 2,500 at a time, and goes through them all for each table.
+const MOST_KEPT: usize = 500;
+
 /// `query_canceled`.
 pub(super) const CANCELLED: &str = "57014";
 
@@ -176,7 +180,35 @@ impl WhatIf {
         definitions: &[Definition],
         catalog: &Catalog,
     ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
-        let supposed = self.supposed_only(wanted, definitions, catalog).await;
+        self.suppose(wanted, |_| false, definitions, catalog).await
+    }
+
+    /// Supposes these indexes and no others on these tables, by oid. What is supposed on other tables matters to no
+    /// statement that reads these alone, and stays: the next question may want it.
+    pub async fn suppose_on(
+        &mut self,
+        tables: &BTreeSet<u32>,
+        wanted: &BTreeSet<usize>,
+        definitions: &[Definition],
+        catalog: &Catalog,
+    ) -> Result<(), WhatIfError> {
+        let has_room = self.supposed.values().map(Vec::len).sum::<usize>() < MOST_KEPT;
+        let may_stay =
+            |id: usize| has_room && definitions.get(id).is_some_and(|d| !tables.contains(&d.table));
+        self.suppose(wanted, may_stay, definitions, catalog).await?;
+        Ok(())
+    }
+
+    async fn suppose(
+        &mut self,
+        wanted: &BTreeSet<usize>,
+        may_stay: impl Fn(usize) -> bool,
+        definitions: &[Definition],
+        catalog: &Catalog,
+    ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
+        let stays = |id: &usize| wanted.contains(id) || may_stay(*id);
+        let gone: Vec<usize> = self.supposed.keys().copied().filter(|id| !stays(id)).collect();
+        let supposed = self.change(gone, wanted, definitions, catalog).await;
         self.is_unclear |= supposed.is_err();
         if matches!(supposed, Err(WhatIfError::Cancelled)) {
             self.unanswered += 1;
@@ -184,15 +216,17 @@ impl WhatIf {
         supposed
     }
 
-    async fn supposed_only(
+    async fn change(
         &mut self,
+        gone: Vec<usize>,
         wanted: &BTreeSet<usize>,
         definitions: &[Definition],
         catalog: &Catalog,
     ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
         let Some(schema) = self.hypopg.clone() else { return Ok(BTreeMap::new()) };
         self.clear_up().await?;
-        let gone = self.forget(wanted);
+        let gone: Vec<u32> =
+            gone.iter().filter_map(|id| self.supposed.remove(id)).flatten().collect();
         let drop = format!("select {schema}.hypopg_drop_index(u) from unnest($1::oid[]) u");
         let create = format!(
             "select c.indexrelid, {schema}.hypopg_relation_size(c.indexrelid) from {schema}.hypopg_create_index($1) c"
@@ -249,13 +283,6 @@ impl WhatIf {
         self.supposed.clear();
         self.is_unclear = false;
         Ok(())
-    }
-
-    /// The oids of what is supposed no more.
-    fn forget(&mut self, wanted: &BTreeSet<usize>) -> Vec<u32> {
-        let gone: Vec<usize> =
-            self.supposed.keys().copied().filter(|id| !wanted.contains(id)).collect();
-        gone.iter().filter_map(|id| self.supposed.remove(id)).flatten().collect()
     }
 
     /// Plans a statement with what is supposed now.

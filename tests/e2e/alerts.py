@@ -1,8 +1,6 @@
 """A planted lock contention wakes somebody, and its end is told: the demo runs, a real Prometheus scrapes it and
 evaluates alerts/, a real Alertmanager with deploy/alertmanager.yml tells a webhook. And every metric that a rule
 asks for is there.
-
-  alerts.py [DEMO'S PROGRAM]     default target/release/erpscope
 """
 
 import contextlib
@@ -19,7 +17,6 @@ import time
 
 from stage import ROOT, STEP_SECONDS, ask, demo, fail_if_ended, free_port, get, prometheus, running
 
-PROGRAM = sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/erpscope"
 # As a profile names who holds the lock; nothing else of the demo is called so.
 BLOCKER = "pgadmin"
 VICTIMS = 6
@@ -217,7 +214,7 @@ def main():
         webhook = Webhook()
         agent, alertmanager = free_port(), f"127.0.0.1:{free_port()}"
         config = configs(folder, agent, alertmanager, webhook)
-        shown = stack.enter_context(demo(agent, log, "--scale", "0.1", program=PROGRAM))
+        shown = stack.enter_context(demo(agent, log, "--scale", "0.1"))
         telling = stack.enter_context(running(
             program("prometheus-alertmanager", "alertmanager"),
             f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",

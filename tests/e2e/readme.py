@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from stage import ROOT, ask, fail_if_ended, free_port, get, prometheus, running
+from stage import PROGRAM, ROOT, ask, fail_if_ended, free_port, get, prometheus, running
 
 SECTION = "## On a real server"
 DEADLINE_SECONDS = 120
@@ -76,7 +76,7 @@ class Walk:
 
     def __init__(self, server, folder):
         self.server, self.folder, self.ran = server, folder, []
-        path = f"{ROOT / 'target/release'}:{server.bin}:{os.environ['PATH']}"
+        path = f"{PROGRAM.parent}:{server.bin}:{os.environ['PATH']}"
         self.env = {**os.environ, "PATH": path, "PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres"}
         # `setup` asks the server which version it is; `check` and `run` read erpscope.toml.
         self.env.pop("ERPSCOPE_CONFIG", None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -12,6 +13,9 @@ import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What is tested: the release's program, unless ERPSCOPE names another.
+PROGRAM = pathlib.Path(os.environ.get("ERPSCOPE", "target/release/erpscope"))
+PROGRAM = PROGRAM if PROGRAM.is_absolute() else ROOT / PROGRAM
 STEP_SECONDS = 5
 
 
@@ -56,9 +60,9 @@ scrape_configs:
 
 
 @contextlib.contextmanager
-def demo(agent, log, *flags, program=ROOT / "target/release/erpscope"):
+def demo(agent, log, *flags):
     """The demo, its agent at this port; gives its process."""
-    with running(program, "demo", "--listen", f"127.0.0.1:{agent}", *flags, log=log) as process:
+    with running(PROGRAM, "demo", "--listen", f"127.0.0.1:{agent}", *flags, log=log) as process:
         yield process
 
 

@@ -142,7 +142,7 @@ impl Advisor<'_> {
             }
             return Ok(self.learn(number, atom));
         }
-        let atom = match self.answered(planned, set).await {
+        let atom = match self.answered(number, planned, set).await {
             Err(error) if !error.is_the_end() => return Ok(self.give_up(number, set, &error)),
             atom => atom?,
         };
@@ -154,11 +154,25 @@ impl Advisor<'_> {
 
     async fn answered(
         &mut self,
+        number: usize,
         planned: &Planned,
         set: &BTreeSet<usize>,
     ) -> Result<Atom, WhatIfError> {
-        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
+        if let Some(tables) = self.tables.get(number) {
+            self.what_if.suppose_on(tables, set, &self.definitions, self.catalog).await?;
+            let atom = self.planned(planned).await?;
+            // Else it reads a table that it did not read before.
+            if atom.used.is_subset(set) {
+                return Ok(atom);
+            }
+        }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
+        self.planned(planned).await
+    }
+
+    /// The mean of its variants, with what is supposed.
+    async fn planned(&mut self, planned: &Planned) -> Result<Atom, WhatIfError> {
+        let mut atom = Atom::plain(BTreeSet::new(), 0.0);
         for (variant, weight) in planned.variants.iter().zip(&planned.weights) {
             let answer = self.what_if.plan(variant).await?;
             atom.plan += answer.plan.cost * weight;

@@ -65,7 +65,25 @@ impl Cluster {
     /// Makes a cluster in a temporary folder and starts it on a free port of 127.0.0.1. As root,
     /// PostgreSQL's programs run under another account, because PostgreSQL refuses root.
     pub async fn start(options: &Options) -> Result<Self, ClusterError> {
-        let binaries = Binaries::find(options.pg_bin.as_deref())?;
+        let mut cluster = Self::in_new_folder(Binaries::find(options.pg_bin.as_deref())?)?;
+        cluster.make(options).await?;
+        cluster.start_again().await?;
+        Ok(cluster)
+    }
+
+    /// Starts a copy of this one, which is stopped, on a port of its own: with its data, its settings and its statistics.
+    pub async fn start_copy(&self) -> Result<Self, ClusterError> {
+        let mut copy = Self::in_new_folder(self.binaries.clone())?;
+        let mut command = copy.account.command(Path::new("cp"));
+        run("cp", command.arg("-R").arg(self.data()).arg(copy.data())).await?;
+        copy.account.own(&copy.data())?;
+        copy.port = free_port()?;
+        copy.append("postgresql.conf", &copy.place())?;
+        copy.start_again().await?;
+        Ok(copy)
+    }
+
+    fn in_new_folder(binaries: Binaries) -> Result<Self, ClusterError> {
         let account = Account::for_postgres()?;
         let folder = tempfile::Builder::new()
             .prefix("erpscope-pg-")
@@ -75,10 +93,7 @@ impl Cluster {
         if let Some(barred) = account.barred_from(folder.path()) {
             return Err(ClusterError::Barred { folder: barred });
         }
-        let mut cluster = Self { postmaster: None, binaries, account, port: 0, folder };
-        cluster.make(options).await?;
-        cluster.start_again().await?;
-        Ok(cluster)
+        Ok(Self { postmaster: None, binaries, account, port: 0, folder })
     }
 
     async fn make(&mut self, options: &Options) -> Result<(), ClusterError> {
@@ -106,12 +121,8 @@ impl Cluster {
 
     /// Settings which make a server that may be lost fast, and one that is worth watching.
     fn settings(&self, options: &Options) -> String {
-        let port = self.port.to_string();
-        let sockets = self.folder.path().display().to_string();
         let own = [
             ("listen_addresses", "127.0.0.1"),
-            ("port", port.as_str()),
-            ("unix_socket_directories", sockets.as_str()),
             ("shared_preload_libraries", "pg_stat_statements"),
             ("track_io_timing", "on"),
             ("log_lock_waits", "on"),
@@ -123,12 +134,14 @@ impl Cluster {
             ("max_wal_size", "4GB"),
         ];
         let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let lines: Vec<String> = own
-            .into_iter()
-            .chain(given)
-            .map(|(name, value)| format!("{name} = '{}'", value.replace('\'', "''")))
-            .collect();
-        lines.join("\n")
+        let lines = own.into_iter().chain(given).map(|(name, value)| line(name, value));
+        lines.chain([self.place()]).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Where it is reached.
+    fn place(&self) -> String {
+        let sockets = self.folder.path().display().to_string();
+        [line("port", &self.port.to_string()), line("unix_socket_directories", &sockets)].join("\n")
     }
 
     /// Starts the server again after [`Cluster::stop`].
@@ -236,6 +249,11 @@ impl Drop for Cluster {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Of postgresql.conf.
+fn line(name: &str, value: &str) -> String {
+    format!("{name} = '{}'", value.replace('\'', "''"))
 }
 
 /// A port that is free now. Another program can take it before the server does; then the start
