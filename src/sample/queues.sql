@@ -1,6 +1,6 @@
 -- every: upkeep.queues_interval; scope: database; needs: select on the columns that the profile names
 -- cost: at most {most} rows of each state, and only if the planner thinks it costs little; in up to five turns once if that is more
---   than a millisecond: 7.5 to 10.5 ms for four queues of an Odoo;
+--   than a millisecond; planned once for all turns, and its plan asked for in every fifth;
 -- locks: access share on the table
 -- One queue. What stands in braces comes from its profile: names in quotes, words in quotes.
 select
