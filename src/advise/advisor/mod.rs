@@ -161,8 +161,9 @@ impl<'a> Advisor<'a> {
         budgets: &[Limits],
     ) -> Result<Vec<Found>, WhatIfError> {
         self.judge_now().await?;
+        let most = budgets.iter().map(|limits| limits.bytes).fold(0.0, f64::max);
         for number in 0..self.statements.len() {
-            self.explore(number, allowed).await?;
+            self.explore(number, allowed, most).await?;
         }
         self.merge().await?;
         let mut all = Vec::new();
@@ -199,15 +200,21 @@ impl<'a> Advisor<'a> {
     }
 
     /// Finds the ways to serve one statement: with everything supposed, then without what was used,
-    /// and so on; the same with what is small enough, smaller and smaller.
-    async fn explore(&mut self, number: usize, allowed: &Allowed) -> Result<(), WhatIfError> {
+    /// and so on; the same with what is small enough, smaller and smaller. `most`: bytes that an index may have.
+    async fn explore(
+        &mut self,
+        number: usize,
+        allowed: &Allowed,
+        most: f64,
+    ) -> Result<(), WhatIfError> {
         let Some(planned) = self.statements.get(number) else { return Ok(()) };
         let mut definitions = BTreeSet::new();
         for reading in &planned.readings {
             definitions.extend(candidates(reading, self.catalog, allowed));
         }
         let all: BTreeSet<usize> = definitions.into_iter().map(|d| self.id(d)).collect();
-        let all = self.sized(all).await?;
+        let mut all = self.sized(all).await?;
+        all.retain(|id| self.bytes(*id) <= most);
         let mut useful = BTreeSet::new();
         for id in &all {
             if let Some(atom) = self.reasoned(number, *id) {

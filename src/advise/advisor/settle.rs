@@ -19,6 +19,9 @@ const NEIGHBOURS: usize = 40;
 /// Ways that are looked for beside the chosen indexes, and in place of one of them.
 const BESIDE: usize = 3;
 
+/// Sets in which one statement is looked at for what harms it.
+const MOST_HARMS: usize = 6;
+
 /// What is worth another look: a share of a statement's cost, or of the cost of all.
 const LEAST_ADDED: f64 = 0.01;
 const LEAST_OF_ALL: f64 = 3e-4;
@@ -128,7 +131,34 @@ impl Advisor<'_> {
         let bound = self.model.statements.get(number).map_or(0.0, |s| s.charged(&set));
         self.ask(number, &set).await?;
         let now = self.model.statements.get(number).map_or(0.0, |s| s.charged(&set));
+        self.without_harm(number, set).await?;
         Ok((now - bound).abs() > bound * NEWS)
+    }
+
+    /// What else the planner would take if one of the indexes of a plan that harms was not there, and so on until one does
+    /// not: else a search finds out one by one, as it goes from what harms to what harms in another way.
+    async fn without_harm(
+        &mut self,
+        number: usize,
+        set: BTreeSet<usize>,
+    ) -> Result<(), WhatIfError> {
+        let mut sets = vec![set];
+        for _ in 0..MOST_HARMS {
+            let Some(set) = sets.pop() else { break };
+            let harming = self.model.statements.get(number).and_then(|statement| {
+                let plan = statement.plan(&set)?;
+                statement.is_harmed_by(plan).then(|| plan.used.clone())
+            });
+            for id in harming.into_iter().flatten() {
+                let mut rest = set.clone();
+                rest.remove(&id);
+                if !self.is_spent() {
+                    self.ask(number, &rest).await?;
+                    sets.push(rest);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Asks what those that are not chosen would add, and what could stand in for one that is: all
