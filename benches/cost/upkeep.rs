@@ -7,7 +7,9 @@ use erpscope::config::{Config, Server};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::{Profiles, Queue};
 use erpscope::pg::Session;
-use erpscope::sample::{catalog, io, queues, replication, settings, usage, vacuum};
+use erpscope::sample::{
+    catalog, index_usage, io, queues, replication, settings, table_usage, usage, vacuum,
+};
 
 use crate::rig::{Cpu, median, server_of, session};
 
@@ -25,13 +27,18 @@ pub async fn run() {
     let number = async |sql: &str| client.query_one(sql, &[]).await.unwrap();
     let dbid: u32 = number("select oid from pg_database where datname = 'postgres'").await.get(0);
     let backend: i32 = number("select pg_backend_pid()").await.get(0);
+    let vacuum = vacuum::Reader::prepare(client).await.unwrap();
     let replication = replication::Reader::prepare(client).await.unwrap();
     let io = io::Reader::prepare(client).await.unwrap();
     let of = Cost { backend };
     let usage = of.each(async || drop(usage::read(&own, dbid, &[], PATIENCE).await.unwrap())).await;
+    let tables = table_usage::read(client).await.unwrap();
+    let of_tables = of.each(async || drop(table_usage::read(client).await.unwrap())).await;
+    let of_indexes =
+        of.each(async || drop(index_usage::read(client, &mut tables.clone()).await.unwrap())).await;
     let catalog =
         of.each(async || drop(catalog::read(&own, dbid, &[], PATIENCE).await.unwrap())).await;
-    let vacuum = of.each(async || drop(vacuum::read(client).await.unwrap())).await;
+    let vacuum = of.each(async || drop(vacuum.read(client).await.unwrap())).await;
     let replication = of.each(async || drop(replication.read(client).await.unwrap())).await;
     let io = of.each(async || drop(io.read(client).await.unwrap())).await;
     let wanted = of_odoo();
@@ -65,6 +72,7 @@ pub async fn run() {
         all += minute;
         println!("  {name:<12} {once:8.2} ms once, every {interval:?}: {minute:6.2} ms a minute");
     }
+    println!("  of `usage`, {of_tables:.1} ms are for tables, {of_indexes:.1} for indexes");
     println!("  of `queues`, {columns:.2} ms are the look for their columns");
     println!("  all, for 1,000 tables    {all:6.2} ms a minute   (goal: at most 15)");
 }

@@ -1,6 +1,6 @@
 //! How old databases are in transactions, and which vacuums run.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::SampleError;
 use super::activity::text;
@@ -81,19 +81,38 @@ pub struct Sample {
     pub running: Vec<Running>,
 }
 
-/// Reads them.
-///
-/// # Errors
-/// When they cannot be read.
-pub async fn read(client: &Client) -> Result<Sample, SampleError> {
-    let ages = client.query(include_str!("vacuum_databases.sql"), &[]).await?;
-    let running = client.query(include_str!("vacuum.sql"), &[]).await?;
-    let next_xid = ages.first().map_or(Ok(0), |row| row.try_get::<_, i64>(3)).map(unsigned)?;
-    Ok(Sample {
-        next_xid,
-        ages: ages.iter().map(age).collect::<Result<_, _>>()?,
-        running: running.iter().map(decode).collect::<Result<_, _>>()?,
-    })
+/// Reads them with prepared statements.
+pub struct Reader {
+    databases: Statement,
+    running: Statement,
+}
+
+impl Reader {
+    /// Prepares them.
+    ///
+    /// # Errors
+    /// When they cannot be prepared.
+    pub async fn prepare(client: &Client) -> Result<Self, SampleError> {
+        Ok(Self {
+            databases: client.prepare(include_str!("vacuum_databases.sql")).await?,
+            running: client.prepare(include_str!("vacuum.sql")).await?,
+        })
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn read(&self, client: &Client) -> Result<Sample, SampleError> {
+        let ages = client.query(&self.databases, &[]).await?;
+        let running = client.query(&self.running, &[]).await?;
+        let next_xid = ages.first().map_or(Ok(0), |row| row.try_get::<_, i64>(3)).map(unsigned)?;
+        Ok(Sample {
+            next_xid,
+            ages: ages.iter().map(age).collect::<Result<_, _>>()?,
+            running: running.iter().map(decode).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 fn age(row: &Row) -> Result<Age, SampleError> {

@@ -56,6 +56,7 @@ pub(super) struct Sampling {
     texts: Option<texts::Reader>,
     texts_failed: u32,
     erps: Arc<Erps>,
+    vacuum: vacuum::Reader,
     replication: replication::Reader,
     io: io::Reader,
     usage_turn: Turn,
@@ -86,6 +87,7 @@ impl Sampling {
     ) -> Result<Self, SampleError> {
         let client = session.client();
         let database = database::Reader::prepare(client, found.version_num).await?;
+        let vacuum = vacuum::Reader::prepare(client).await?;
         let replication = replication::Reader::prepare(client).await?;
         let io = io::Reader::prepare(client).await?;
         let (mut statements, mut texts) = (None, None);
@@ -116,6 +118,7 @@ impl Sampling {
             texts,
             texts_failed: 0,
             erps,
+            vacuum,
             replication,
             io,
             usage_turn: Turn::default(),
@@ -281,7 +284,7 @@ impl Sampling {
                     None => None,
                 }
             }
-            Sampler::Vacuum => Some(Sampled::Vacuum(vacuum::read(client).await?)),
+            Sampler::Vacuum => Some(Sampled::Vacuum(self.vacuum.read(client).await?)),
             Sampler::Replication => {
                 Some(Sampled::Replication(self.replication.read(client).await?))
             }
