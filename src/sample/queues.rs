@@ -148,7 +148,7 @@ impl Here<'_> {
     }
 
     async fn columns(&self, tables: &[&str]) -> Result<Vec<Column>, SampleError> {
-        let kept = self.looks.columns().take().filter(|_| self.is_own);
+        let kept = if self.is_own { self.looks.columns().take() } else { None };
         let statement = match kept {
             Some(statement) => statement,
             None => self.client.prepare(include_str!("queues_columns.sql")).await?,
