@@ -93,6 +93,7 @@ mod tests {
             party: party(),
             session_kind: "interactive",
             module: "sales".into(),
+            last_module: "sales".into(),
             started: SystemTime::UNIX_EPOCH,
             seconds: 1.0,
             state: "active",

@@ -237,6 +237,9 @@ pub struct SlowTransaction {
     pub session_kind: &'static str,
     /// The business module of what took most of its time.
     pub module: Arc<str>,
+    /// The business module of its last statement.
+    #[serde(skip)]
+    pub last_module: Arc<str>,
     /// When it began, by the server's clock.
     #[serde(serialize_with = "moment")]
     pub started: SystemTime,
@@ -300,6 +303,7 @@ impl SlowTransaction {
             ),
             session_kind: transaction.who.kind.name(),
             module: transaction.module(),
+            last_module: Arc::clone(&transaction.statement.module),
             started: transaction.start,
             seconds: in_seconds(span(transaction.start, end)),
             state: transaction.state.name(),

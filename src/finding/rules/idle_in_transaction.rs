@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value, counted};
@@ -36,6 +37,13 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     }
     let cases = by.into_iter();
     dearest(cases.filter_map(|((d, a), idle)| case(sight, d, a, &idle)).collect())
+}
+
+/// Of the statement after which nothing happened: that is where to look. Which of its statements took the longest is chance,
+/// when one of them had to wait.
+fn module(idle: &SlowTransaction) -> Arc<str> {
+    let last = &idle.last_module;
+    Arc::clone(if **last == *OTHER { &idle.module } else { last })
 }
 
 fn is_idle(sight: &Sight<'_>, slow: &SlowTransaction) -> bool {
@@ -75,7 +83,7 @@ fn case(
     Some(Candidate {
         datname: Arc::clone(datname),
         subject: Arc::clone(application),
-        module: Arc::clone(&worst.module),
+        module: module(worst),
         severity: if holds_up_now { Severity::Critical } else { Severity::Warning },
         summary: format!(
             "{application} left {} open for up to {} without doing anything; others waited {} for {}",

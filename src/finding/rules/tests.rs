@@ -55,6 +55,7 @@ fn slow(application: &str, seconds: f64, idle: f64) -> SlowTransaction {
         party: party(application),
         session_kind: "interactive",
         module: "sales".into(),
+        last_module: "sales".into(),
         started: SystemTime::UNIX_EPOCH,
         seconds,
         state: "idle in transaction",

@@ -112,6 +112,11 @@ fn idle_transactions_are_told_when_others_waited_and_not_between_two_statements(
     assert_eq!((&*found[0].subject, found[0].severity), ("import", Severity::Warning));
     assert!((found[0].cost_seconds_per_day.unwrap() - 216.0).abs() < 1e-6);
     assert!(with(slow("import", 5.0, 4.0)).look("idle_in_transaction").is_empty());
+    // It waited for a number, changed stock in no time, and then did nothing.
+    let waited = SlowTransaction { last_module: "inventory".into(), ..blocking.clone() };
+    assert_eq!(&*with(waited).look("idle_in_transaction")[0].module, "inventory");
+    let unknown = SlowTransaction { last_module: "other".into(), ..blocking.clone() };
+    assert_eq!(&*with(unknown).look("idle_in_transaction")[0].module, "sales");
     let busy = SlowTransaction { idle_seconds: 2.0, ..blocking };
     assert!(with(busy).look("idle_in_transaction").is_empty());
     assert_eq!(
