@@ -166,13 +166,14 @@ impl Here<'_> {
         let sql = statement(queue, &first.schema, |name| {
             place.iter().any(|column| column.name == name && column.kind == TIMESTAMP)
         });
-        let last = self.looks.take(self.dbid, queue, &sql);
-        let mut last = match last {
-            Some(Look { left: 1.., is_dear: true, .. }) => {
-                return Ok(last.map(|look| Look { left: look.left - 1, ..look }));
-            }
-            last => last,
-        };
+        let mut last = self.looks.take(self.dbid, queue, &sql);
+        if let Some(look) = &mut last
+            && look.is_dear
+            && look.left > 0
+        {
+            look.left -= 1;
+            return Ok(last);
+        }
         let prepared = last.as_mut().and_then(|look| look.prepared.take());
         let (is_dear, left) = match &last {
             Some(look) if look.left > 0 => (false, look.left - 1),
