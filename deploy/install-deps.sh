@@ -33,6 +33,7 @@ case $purpose in
     have promtool || missing+=(promtool)
     have amtool || missing+=(amtool)
     have curl || missing+=(curl)
+    have openssl || missing+=(openssl)
     # Debian has venv without the part of it that makes an environment.
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ "$purpose" = test ] || have npm || missing+=(npm)

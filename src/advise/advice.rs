@@ -159,6 +159,12 @@ pub async fn advise(
     let passed = advised.passed(&found);
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
     let mut notes = notes(&catalog, &what_if, &request.effort);
+    if found.left_out > 0 {
+        notes.push(format!(
+            "{} possible indexes were left out: too many for single statements",
+            found.left_out
+        ));
+    }
     if left_out > 0 {
         notes.push(format!("{left_out} bad joins are left out: too mild to be told, or those that take the least time"));
     }

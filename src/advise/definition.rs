@@ -159,17 +159,27 @@ impl Definition {
     /// One index that does what both do, if the keys of one begin with those of the other.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Option<Self> {
-        let is_alike = self.table == other.table
-            && self.method == Method::Btree
-            && other.method == Method::Btree
-            && self.predicate == other.predicate
-            && self.keys.starts_with(&other.keys);
         let carried = |name: &&String| !self.keys.iter().any(|key| key.name() == Some(name));
         let mut includes: Vec<String> = self.includes.clone();
         includes.extend(other.includes.iter().filter(carried).cloned());
         includes.sort();
         includes.dedup();
-        (is_alike && includes != self.includes).then(|| Self { includes, ..self.clone() })
+        let both = Self { includes, ..self.clone() };
+        (both != *self && both.does_all_of(other)).then_some(both)
+    }
+
+    /// Whether it can do all that another one does: its keys begin with those of the other, and it holds what that carries along.
+    #[must_use]
+    pub fn does_all_of(&self, other: &Self) -> bool {
+        let holds = |name: &String| {
+            self.includes.contains(name) || self.keys.iter().any(|key| key.name() == Some(name))
+        };
+        self.table == other.table
+            && self.method == Method::Btree
+            && other.method == Method::Btree
+            && self.predicate == other.predicate
+            && self.keys.starts_with(&other.keys)
+            && other.includes.iter().all(holds)
     }
 
     /// The same with a bit less: without what it carries along, or without its last key.

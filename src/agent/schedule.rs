@@ -8,19 +8,51 @@ use crate::sample::Sampler;
 /// Times are since the agent's start.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    due: BTreeMap<Sampler, Duration>,
+    due: BTreeMap<Sampler, Due>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    from: Duration,
+    interval: Duration,
+    longest: Duration,
+}
+
+impl Due {
+    fn wait(&self, stretch: f64) -> Duration {
+        self.interval.mul_f64(stretch).min(self.longest)
+    }
 }
 
 impl Schedule {
     /// The sampler is due at `at`, whatever was planned before.
     pub(super) fn plan(&mut self, sampler: Sampler, at: Duration) {
-        self.due.insert(sampler, at);
+        let due = Due { from: at, interval: Duration::ZERO, longest: Duration::ZERO };
+        self.due.insert(sampler, due);
     }
 
-    /// The sampler that is due first, and when. At the same time: in the order of
+    /// The sampler is due when its interval has passed since `from`, as it is stretched by then: who was told to
+    /// wait for hours while the server was slow comes sooner when that is over. Never later than after `longest`.
+    pub(super) fn plan_after(
+        &mut self,
+        sampler: Sampler,
+        from: Duration,
+        interval: Duration,
+        longest: Duration,
+    ) {
+        self.due.insert(sampler, Due { from, interval, longest });
+    }
+
+    /// The sampler that is due first, and when, with intervals stretched by this. At the same time: in the order of
     /// [`Sampler::ALL`], since names must be known before they are used.
-    pub(super) fn first(&self) -> Option<(Sampler, Duration)> {
-        self.due.iter().map(|(sampler, at)| (*sampler, *at)).min_by_key(|(s, at)| (*at, *s))
+    pub(super) fn first(&self, stretch: f64) -> Option<(Sampler, Duration)> {
+        let due = self.due.iter().map(|(sampler, due)| (*sampler, due.from + due.wait(stretch)));
+        due.min_by_key(|(sampler, at)| (*at, *sampler))
+    }
+
+    /// How long a sampler waits, as intervals are stretched now.
+    pub(super) fn wait(&self, sampler: Sampler, stretch: f64) -> Option<Duration> {
+        self.due.get(&sampler).map(|due| due.wait(stretch))
     }
 }
 
@@ -28,13 +60,25 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn who_is_due_first_runs_first_and_names_come_before_counters() {
         let mut schedule = Schedule::default();
-        schedule.plan(Sampler::Statements, Duration::from_secs(5));
-        schedule.plan(Sampler::Database, Duration::from_secs(5));
-        assert_eq!(schedule.first(), Some((Sampler::Database, Duration::from_secs(5))));
-        schedule.plan(Sampler::Database, Duration::from_secs(20));
-        assert_eq!(schedule.first(), Some((Sampler::Statements, Duration::from_secs(5))));
+        schedule.plan(Sampler::Statements, SECOND * 5);
+        schedule.plan(Sampler::Database, SECOND * 5);
+        assert_eq!(schedule.first(1.0), Some((Sampler::Database, SECOND * 5)));
+        schedule.plan(Sampler::Database, SECOND * 20);
+        assert_eq!(schedule.first(1.0), Some((Sampler::Statements, SECOND * 5)));
+    }
+
+    #[test]
+    fn a_stretched_wait_ends_with_what_stretched_it() {
+        let mut schedule = Schedule::default();
+        schedule.plan_after(Sampler::Usage, SECOND * 5, SECOND * 300, SECOND * 86_400);
+        assert_eq!(schedule.first(40.0), Some((Sampler::Usage, SECOND * 12_005)));
+        assert_eq!(schedule.first(1.0), Some((Sampler::Usage, SECOND * 305)));
+        schedule.plan_after(Sampler::Usage, SECOND * 5, SECOND * 300, SECOND * 3_600);
+        assert_eq!(schedule.wait(Sampler::Usage, 40.0), Some(SECOND * 3_600));
     }
 }

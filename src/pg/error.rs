@@ -198,6 +198,8 @@ impl ConnectError {
             Self::Password { .. } => "password_source",
             Self::NoPassword { .. } | Self::WrongPassword { .. } => "password",
             Self::NotAllowed { .. } | Self::NoPrivilege { .. } => "not_allowed",
+            // Users have connections.
+            Self::NoSlot { message, .. } if message.contains("for role") => "not_allowed",
             Self::NoDatabase { .. } => "database",
             Self::NoSlot { .. } => "slots",
             Self::NotReady { .. } => "not_ready",

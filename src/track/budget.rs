@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::sample::Sampler;
 
-/// Weight of the newest run in a sampler's mean cost: about the last ten runs count.
+/// Weight of the newest run in a sampler's mean cost, for each interval since the run before: about the last ten
+/// intervals count. After a stretched one the run before is nearly forgotten: else a server that was slow for a
+/// moment would be looked at rarely for hours.
 const NEWEST: f64 = 0.2;
 /// Intervals are never stretched by more than this: a sample an hour late is no sample.
 const MAX_STRETCH: f64 = 60.0;
@@ -24,6 +26,8 @@ pub struct Budget {
 struct Cost {
     interval: Duration,
     mean_seconds: f64,
+    /// When the last run began, since the agent's start.
+    at: Duration,
 }
 
 impl Budget {
@@ -33,12 +37,16 @@ impl Budget {
         Self { limit, samplers: BTreeMap::new() }
     }
 
-    /// Notes that a run took this long, for a sampler that runs at this interval unless stretched.
-    pub fn spent(&mut self, sampler: Sampler, interval: Duration, took: Duration) {
+    /// Notes that a run which began at `at` (since the agent's start) took this long, for a sampler that runs at this
+    /// interval unless stretched.
+    pub fn spent(&mut self, sampler: Sampler, interval: Duration, at: Duration, took: Duration) {
         let seconds = took.as_secs_f64();
-        let cost = self.samplers.entry(sampler).or_insert(Cost { interval, mean_seconds: seconds });
-        cost.interval = interval;
-        cost.mean_seconds += NEWEST * (seconds - cost.mean_seconds);
+        let first = Cost { interval, mean_seconds: seconds, at };
+        let cost = self.samplers.entry(sampler).or_insert(first);
+        let since = at.saturating_sub(cost.at).as_secs_f64();
+        let intervals = (since / interval.as_secs_f64().max(1e-3)).max(1.0);
+        cost.mean_seconds += (1.0 - (1.0 - NEWEST).powf(intervals)) * (seconds - cost.mean_seconds);
+        (cost.interval, cost.at) = (interval, at);
     }
 
     /// Notes that a sampler has nothing to ask for: what it cost before is no demand.
@@ -69,32 +77,45 @@ impl Budget {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn intervals_are_stretched_by_what_the_demand_exceeds_the_budget() {
         let mut budget = Budget::new(0.01);
         assert!((budget.stretch() - 1.0).abs() < 1e-9);
-        budget.spent(Sampler::Statements, Duration::from_secs(10), Duration::from_millis(200));
+        budget.spent(Sampler::Statements, SECOND * 10, SECOND, SECOND / 5);
         assert!((budget.demand() - 0.02).abs() < 1e-9);
         assert!((budget.stretch() - 2.0).abs() < 1e-9);
     }
 
     #[test]
-    fn one_slow_run_does_not_stop_sampling_and_is_forgotten() {
+    fn one_slow_run_does_not_stop_sampling_and_is_forgotten_at_the_next() {
         let mut budget = Budget::new(0.01);
-        let interval = Duration::from_secs(10);
-        budget.spent(Sampler::Statements, interval, Duration::from_secs(3_600));
+        let interval = SECOND * 10;
+        budget.spent(Sampler::Statements, interval, SECOND, SECOND * 3_600);
         assert!(budget.stretch() <= 60.0);
-        for _ in 0..60 {
-            budget.spent(Sampler::Statements, interval, Duration::from_millis(8));
+        budget.spent(Sampler::Statements, interval, SECOND * 601, SECOND / 125);
+        assert!(budget.stretch() < 1.0 + 1e-9 || budget.demand() < 0.01, "{budget:?}");
+    }
+
+    #[test]
+    fn about_the_last_ten_runs_count_while_intervals_are_kept() {
+        let mut budget = Budget::new(0.01);
+        let interval = SECOND * 10;
+        budget.spent(Sampler::Statements, interval, Duration::ZERO, SECOND);
+        let mut demands = Vec::new();
+        for run in 1..=20 {
+            budget.spent(Sampler::Statements, interval, interval * run, Duration::ZERO);
+            demands.push(budget.demand());
         }
-        assert!((budget.stretch() - 1.0).abs() < 1e-9);
+        assert!((demands[0] - 0.08).abs() < 1e-9 && demands[9] > 0.01 && demands[19] < 0.002);
     }
 
     #[test]
     fn a_sampler_that_runs_more_rarely_demands_less() {
         let mut budget = Budget::new(0.01);
-        budget.spent(Sampler::Texts, Duration::from_secs(60), Duration::from_secs(2));
-        budget.spent(Sampler::Texts, Duration::from_secs(120), Duration::from_secs(2));
+        budget.spent(Sampler::Texts, SECOND * 60, SECOND, SECOND * 2);
+        budget.spent(Sampler::Texts, SECOND * 120, SECOND * 61, SECOND * 2);
         assert!((budget.demand() - 2.0 / 120.0).abs() < 1e-9);
     }
 }

@@ -17,14 +17,14 @@ DEPLOY = ROOT / "deploy"
 TOOLS = pathlib.Path(sys.executable).parent
 KUBERNETES = "1.25", "1.33"
 # Kinds of the Prometheus operator have schemas of their own, which are not Kubernetes'.
-OPERATOR = "ServiceMonitor", "PrometheusRule"
+OPERATOR = "PodMonitor", "PrometheusRule", "ServiceMonitor"
 
 EVERYTHING = {
     "servers": [
         {"name": "erp", "host": "db", "port": 5433, "erp": "odoo", "sslmode": "require"},
-        {"name": "second", "host": "db2"},
+        {"name": "second", "host": "db2", "password_file": "/etc/erpscope/secret/password"},
     ],
-    "config": '[otlp]\nhttp = "0.0.0.0:4318"\n[[integration]]\nname = "webshop"\ndirection = "inbound"\nroles = ["shop"]\n',
+    "config": '[history]\nkeep = "30d"\n[otlp]\nhttp = "0.0.0.0:4318"\n[[integration]]\nname = "webshop"\ndirection = "inbound"\nroles = ["shop"]\n',
     "service": {"extraPorts": [{"name": "otlp-http", "port": 4318}]},
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "prometheusRule": {"enabled": True, "runbooks": "https://wiki.example.com/erp/"},

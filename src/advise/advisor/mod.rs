@@ -1,17 +1,19 @@
 //! From a workload to the indexes it wants.
 
+mod around;
 mod ask;
+mod explore;
 mod merge;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::candidate::{Allowed, candidates};
+use super::candidate::Allowed;
 use super::catalog::Catalog;
 use super::definition::Definition;
 use super::plan::{Place, Reading};
 use super::plannable::Plannable;
-use super::select::{Atom, Limits, Model, Priced, Weighted};
+use super::select::{Atom, Limits, Model, Priced, Weighted, left_out};
 use super::upkeep::Daily;
 use super::visits::Ground;
 use super::what_if::{WhatIf, WhatIfError};
@@ -81,22 +83,9 @@ pub struct Found {
     pub chosen: BTreeSet<usize>,
     /// Indexes that PostgreSQL refused, with its reason.
     pub refused: Vec<(usize, String)>,
+    /// Indexes of single statements that the search left out, as there were too many.
+    pub left_out: usize,
 }
-
-/// Rounds of looking for other ways to serve one statement.
-const WAYS: usize = 6;
-
-/// The same with small ones alone.
-const FEW_WAYS: usize = 3;
-
-/// Circles of small ones at most.
-const CIRCLES: usize = 14;
-
-/// Each circle of candidates is of those that are so many times smaller.
-const HALVING: f64 = 1.6;
-
-/// A way is one if it saves at least this share.
-const LEAST_GAIN: f64 = 0.01;
 
 /// The state of one search.
 pub struct Advisor<'a> {
@@ -163,7 +152,11 @@ impl<'a> Advisor<'a> {
         self.judge_now().await?;
         let most = budgets.iter().map(|limits| limits.bytes).fold(0.0, f64::max);
         for number in 0..self.statements.len() {
-            self.explore(number, allowed, most).await?;
+            let all = self.candidates(number, allowed);
+            self.explore(number, all, most).await?;
+        }
+        for number in 0..self.statements.len() {
+            self.borrow(number, most).await?;
         }
         self.merge().await?;
         let mut all = Vec::new();
@@ -183,6 +176,7 @@ impl<'a> Advisor<'a> {
             definitions: self.definitions.clone(),
             model: self.model.clone(),
             chosen,
+            left_out: left_out(&self.model),
             refused: self.refused.clone().into_iter().collect(),
         };
         Ok(all.into_iter().map(found).collect())
@@ -199,113 +193,7 @@ impl<'a> Advisor<'a> {
         id
     }
 
-    /// Finds the ways to serve one statement: with everything supposed, then without what was used,
-    /// and so on; the same with what is small enough, smaller and smaller. `most`: bytes that an index may have.
-    async fn explore(
-        &mut self,
-        number: usize,
-        allowed: &Allowed,
-        most: f64,
-    ) -> Result<(), WhatIfError> {
-        let Some(planned) = self.statements.get(number) else { return Ok(()) };
-        let mut definitions = BTreeSet::new();
-        for reading in &planned.readings {
-            definitions.extend(candidates(reading, self.catalog, allowed));
-        }
-        let all: BTreeSet<usize> = definitions.into_iter().map(|d| self.id(d)).collect();
-        let mut all = self.sized(all).await?;
-        all.retain(|id| self.bytes(*id) <= most);
-        let mut useful = BTreeSet::new();
-        for id in &all {
-            if let Some(atom) = self.reasoned(number, *id) {
-                if atom.cost < planned.cost * (1.0 - LEAST_GAIN) {
-                    useful.insert(*id);
-                }
-                self.learn(number, atom);
-            }
-        }
-        for (set, ways) in self.circles(&all) {
-            useful.extend(self.ways(number, set, ways).await?);
-        }
-        for table in self.by_table(&all) {
-            if self.gain(number, &table).await? < LEAST_GAIN {
-                continue;
-            }
-            for id in table {
-                if self.gain(number, &BTreeSet::from([id])).await? >= LEAST_GAIN {
-                    useful.insert(id);
-                }
-            }
-        }
-        if let Some(relevant) = self.relevant.get_mut(number) {
-            relevant.extend(useful);
-        }
-        Ok(())
-    }
-
-    /// All, those that carry nothing along, those up to the half of the biggest, up to a quarter, ...;
-    /// with the number of ways to look for in each.
-    fn circles(&self, all: &BTreeSet<usize>) -> Vec<(BTreeSet<usize>, usize)> {
-        let carries_nothing =
-            |id: &usize| self.definitions.get(*id).is_some_and(|d| d.includes.is_empty());
-        let plain: BTreeSet<usize> = all.iter().copied().filter(carries_nothing).collect();
-        let mut circles = vec![(all.clone(), WAYS), (plain, WAYS)];
-        let mut most = all.iter().map(|id| self.bytes(*id)).fold(0.0, f64::max);
-        let mut before = all.len();
-        for _ in 0..CIRCLES {
-            most /= HALVING;
-            let small: BTreeSet<usize> =
-                all.iter().copied().filter(|id| self.bytes(*id) <= most).collect();
-            if small.len() < before {
-                before = small.len();
-                circles.push((small, FEW_WAYS));
-            }
-        }
-        circles
-    }
-
-    /// Asks with a set, then without what was used of it, and so on; all that was used.
-    async fn ways(
-        &mut self,
-        number: usize,
-        mut set: BTreeSet<usize>,
-        most: usize,
-    ) -> Result<BTreeSet<usize>, WhatIfError> {
-        let mut useful = BTreeSet::new();
-        for _ in 0..most {
-            if set.is_empty() || self.gain(number, &set).await? < LEAST_GAIN {
-                break;
-            }
-            let used = self.ask(number, &set).await?.used;
-            if used.is_empty() {
-                break;
-            }
-            set = set.difference(&used).copied().collect();
-            useful.extend(used);
-        }
-        Ok(useful)
-    }
-
     fn bytes(&self, id: usize) -> f64 {
         self.model.indexes.get(id).map_or(0.0, |index| index.bytes)
-    }
-
-    fn by_table(&self, ids: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
-        let mut tables: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
-        for id in ids {
-            if let Some(definition) = self.definitions.get(*id) {
-                tables.entry(definition.table).or_default().insert(*id);
-            }
-        }
-        tables.into_values().collect()
-    }
-
-    /// The share of its cost that a statement is spared, in the planner's eyes.
-    async fn gain(&mut self, number: usize, set: &BTreeSet<usize>) -> Result<f64, WhatIfError> {
-        let now = self.statements.get(number).map_or(0.0, |planned| planned.cost);
-        if self.is_spent() || now <= 0.0 {
-            return Ok(0.0);
-        }
-        Ok(1.0 - self.ask(number, set).await?.plan / now)
     }
 }

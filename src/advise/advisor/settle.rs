@@ -13,21 +13,11 @@ const ROUNDS: usize = 60;
 /// In so many of them it is looked for what was not thought of.
 const EXPLORING: usize = 5;
 
-/// Indexes that are looked at beside those that are chosen.
-const NEIGHBOURS: usize = 40;
-
-/// Ways that are looked for beside the chosen indexes, and in place of one of them.
-const BESIDE: usize = 3;
-
 /// Sets in which one statement is looked at for what harms it.
 const MOST_HARMS: usize = 6;
 
-/// What is worth another look: a share of a statement's cost, or of the cost of all.
-const LEAST_ADDED: f64 = 0.01;
-const LEAST_OF_ALL: f64 = 3e-4;
-
 /// A bound that moves by this share is news.
-const NEWS: f64 = 1e-6;
+pub(super) const NEWS: f64 = 1e-6;
 
 /// What the columns that an index carries along may add to what it saves and still be left out: they
 /// make it bigger, and an update of any of them is no longer HOT.
@@ -60,8 +50,7 @@ impl Advisor<'_> {
                 best = Some((total, chosen.clone()));
             }
             if round < EXPLORING {
-                is_news |= self.beside(&chosen, limits).await?;
-                is_news |= self.neighbours(&chosen, limits).await?;
+                is_news |= self.around(&chosen, limits).await?;
             }
             let is_last = is_wide && round > 0 && !is_news;
             if is_last || self.is_spent() {
@@ -119,7 +108,7 @@ impl Advisor<'_> {
         Ok(is_news)
     }
 
-    async fn verify_one(
+    pub(super) async fn verify_one(
         &mut self,
         number: usize,
         chosen: &BTreeSet<usize>,
@@ -161,79 +150,6 @@ impl Advisor<'_> {
         Ok(())
     }
 
-    /// Asks what those that are not chosen would add, and what could stand in for one that is: all
-    /// of them at once, for the planner takes the best; then without what it took.
-    pub(super) async fn beside(
-        &mut self,
-        chosen: &BTreeSet<usize>,
-        limits: Limits,
-    ) -> Result<bool, WhatIfError> {
-        let mut is_news = false;
-        let free = limits.bytes - self.model.bytes(chosen);
-        let outs = chosen.iter().map(|id| (Some(*id), free + self.bytes(*id)));
-        let outs: Vec<(Option<usize>, f64)> = std::iter::once((None, free)).chain(outs).collect();
-        for (out, room) in outs {
-            let mut rest = chosen.clone();
-            if let Some(id) = out {
-                rest.remove(&id);
-            }
-            for number in 0..self.statements.len() {
-                let of_it = self.touching(number, &rest);
-                let fits = |id: &usize| !chosen.contains(id) && self.bytes(*id) <= room;
-                let Some(relevant) = self.relevant.get(number) else { continue };
-                let mut others: BTreeSet<usize> = relevant.iter().copied().filter(fits).collect();
-                for _ in 0..BESIDE {
-                    if others.is_empty() || self.is_spent() {
-                        break;
-                    }
-                    let set: BTreeSet<usize> = of_it.union(&others).copied().collect();
-                    let without = self.model.statements.get(number).and_then(|s| s.plan(&of_it));
-                    let without = without.map_or(0.0, |atom| atom.plan);
-                    let bound = self.model.statements.get(number).map_or(0.0, |s| s.cost(&set));
-                    let atom = self.ask(number, &set).await?;
-                    is_news |= atom.cost < bound * (1.0 - NEWS);
-                    let used: BTreeSet<usize> = atom.used.intersection(&others).copied().collect();
-                    if atom.plan >= without * (1.0 - LEAST_ADDED) || used.is_empty() {
-                        break;
-                    }
-                    others = others.difference(&used).copied().collect();
-                }
-            }
-        }
-        Ok(is_news)
-    }
-
-    /// Asks what each index that is not chosen would add to those that are, the most promising first.
-    pub(super) async fn neighbours(
-        &mut self,
-        chosen: &BTreeSet<usize>,
-        limits: Limits,
-    ) -> Result<bool, WhatIfError> {
-        let mut is_news = false;
-        let others: BTreeSet<usize> =
-            self.relevant.iter().flatten().copied().filter(|id| !chosen.contains(id)).collect();
-        let others = self.sized(others).await?;
-        let most: f64 = self.model.total(chosen) * LEAST_OF_ALL;
-        let mut others: Vec<(f64, usize)> = others
-            .into_iter()
-            .filter(|id| self.bytes(*id) <= limits.bytes)
-            .map(|id| (self.promise(id, chosen), id))
-            .filter(|(promise, _)| *promise > most)
-            .map(|(promise, id)| (promise / self.bytes(id).max(1.0).sqrt(), id))
-            .collect();
-        others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (_, id) in others.into_iter().take(NEIGHBOURS) {
-            let mut with = chosen.clone();
-            with.insert(id);
-            for number in 0..self.statements.len() {
-                if self.relevant.get(number).is_some_and(|relevant| relevant.contains(&id)) {
-                    is_news |= self.verify_one(number, &with).await?;
-                }
-            }
-        }
-        Ok(is_news)
-    }
-
     /// Takes from each index what adds little to what the whole of it saves.
     pub(super) async fn slim(
         &mut self,
@@ -273,21 +189,5 @@ impl Advisor<'_> {
     /// Seconds a day of the statements alone.
     pub(super) fn seconds(&self, chosen: &BTreeSet<usize>) -> f64 {
         self.model.statements.iter().map(|s| s.weight * s.cost(chosen)).sum()
-    }
-
-    /// The most that an index could be worth beside those that are chosen: what its statements cost
-    /// more than they do at least.
-    pub(super) fn promise(&self, id: usize, chosen: &BTreeSet<usize>) -> f64 {
-        let mut with = chosen.clone();
-        with.insert(id);
-        let of_it = self.relevant.iter().zip(&self.model.statements).enumerate();
-        of_it
-            .filter(|(_, (relevant, _))| relevant.contains(&id))
-            .map(|(number, (_, statement))| {
-                let least = self.least(number, &self.touching(number, &with));
-                let now = statement.plan(chosen).map_or(0.0, |atom| atom.plan);
-                statement.weight * (now - least).max(0.0)
-            })
-            .sum()
     }
 }

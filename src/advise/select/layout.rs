@@ -7,6 +7,16 @@ use super::{Atom, Limits, Model, Weighted};
 /// Indexes of one statement that are told apart: those of its cheapest plans.
 const MOST_OF_ONE: usize = 128;
 
+/// Indexes that a search leaves out, as a statement has too many to tell them apart: those of its dearest plans.
+#[must_use]
+pub fn left_out(model: &Model) -> usize {
+    let of_one = |statement: &Weighted| {
+        let used: BTreeSet<&usize> = statement.atoms.iter().flat_map(|atom| &atom.used).collect();
+        used.len().saturating_sub(MOST_OF_ONE)
+    };
+    model.statements.iter().map(of_one).sum()
+}
+
 /// A set of one statement's indexes, a bit for each.
 pub(super) type Mask = u128;
 

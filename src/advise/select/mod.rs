@@ -16,6 +16,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+pub use layout::left_out;
 pub use search::{refine, search};
 
 /// What may be chosen.

@@ -374,7 +374,8 @@ impl OfServer {
         around: &Surroundings,
     ) -> ControlFlow<()> {
         let Some(budget) = around.budget(&self.name) else { return ControlFlow::Continue(()) };
-        budget.lock().unwrap_or_else(PoisonError::into_inner).spent(sampler, interval, cost);
+        let began = around.clock.now().elapsed.saturating_sub(took);
+        budget.lock().unwrap_or_else(PoisonError::into_inner).spent(sampler, interval, began, cost);
         let Some(spending) = self.spending(around) else { return ControlFlow::Continue(()) };
         let interval = Some(interval.mul_f64(spending.stretch));
         let what = What::Ran { sampler, took, cost, interval, result, spending };

@@ -167,7 +167,7 @@ impl Lane {
         let asked = self.activity.read(self.session.client(), &question);
         let (answer, took) = timed(watch, asked).await;
         let cost = took.saturating_sub(self.round_trip);
-        let spending = watch.spent(Sampler::Activity, watch.activity.interval, cost);
+        let spending = watch.spent(Sampler::Activity, watch.activity.interval, began, cost);
         let wait = watch.activity.interval.mul_f64(spending.stretch);
         let run = Run { took, cost, interval: Some(wait) };
         let failed = answer.as_ref().err().map(|f| (f.outcome, f.message.as_str()));

@@ -125,10 +125,16 @@ impl Watch {
         ControlFlow::Continue(())
     }
 
-    /// Notes what a run has cost; returns the server's budget after it.
-    fn spent(&self, sampler: Sampler, interval: Duration, cost: Duration) -> Spending {
+    /// Notes what a run that began at `at` has cost; returns the server's budget after it.
+    fn spent(
+        &self,
+        sampler: Sampler,
+        interval: Duration,
+        at: Duration,
+        cost: Duration,
+    ) -> Spending {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.spent(sampler, interval, cost);
+        budget.spent(sampler, interval, at, cost);
         spending(&budget)
     }
 

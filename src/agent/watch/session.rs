@@ -174,7 +174,7 @@ impl Sampling {
                 watch.send(What::Recognised(erps)).await?;
                 recognise_at = watch.clock.now().elapsed + recognise_again(&kept.rounds);
             }
-            let Some((sampler, due)) = self.schedule.first() else {
+            let Some((sampler, due)) = self.schedule.first(watch.spending().stretch) else {
                 tokio::time::sleep(LOOK).await;
                 continue;
             };
@@ -231,9 +231,9 @@ impl Sampling {
         }
         messages.ran(sampler, answer.as_ref().err().map(|f| (f.outcome, f.message.as_str())));
         let interval = self.interval(sampler, watch, outcome);
-        let spending = watch.spent(sampler, interval, took);
-        let wait = self.plan_next(sampler, began.elapsed, interval, spending.stretch);
-        let (result, interval) = (answer, Some(wait));
+        let spending = watch.spent(sampler, interval, began.elapsed, took);
+        self.plan_next(sampler, began.elapsed, interval);
+        let (result, interval) = (answer, self.schedule.wait(sampler, spending.stretch));
         watch.send(What::Ran { sampler, took, cost: took, interval, result, spending }).await?;
         ControlFlow::Continue(Some(outcome))
     }
@@ -340,19 +340,12 @@ impl Sampling {
     }
 
     /// A tick that was missed is not caught up; texts that fail are asked for ever more rarely.
-    fn plan_next(
-        &mut self,
-        sampler: Sampler,
-        began: Duration,
-        interval: Duration,
-        stretch: f64,
-    ) -> Duration {
-        let mut wait = interval.mul_f64(stretch);
-        if sampler == Sampler::Texts {
-            wait = wait.min(LONGEST_TEXTS_WAIT.max(interval));
-        }
-        self.schedule.plan(sampler, began + wait);
-        wait
+    fn plan_next(&mut self, sampler: Sampler, began: Duration, interval: Duration) {
+        let longest = match sampler {
+            Sampler::Texts => LONGEST_TEXTS_WAIT.max(interval),
+            _ => Duration::MAX,
+        };
+        self.schedule.plan_after(sampler, began, interval, longest);
     }
 
     fn texts_interval(&mut self, watch: &Watch, outcome: Outcome) -> Duration {

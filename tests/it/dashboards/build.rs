@@ -100,7 +100,9 @@ fn variables(dashboard: &Dashboard) -> Vec<Value> {
 
 fn drawn(panel: &Panel, id: u64, place: &Value, dashboard: &Dashboard) -> Value {
     let is_table = panel.kind == Kind::Table;
-    let is_instant = is_table || panel.kind == Kind::Bars;
+    // A label is a column of a table, nothing that can be drawn.
+    let in_columns = is_table || panel.label.is_some();
+    let is_instant = in_columns || panel.kind == Kind::Bars;
     let targets = panel.query.iter().enumerate().map(|(at, query)| {
         json!({
             "refId": letter(at),
@@ -110,7 +112,7 @@ fn drawn(panel: &Panel, id: u64, place: &Value, dashboard: &Dashboard) -> Value 
             "legendFormat": if query.legend.is_empty() { "__auto" } else { &query.legend },
             "instant": is_instant,
             "range": !is_instant,
-            "format": if is_table { "table" } else { "time_series" },
+            "format": if in_columns { "table" } else { "time_series" },
         })
     });
     let links = panel.next.iter().map(|next| {
@@ -261,14 +263,19 @@ fn options(panel: &Panel) -> (&'static str, Value) {
     let calc = if panel.mean { "mean" } else { "lastNotNull" };
     let last = json!({ "calcs": [calc], "fields": "", "values": false });
     match panel.kind {
-        Kind::Stat => (
-            "stat",
-            json!({
-                "reduceOptions": last, "colorMode": "value", "graphMode": "area",
-                "justifyMode": "auto", "orientation": "auto",
-                "textMode": if panel.named { "name" } else { "auto" },
-            }),
-        ),
+        Kind::Stat => {
+            let each = |label| json!({ "calcs": [calc], "fields": format!("/^{label}$/"), "values": true });
+            (
+                "stat",
+                json!({
+                    "reduceOptions": panel.label.as_ref().map_or(last, each),
+                    "colorMode": "value",
+                    "graphMode": if panel.label.is_some() { "none" } else { "area" },
+                    "justifyMode": "auto", "orientation": "auto",
+                    "textMode": if panel.label.is_some() { "value" } else { "auto" },
+                }),
+            )
+        }
         Kind::Bars => (
             "bargauge",
             json!({

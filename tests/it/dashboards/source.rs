@@ -58,9 +58,8 @@ pub struct Panel {
     /// A number is the mean of the time shown, not the latest one.
     #[serde(default)]
     pub mean: bool,
-    /// A number's name is what is shown, not its value.
-    #[serde(default)]
-    pub named: bool,
+    /// A number's label that is shown in its place.
+    pub label: Option<String>,
     /// Lines on top of each other.
     #[serde(default)]
     pub stacked: bool,
