@@ -158,13 +158,7 @@ pub async fn advise(
     };
     let passed = advised.passed(&found);
     let mut suggestions = advised.suggestions(&found, &passed, workload.days);
-    let mut notes = notes(&catalog, &what_if, &request.effort);
-    if found.left_out > 0 {
-        notes.push(format!(
-            "{} possible indexes were left out: too many for single statements",
-            found.left_out
-        ));
-    }
+    let mut notes = notes(&catalog, &what_if, &request.effort, &found);
     if left_out > 0 {
         notes.push(format!("{left_out} bad joins are left out: too mild to be told, or those that take the least time"));
     }
@@ -225,7 +219,7 @@ fn given_back(suggestions: &[Suggestion]) -> Option<String> {
     })
 }
 
-fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
+fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
     let mend = HypoPgThere::MEND;
     let there = catalog.hypopg.as_ref();
@@ -247,6 +241,12 @@ fn notes(catalog: &Catalog, what_if: &WhatIf, effort: &Effort) -> Vec<String> {
     }
     if is_spent(what_if, effort) {
         notes.push("the search ended at its limit of questions to the planner".to_owned());
+    }
+    if found.left_out > 0 {
+        let number = found.left_out;
+        notes.push(format!(
+            "{number} possible indexes were left out: too many for single statements"
+        ));
     }
     notes
 }
