@@ -116,11 +116,12 @@ impl Advisor<'_> {
         for id in chosen {
             let mut rest = chosen.clone();
             rest.remove(id);
+            let users = self.using(*id, chosen);
             for other in self.more_than(*id, chosen, limits) {
                 let mut with = rest.clone();
                 with.insert(other);
-                for number in self.using(*id, chosen) {
-                    is_news |= self.verify_one(number, &with).await?;
+                for number in &users {
+                    is_news |= self.verify_one(*number, &with).await?;
                 }
             }
         }

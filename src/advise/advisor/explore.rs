@@ -70,27 +70,28 @@ impl Advisor<'_> {
         Ok(())
     }
 
-    /// Finds out what indexes of other statements are to one.
-    pub(super) async fn borrow(&mut self, number: usize, most: f64) -> Result<(), WhatIfError> {
-        let mut all = self.borrowed(number);
-        all.retain(|id| self.bytes(*id) <= most);
-        let useful = self.ways(number, all, WAYS).await?;
-        if let Some(relevant) = self.relevant.get_mut(number) {
-            relevant.extend(useful);
+    /// Finds out what the indexes that were found for some statements are to the others. `most`: bytes that an index may have.
+    pub(super) async fn borrow(&mut self, most: f64) -> Result<(), WhatIfError> {
+        let mut found: BTreeSet<usize> = self.relevant.iter().flatten().copied().collect();
+        found.retain(|id| self.bytes(*id) <= most);
+        for number in 0..self.statements.len() {
+            let useful = self.ways(number, self.borrowed(number, &found), WAYS).await?;
+            if let Some(relevant) = self.relevant.get_mut(number) {
+                relevant.extend(useful);
+            }
         }
         Ok(())
     }
 
     /// What was found for other statements and can do all that something does which serves this one.
-    fn borrowed(&self, number: usize) -> BTreeSet<usize> {
+    fn borrowed(&self, number: usize, found: &BTreeSet<usize>) -> BTreeSet<usize> {
         let Some(own) = self.relevant.get(number) else { return BTreeSet::new() };
         let does_all = |other: &usize| {
             let other = self.definitions.get(*other);
             let mut own = own.iter().filter_map(|id| self.definitions.get(*id));
             other.is_some_and(|other| own.any(|own| other.does_all_of(own)))
         };
-        let others: BTreeSet<usize> = self.relevant.iter().flatten().copied().collect();
-        others.difference(own).copied().filter(does_all).collect()
+        found.difference(own).copied().filter(does_all).collect()
     }
 
     /// All, those that carry nothing along, those up to the half of the biggest, up to a quarter, ...;

@@ -155,9 +155,7 @@ impl<'a> Advisor<'a> {
             let all = self.candidates(number, allowed);
             self.explore(number, all, most).await?;
         }
-        for number in 0..self.statements.len() {
-            self.borrow(number, most).await?;
-        }
+        self.borrow(most).await?;
         self.merge().await?;
         let mut all = Vec::new();
         let mut begin = Vec::new();
