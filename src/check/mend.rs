@@ -20,7 +20,7 @@ pub(super) fn connection(server: &Server, error: &ConnectError) -> Vec<String> {
         ConnectError::NoPrivilege { .. } => {
             vec![format!("grant connect on database {database} to {role};")]
         }
-        ConnectError::NoSlot { message, .. } if message.contains("for role") => {
+        ConnectError::NoSlot { .. } if error.is_limit_of_role() => {
             vec![format!("alter role {role} connection limit 10;")]
         }
         ConnectError::NoSlot { message, .. } if message.contains("for database") => {

@@ -199,7 +199,7 @@ impl ConnectError {
             Self::NoPassword { .. } | Self::WrongPassword { .. } => "password",
             Self::NotAllowed { .. } | Self::NoPrivilege { .. } => "not_allowed",
             // Users have connections.
-            Self::NoSlot { message, .. } if message.contains("for role") => "not_allowed",
+            Self::NoSlot { .. } if self.is_limit_of_role() => "not_allowed",
             Self::NoDatabase { .. } => "database",
             Self::NoSlot { .. } => "slots",
             Self::NotReady { .. } => "not_ready",
@@ -209,6 +209,13 @@ impl ConnectError {
             Self::GuardsIgnored { .. } => "guards",
             Self::Other { .. } => "other",
         }
+    }
+
+    /// Whether the role's own limit of connections is full. Of slots that are reserved "for roles with ..." PostgreSQL
+    /// speaks when all others are taken.
+    #[must_use]
+    pub fn is_limit_of_role(&self) -> bool {
+        matches!(self, Self::NoSlot { message, .. } if message.contains("connections for role"))
     }
 }
 
@@ -294,4 +301,22 @@ fn deepest(error: &(dyn Error + 'static)) -> String {
         last = source;
     }
     last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_limit_of_the_role_is_not_a_full_server() {
+        let kind = |message: &str| {
+            let message = message.to_owned();
+            ConnectError::NoSlot { target: Target("a server".into()), message }.kind()
+        };
+        assert_eq!(kind("too many connections for role \"erpscope\""), "not_allowed");
+        assert_eq!(kind("sorry, too many clients already"), "slots");
+        let of_16 =
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute";
+        assert_eq!(kind(of_16), "slots");
+    }
 }
