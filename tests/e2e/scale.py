@@ -9,7 +9,7 @@ from stage import ROOT, ask, prometheus, stage
 
 DEADLINE_SECONDS = 180
 # Of these families, all series of the first Prometheus are wanted in the others.
-SERIES = "erpscope_up", "erpscope_lock_wait_oldest_seconds", "erpscope_statement_calls_total"
+SERIES = "erpscope_up", "erpscope_lock_wait_oldest_seconds", "erpscope_statement_calls_total", "process_resident_memory_bytes"
 
 
 def config(name, old, new):
