@@ -96,11 +96,11 @@ impl Advisor<'_> {
         for (_, id) in others.into_iter().take(NEIGHBOURS) {
             let mut with = chosen.clone();
             with.insert(id);
-            for number in 0..self.statements.len() {
-                if self.relevant.get(number).is_some_and(|relevant| relevant.contains(&id)) {
-                    is_news |= self.verify_one(number, &with).await?;
-                }
-            }
+            let wants = |number: &usize| {
+                self.relevant.get(*number).is_some_and(|relevant| relevant.contains(&id))
+            };
+            let wanting: Vec<usize> = (0..self.statements.len()).filter(wants).collect();
+            is_news |= self.verify_some(&wanting, &with).await?;
         }
         Ok(is_news)
     }
@@ -120,9 +120,7 @@ impl Advisor<'_> {
             for other in self.more_than(*id, chosen, limits) {
                 let mut with = rest.clone();
                 with.insert(other);
-                for number in &users {
-                    is_news |= self.verify_one(*number, &with).await?;
-                }
+                is_news |= self.verify_some(&users, &with).await?;
             }
         }
         Ok(is_news)

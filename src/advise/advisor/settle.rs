@@ -101,14 +101,24 @@ impl Advisor<'_> {
     /// Asks for the cost of every statement with the chosen indexes, also of those that were
     /// not thought of when these were looked for: the planner may take a plan that is worse.
     pub(super) async fn verify(&mut self, chosen: &BTreeSet<usize>) -> Result<bool, WhatIfError> {
+        let all: Vec<usize> = (0..self.statements.len()).collect();
+        self.verify_some(&all, chosen).await
+    }
+
+    /// The same of some statements.
+    pub(super) async fn verify_some(
+        &mut self,
+        numbers: &[usize],
+        chosen: &BTreeSet<usize>,
+    ) -> Result<bool, WhatIfError> {
         let mut is_news = false;
-        for number in 0..self.statements.len() {
-            is_news |= self.verify_one(number, chosen).await?;
+        for number in numbers {
+            is_news |= self.verify_one(*number, chosen).await?;
         }
         Ok(is_news)
     }
 
-    pub(super) async fn verify_one(
+    async fn verify_one(
         &mut self,
         number: usize,
         chosen: &BTreeSet<usize>,
