@@ -357,7 +357,7 @@ impl Advised<'_> {
             upkeep: upkeep(definition, table, self.daily),
             helps: self.helps(id, found, passed),
             saved: gate::saved(id, &found.model, passed),
-            leaves: self.catalog.parts(table).filter(|part| part.oid != table.oid).collect(),
+            tree: self.catalog.tree(table),
             days,
             is_supposed: self.is_supposed && definition.can_be_supposed(),
         })

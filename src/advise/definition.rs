@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Index, Table};
+use super::printed;
 
 /// How an index is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +74,14 @@ impl Key {
             What::Column(name) => Some(name),
             What::Expression(_) => None,
         }
+    }
+
+    /// Whether this is its operator class. The catalog gives its name alone; in DDL it may have a schema.
+    #[must_use]
+    pub fn is_of_opclass(&self, opcname: Option<&str>) -> bool {
+        let bare = |sql: &str| identifiers(sql)?.pop();
+        let own = self.opclass.as_deref().map(|sql| bare(sql).unwrap_or_else(|| sql.to_owned()));
+        own.as_deref() == opcname
     }
 
     /// As in DDL.
@@ -199,16 +208,16 @@ impl Definition {
     /// Whether an index that is there does all that this one would.
     #[must_use]
     pub fn is_covered_by(&self, index: &Index) -> bool {
-        let same_kind = index.is_valid
-            && index.method == self.method.name()
-            && (index.predicate.is_none() || index.predicate == self.predicate);
+        let same_kind = index.is_valid && index.method == self.method.name();
         let keys = self.keys.iter().enumerate().all(|(at, key)| {
             index.keys.get(at).is_some_and(|there| {
                 let same = match &key.what {
                     What::Column(name) => there.column.as_ref() == Some(name),
-                    What::Expression(text) => there.column.is_none() && same_text(&there.sql, text),
+                    What::Expression(text) => {
+                        there.column.is_none() && printed::is_same(text, &there.sql)
+                    }
                 };
-                same && there.opclass == key.opclass
+                same && key.is_of_opclass(there.opclass.as_deref())
             })
         });
         let carried = self.includes.iter().all(|name| {
@@ -218,13 +227,13 @@ impl Definition {
         let order = self.keys.iter().zip(&index.keys);
         let forward = order.clone().all(|(a, b)| a.is_descending == b.is_descending);
         let backward = order.clone().all(|(a, b)| a.is_descending != b.is_descending);
-        same_kind && keys && carried && (forward || backward)
+        let all_rows = || match (&self.predicate, &index.predicate) {
+            (_, None) => true,
+            (Some(own), Some(there)) => printed::is_same(own, there),
+            (None, Some(_)) => false,
+        };
+        same_kind && keys && carried && (forward || backward) && all_rows()
     }
-}
-
-fn same_text(a: &str, b: &str) -> bool {
-    let plain = |text: &str| text.chars().filter(|c| !" ()".contains(*c)).collect::<String>();
-    plain(a).eq_ignore_ascii_case(&plain(b))
 }
 
 /// A table's name with its schema, quoted where it must be.
@@ -289,6 +298,40 @@ pub fn identifiers(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advise::catalog::IndexKey;
+
+    #[test]
+    fn an_index_that_is_there_covers_though_its_class_has_no_schema_and_its_rows_are_printed() {
+        let key = |opclass: Option<&str>| IndexKey {
+            sql: "name".to_owned(),
+            column: Some("name".to_owned()),
+            opclass: opclass.map(str::to_owned),
+            ..IndexKey::default()
+        };
+        let there = |method: &str, opclass: Option<&str>, predicate: Option<&str>| Index {
+            method: method.to_owned(),
+            is_valid: true,
+            keys: vec![key(opclass)],
+            predicate: predicate.map(str::to_owned),
+            ..Index::default()
+        };
+        let of = |opclass: &str| Key { opclass: Some(opclass.to_owned()), ..Key::column("name") };
+        for class in ["public.gin_trgm_ops", "\"Our ops\".gin_trgm_ops", "gin_trgm_ops"] {
+            let new = Definition { method: Method::Gin, ..Definition::btree(1, vec![of(class)]) };
+            assert!(new.is_covered_by(&there("gin", Some("gin_trgm_ops"), None)), "{class}");
+            assert!(!new.is_covered_by(&there("gin", Some("gin_bigm_ops"), None)), "{class}");
+            assert!(!new.is_covered_by(&there("gin", None, None)), "{class}");
+        }
+        let plain = Definition::btree(1, vec![Key::column("name")]);
+        assert!(!plain.is_covered_by(&there("btree", Some("text_pattern_ops"), None)));
+        let predicate = Some("state = 'draft'".to_owned());
+        let partial = Definition { predicate, ..plain.clone() };
+        let printed = Some("((state)::text = 'draft'::text)");
+        assert!(partial.is_covered_by(&there("btree", None, printed)));
+        assert!(partial.is_covered_by(&there("btree", None, None)), "it has all rows");
+        assert!(!partial.is_covered_by(&there("btree", None, Some("(state = 'open'::text)"))));
+        assert!(!plain.is_covered_by(&there("btree", None, printed)));
+    }
 
     #[test]
     fn names_are_read_as_they_are_written() {

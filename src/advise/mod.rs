@@ -16,6 +16,7 @@ pub mod joins;
 pub mod ledger;
 pub mod plan;
 pub mod plannable;
+mod printed;
 mod reason;
 pub mod search_path;
 pub mod select;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalog::{Kind, Table};
+use super::catalog::{Kind, Table, Tree};
 use super::ddl::{self, Taken, create_id};
 use super::definition::{Definition, Method, qualified};
 use super::upkeep::Upkeep;
@@ -132,8 +132,8 @@ pub struct Facts<'a> {
     pub helps: Vec<Helped>,
     /// What it saves.
     pub saved: f64,
-    /// Names of the leaves, if the table is partitioned.
-    pub leaves: Vec<&'a Table>,
+    /// Its table with what is below it.
+    pub tree: Tree<'a>,
     /// Days that the workload was counted over.
     pub days: f64,
     /// The planner was asked.
@@ -157,7 +157,7 @@ impl Suggestion {
             datname: facts.datname.to_owned(),
             table: format!("{}.{}", facts.table.schema, facts.table.name),
             module: facts.module.to_string(),
-            ddl: ddl::create(&name, facts.table, facts.definition, &facts.leaves, taken),
+            ddl: ddl::create(&name, &facts.tree, facts.definition, taken),
             undo: vec![ddl::undo(&name, facts.table)],
             saved_seconds_per_day: facts.saved,
             upkeep_seconds_per_day: facts.upkeep.seconds,
@@ -219,8 +219,8 @@ fn warnings(facts: &Facts<'_>) -> Vec<String> {
     }
     if table.kind == Kind::Partitioned {
         warnings.push(
-            "the first statement waits for those who write to the table now, and they for it: \
-             run it with a lock_timeout"
+            "a statement that is not concurrent waits for those who are at the table now, and others then for it: \
+             run them with a lock_timeout"
                 .to_owned(),
         );
     }

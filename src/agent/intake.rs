@@ -86,36 +86,37 @@ impl Intake {
         before: &Config,
         config: &Config,
     ) -> Result<(), IntakeError> {
+        let taken_up = self.take_up(before, config).await;
+        if taken_up.is_err() {
+            self.go_back(config, before).await;
+        }
+        taken_up
+    }
+
+    /// Leaves a config of which all or a part was taken up, for the one before.
+    pub(super) async fn go_back(&mut self, config: &Config, before: &Config) {
+        if let Err(error) = self.take_up(config, before).await {
+            tracing::error!(%error, "cannot go back to the config before; restart the agent");
+        }
+    }
+
+    /// Takes up what has changed, up to the first that cannot be.
+    async fn take_up(&mut self, before: &Config, config: &Config) -> Result<(), IntakeError> {
         let ways = |config: &Config| (config.proxies.clone(), config.forward_proxy.clone());
         if ways(before) != ways(config) {
             // The old one may hold the addresses.
             stop(self.proxy.take()).await;
-            let start = |config| proxy(config, &self.integrations, &self.outlet, &self.meters);
-            match start(config) {
-                Ok(proxy) => self.proxy = proxy,
-                Err(error) => {
-                    self.proxy = start(before)?;
-                    return Err(error);
-                }
-            }
+            self.proxy = proxy(config, &self.integrations, &self.outlet, &self.meters)?;
         }
         if before.probes != config.probes {
-            let meter = &self.meters.probe;
-            self.probes = Probes::start(&config.probes, meter)?;
+            self.probes = Probes::start(&config.probes, &self.meters.probe)?;
         }
         if before.brokers != config.brokers {
             self.brokers = Brokers::start(&config.brokers, &self.meters.broker)?;
         }
         if before.otlp != config.otlp {
             stop(self.otlp.take()).await;
-            let start = |config| otlp(config, &self.integrations, &self.outlet, &self.meters);
-            match start(config) {
-                Ok(otlp) => self.otlp = otlp,
-                Err(error) => {
-                    self.otlp = start(before)?;
-                    return Err(error);
-                }
-            }
+            self.otlp = otlp(config, &self.integrations, &self.outlet, &self.meters)?;
         }
         if before.integrations != config.integrations {
             let integrations = Arc::new(config.integrations.clone());

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch as flag};
+use tokio::sync::{Semaphore, mpsc, watch as flag};
 use tokio::task::JoinHandle;
 
 use self::advisor::{Advisor, Budgets, Known, Surroundings};
@@ -46,6 +46,10 @@ pub use signals::run;
 /// How often the picture of sessions, locks and transactions is renewed.
 const PICTURE: Duration = Duration::from_secs(1);
 
+/// First looks that are taken at the same time. They are dear, and many servers that answer all of them at once answer
+/// slowly, most of all where they share a machine: each would then be looked at rarely for a while.
+const FIRST_LOOKS: usize = 4;
+
 /// Events that may wait to be folded; samplers wait when it is full.
 const QUEUE: usize = 256;
 
@@ -57,6 +61,8 @@ pub struct Agent {
     events: mpsc::Sender<Event>,
     intake: Intake,
     watched: BTreeMap<String, Watched>,
+    /// Room for first looks at servers.
+    first_looks: Arc<Semaphore>,
     budgets: Budgets,
     advisor: Option<Advisor>,
     history: Arc<History>,
@@ -102,7 +108,7 @@ impl Agent {
         let clock = Clock::start();
         let intake = Intake::start(&config, events.clone(), clock)?;
         let judging = Judging::start(&config.finding, &board, &history, events.clone(), clock);
-        let watched = BTreeMap::new();
+        let (watched, first_looks) = (BTreeMap::new(), Arc::new(Semaphore::new(FIRST_LOOKS)));
         let (budgets, advisor) = (Budgets::default(), None);
         let mut agent = Self {
             config,
@@ -111,6 +117,7 @@ impl Agent {
             events,
             intake,
             watched,
+            first_looks,
             budgets,
             advisor,
             history,
@@ -153,11 +160,14 @@ impl Agent {
     /// those that stay go on.
     ///
     /// # Errors
-    /// When a new address cannot be listened on: then nothing else has changed.
+    /// When a new address cannot be listened on, or a certificate cannot be read: then nothing has changed.
     pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
         self.intake.reload(&self.config, &config).await?;
-        if config.listen != self.config.listen {
-            self.http.move_to(config.listen, &self.board, &self.fold.alive())?;
+        if config.listen != self.config.listen
+            && let Err(error) = self.http.move_to(config.listen, &self.board, &self.fold.alive())
+        {
+            self.intake.go_back(&config, &self.config).await;
+            return Err(error.into());
         }
         self.judging.reload(&config.finding);
         let before = std::mem::replace(&mut self.config, config);
@@ -239,6 +249,7 @@ impl Agent {
             history: Arc::clone(&self.history),
             counts: Counts::default(),
             budget: Arc::clone(&budget),
+            first_looks: Arc::clone(&self.first_looks),
             clock: self.clock,
             events: self.events.clone(),
             board: Arc::clone(&self.board),

@@ -50,9 +50,10 @@ impl Schedule {
         due.min_by_key(|(sampler, at)| (*at, *sampler))
     }
 
-    /// How long a sampler waits, as intervals are stretched now.
-    pub(super) fn wait(&self, sampler: Sampler, stretch: f64) -> Option<Duration> {
-        self.due.get(&sampler).map(|due| due.wait(stretch))
+    /// How long samplers wait with intervals stretched by this, those aside that have none.
+    pub(super) fn waits(&self, stretch: f64) -> Vec<(Sampler, Duration)> {
+        let planned = self.due.iter().filter(|(_, due)| !due.interval.is_zero());
+        planned.map(|(sampler, due)| (*sampler, due.wait(stretch))).collect()
     }
 }
 
@@ -79,6 +80,7 @@ mod tests {
         assert_eq!(schedule.first(40.0), Some((Sampler::Usage, SECOND * 12_005)));
         assert_eq!(schedule.first(1.0), Some((Sampler::Usage, SECOND * 305)));
         schedule.plan_after(Sampler::Usage, SECOND * 5, SECOND * 300, SECOND * 3_600);
-        assert_eq!(schedule.wait(Sampler::Usage, 40.0), Some(SECOND * 3_600));
+        schedule.plan(Sampler::Texts, SECOND);
+        assert_eq!(schedule.waits(40.0), [(Sampler::Usage, SECOND * 3_600)]);
     }
 }

@@ -119,6 +119,7 @@ impl<'a> Reader<'a> {
                 table: row.get(1)?,
                 index: row.get(2)?,
                 growth: IndexUse { idx_scan: count(row, 3)?, idx_tup_read: count(row, 4)? },
+                last_scan_hour: row.get(8)?,
                 bytes: count(row, 5)?,
                 first_hour: row.get(6)?,
                 last_hour: row.get(7)?,

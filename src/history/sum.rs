@@ -111,6 +111,8 @@ pub struct IndexSum {
     pub index: String,
     /// What happened to it.
     pub growth: IndexUse,
+    /// The last hour in which it was scanned, if it was.
+    pub last_scan_hour: Option<i64>,
     /// Bytes when it was last seen.
     pub bytes: u64,
     /// The hour in which it was first seen: zeros say nothing of the time before.

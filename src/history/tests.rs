@@ -132,9 +132,14 @@ fn tables_and_indexes_that_nothing_happens_to_are_listed_since_when_they_are_kno
     assert_eq!((sum.growth.n_tup_ins, sum.n_live_tup, sum.bytes), (10, 110, 81_920));
     let [sum] = &indexes.rows[..] else { panic!("{indexes:?}") };
     assert_eq!(
-        (sum.growth, sum.first_hour, sum.last_hour),
-        (IndexUse::default(), NOON, NOON + HOUR)
+        (sum.growth, sum.first_hour, sum.last_hour, sum.last_scan_hour),
+        (IndexUse::default(), NOON, NOON + HOUR, None)
     );
+    let later = [(2, 7), (3, 1), (4, 0)].map(|(hours, scans)| index(NOON + hours * HOUR, scans));
+    history.record(Batch { indexes: later.to_vec(), ..batch(NOON + 5 * HOUR, vec![]) });
+    let indexes = history.ask(|reader| reader.indexes(&period()).unwrap()).unwrap();
+    let [sum] = &indexes.rows[..] else { panic!("{indexes:?}") };
+    assert_eq!((sum.growth.idx_scan, sum.last_scan_hour), (8, Some(NOON + 3 * HOUR)));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 
 use super::answer::partial;
+use super::http::BODY;
 use super::read::Encoding;
 use super::{Shared, Taken};
 
@@ -44,7 +45,12 @@ async fn if_there_is_room(
         shared.meter.request("grpc", "full");
         return full().into_http::<axum::body::Body>().into_response();
     };
-    let answer = next.run(request).await;
+    // Reading the message is all that takes time in it.
+    let Ok(answer) = tokio::time::timeout(BODY, next.run(request)).await else {
+        shared.meter.request("grpc", "timeout");
+        let late = Status::deadline_exceeded(format!("the message did not come within {BODY:?}"));
+        return late.into_http::<axum::body::Body>().into_response();
+    };
     // An answer that is a success has its status behind its body.
     match answer.headers().get("grpc-status").map(HeaderValue::as_bytes) {
         None => {}

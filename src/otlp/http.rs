@@ -19,7 +19,7 @@ use super::{Shared, Taken};
 /// Of a body that is too large so many times the limit are read, and nothing is kept.
 const DISCARDED: usize = 8;
 /// A body must be there within this time.
-const BODY: Duration = Duration::from_secs(10);
+pub(super) const BODY: Duration = Duration::from_secs(10);
 
 /// Metrics and logs are no business of ours: a sender of them is told so by 404.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {

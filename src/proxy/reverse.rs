@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 
 use super::body::{Answer, Passing};
 use super::headers::{add_via, has_passed, host, join_cookies, remove_hop_by_hop, trace, upgrade};
+use super::upstream::Spoken;
 use super::{Ongoing, Shared, tunnel, upstream};
 use crate::config::ProxyRoute;
 use crate::integration::{Fault, Source, template};
@@ -134,8 +135,13 @@ pub(super) async fn pass(
     ongoing.holds(target.place);
     add_via(&mut parts.headers, caller_version, &shared.pseudonym);
     let own = target.uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok());
-    let host = if route.keeps_host { host.or(own) } else { own };
-    if let Some(host) = host {
+    let kept = host.filter(|_| route.keeps_host);
+    let is_other = kept.is_some() && kept != own;
+    let of_route = if route.upstream_http2 { Spoken::Http2 } else { Spoken::Either };
+    let spoken = spoken(of_route, caller_version, wanted.is_some(), is_other);
+    let is_tls = target.uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+    let may_be_http2 = spoken == Spoken::Http2 || (spoken == Spoken::Either && is_tls);
+    if let Some(host) = kept.filter(|_| !may_be_http2).or(own) {
         parts.headers.insert(header::HOST, host);
     }
     if let Some((protocol, _)) = &wanted {
@@ -146,8 +152,7 @@ pub(super) async fn pass(
     parts.version = Version::HTTP_11;
     let (body, sent) = Passing::request(body, route.idle_timeout);
     let request = Request::from_parts(parts, body);
-    let (http2, first_byte) = (route.upstream_http2, route.first_byte_timeout);
-    let passed = shared.upstream.pass(request, &sent, http2, first_byte);
+    let passed = shared.upstream.pass(request, &sent, spoken, route.first_byte_timeout);
     match passed.await {
         Ok(mut response) => {
             ongoing.judge(Fault::of_http(response.status().as_u16()));
@@ -179,6 +184,17 @@ pub(super) async fn pass(
                 _ => refuse(StatusCode::BAD_GATEWAY, "the upstream broke off"),
             }
         }
+    }
+}
+
+/// HTTP/2 has no upgrades, and no `host` beside the name by which the upstream is called: for who speaks HTTP/1.1 and keeps
+/// another one, that is spoken. A caller of HTTP/2 may need what only that has, such as gRPC.
+fn spoken(wanted: Spoken, caller: Version, is_upgrade: bool, is_other_host: bool) -> Spoken {
+    let is_of_http1 = is_other_host && caller < Version::HTTP_2;
+    match wanted {
+        _ if is_upgrade => Spoken::Http1,
+        Spoken::Either if is_of_http1 => Spoken::Http1,
+        wanted => wanted,
     }
 }
 
@@ -217,4 +233,20 @@ pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_http2_does_not_have_is_passed_by_http1() {
+        let (old, new) = (Version::HTTP_11, Version::HTTP_2);
+        assert_eq!(spoken(Spoken::Either, old, false, false), Spoken::Either);
+        assert_eq!(spoken(Spoken::Either, old, false, true), Spoken::Http1);
+        assert_eq!(spoken(Spoken::Either, old, true, false), Spoken::Http1);
+        assert_eq!(spoken(Spoken::Either, new, false, true), Spoken::Either);
+        assert_eq!(spoken(Spoken::Http2, old, false, true), Spoken::Http2);
+        assert_eq!(spoken(Spoken::Http2, old, true, false), Spoken::Http1);
+    }
 }

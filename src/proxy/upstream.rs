@@ -26,18 +26,28 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A connection of HTTP/2 is asked so often whether it is still there, and must answer within it.
 const PING: Duration = Duration::from_secs(15);
 
+/// What is spoken with an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    /// HTTP/1.1, and over TLS whatever both sides speak.
+    Either,
+    /// HTTP/1.1 alone, for what HTTP/2 does not have.
+    Http1,
+    /// HTTP/2 without TLS, for who has said that he speaks it.
+    Http2,
+}
+
 /// The clients, which share nothing with the rest of the agent.
 pub(super) struct Upstream {
-    /// HTTP/1.1, and over TLS whatever both sides speak.
     either: Client<HttpsConnector<HttpConnector>, Passing>,
-    /// HTTP/2 without TLS, for who has said that he speaks it.
+    http1: Client<HttpsConnector<HttpConnector>, Passing>,
     http2: Client<HttpsConnector<HttpConnector>, Passing>,
 }
 
 impl Upstream {
     pub(super) fn new() -> Result<Self, ProxyError> {
         let tls = trust::client(None)?;
-        let connector = |http2| {
+        let connector = |spoken| {
             let mut http = HttpConnector::new();
             http.set_nodelay(true);
             http.enforce_http(false);
@@ -45,26 +55,27 @@ impl Upstream {
             let builder = hyper_rustls::HttpsConnectorBuilder::new()
                 .with_tls_config(tls.clone())
                 .https_or_http();
-            if http2 {
-                builder.enable_http2().wrap_connector(http)
-            } else {
-                builder.enable_all_versions().wrap_connector(http)
+            match spoken {
+                Spoken::Either => builder.enable_all_versions().wrap_connector(http),
+                Spoken::Http1 => builder.enable_http1().wrap_connector(http),
+                Spoken::Http2 => builder.enable_http2().wrap_connector(http),
             }
         };
-        let client = |http2| {
+        let client = |spoken| {
             Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(IDLE)
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
-                .http2_only(http2)
+                .http2_only(spoken == Spoken::Http2)
                 // All calls share one connection: one that is dead would take all of them along.
                 .http2_keep_alive_interval(PING)
                 .http2_keep_alive_timeout(PING)
                 .http1_title_case_headers(false)
                 .set_host(false)
-                .build(connector(http2))
+                .build(connector(spoken))
         };
-        Ok(Self { either: client(false), http2: client(true) })
+        let [either, http1, http2] = [Spoken::Either, Spoken::Http1, Spoken::Http2].map(client);
+        Ok(Self { either, http1, http2 })
     }
 
     /// Passes a request on; the answer's head must come within `first_byte` after the last part of
@@ -73,10 +84,14 @@ impl Upstream {
         &self,
         request: Request<Passing>,
         sent: &Sent,
-        http2: bool,
+        spoken: Spoken,
         first_byte: Duration,
     ) -> Result<Response<Incoming>, Fault> {
-        let client = if http2 { &self.http2 } else { &self.either };
+        let client = match spoken {
+            Spoken::Either => &self.either,
+            Spoken::Http1 => &self.http1,
+            Spoken::Http2 => &self.http2,
+        };
         let began = Instant::now();
         let mut answer = pin!(client.request(request));
         while let Some(deadline) = sent.deadline(began, first_byte) {

@@ -48,6 +48,15 @@ pub struct Counters {
     pub idle_in_transaction_seconds: f64,
 }
 
+/// How many connections a database may have, and has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimit {
+    /// `datconnlimit`.
+    pub most: u32,
+    /// Sessions now that count toward it: those of clients, without the workers that help them.
+    pub used: u32,
+}
+
 /// One database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Database {
@@ -57,9 +66,9 @@ pub struct Database {
     pub datname: String,
     /// When its statistics were last reset.
     pub stats_reset: Option<SystemTime>,
-    /// `datconnlimit`: connections allowed; `None` when there is no limit of its own.
-    pub connection_limit: Option<u32>,
-    /// Sessions now.
+    /// Connections allowed; `None` when there is no limit of its own.
+    pub connection_limit: Option<ConnectionLimit>,
+    /// Sessions now, workers too (`numbackends`).
     pub connections: u32,
     /// Its counters.
     pub counters: Counters,
@@ -168,11 +177,13 @@ fn decode_database(row: &Row) -> Result<Database, SampleError> {
     let count =
         |column| row.try_get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0));
     let seconds = |column| row.try_get::<_, f64>(column).map(|ms| ms * 1e-3);
+    let most = u32::try_from(row.try_get::<_, i32>(3)?).ok();
+    let used = row.try_get::<_, Option<i64>>(23)?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     Ok(Database {
         dbid: row.try_get(0)?,
         datname: row.try_get::<_, Lossy>(1)?.0,
         stats_reset: row.try_get(2)?,
-        connection_limit: u32::try_from(row.try_get::<_, i32>(3)?).ok(),
+        connection_limit: most.zip(used).map(|(most, used)| ConnectionLimit { most, used }),
         connections: unsigned(row.try_get(4)?),
         counters: Counters {
             commits: count(5)?,

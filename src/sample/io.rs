@@ -9,7 +9,7 @@ use super::SampleError;
 use super::activity::text;
 use super::decode::unsigned;
 
-/// pg_stat_bgwriter and, from PostgreSQL 17 on, pg_stat_checkpointer.
+/// pg_stat_checkpointer; before PostgreSQL 17 a part of pg_stat_bgwriter.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Checkpoints {
     /// Checkpoints that came by time.
@@ -22,6 +22,11 @@ pub struct Checkpoints {
     pub sync_seconds: f64,
     /// Buffers written by checkpoints.
     pub buffers_checkpoint: u64,
+}
+
+/// The rest of pg_stat_bgwriter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bgwriter {
     /// Buffers written by the background writer.
     pub buffers_clean: u64,
     /// How often the background writer stopped as it had written too many.
@@ -94,13 +99,30 @@ pub struct Archiver {
     pub failed: u64,
 }
 
+/// When what was last reset, by the server's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resets {
+    /// Of checkpoints.
+    pub checkpoints: Option<SystemTime>,
+    /// Of the background writer; before PostgreSQL 17 the same.
+    pub bgwriter: Option<SystemTime>,
+    /// Of WAL.
+    pub wal: Option<SystemTime>,
+    /// Of I/O.
+    pub io: Option<SystemTime>,
+    /// Of the archiver.
+    pub archiver: Option<SystemTime>,
+}
+
 /// One sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// When what was last reset: of checkpoints, WAL, I/O and the archiver.
-    pub resets: [Option<SystemTime>; 4],
-    /// Checkpoints and buffers.
+    /// When what was last reset.
+    pub resets: Resets,
+    /// Checkpoints.
     pub checkpoints: Checkpoints,
+    /// The background writer, and buffers.
+    pub bgwriter: Bgwriter,
     /// WAL; `None` on a standby before PostgreSQL 14.
     pub wal: Option<Wal>,
     /// By who does it; empty before PostgreSQL 16.
@@ -185,7 +207,14 @@ impl Reader {
             }
         }
         Ok(Sample {
-            resets: [checkpoints.try_get(10)?, wal.try_get(4)?, io_reset, archiver.try_get(2)?],
+            resets: Resets {
+                checkpoints: checkpoints.try_get(10)?,
+                bgwriter: checkpoints.try_get(11)?,
+                wal: wal.try_get(4)?,
+                io: io_reset,
+                archiver: archiver.try_get(2)?,
+            },
+            bgwriter: decode_bgwriter(&checkpoints)?,
             checkpoints: decode_checkpoints(&checkpoints)?,
             wal: decode_wal(&wal)?,
             io,
@@ -206,6 +235,12 @@ fn decode_checkpoints(row: &Row) -> Result<Checkpoints, SampleError> {
         write_seconds: seconds(2)?,
         sync_seconds: seconds(3)?,
         buffers_checkpoint: count(4)?,
+    })
+}
+
+fn decode_bgwriter(row: &Row) -> Result<Bgwriter, SampleError> {
+    let count = |column| row.try_get::<_, i64>(column).map(unsigned);
+    Ok(Bgwriter {
         buffers_clean: count(5)?,
         maxwritten_clean: count(6)?,
         buffers_backend: count(7)?,

@@ -145,7 +145,7 @@ pub struct RoleLimit {
     pub usename: String,
     /// `rolconnlimit`.
     pub limit: u32,
-    /// Sessions now.
+    /// Sessions now that count toward it.
     pub connections: u32,
 }
 

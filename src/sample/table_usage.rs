@@ -20,7 +20,7 @@ pub struct Counters {
     pub seq_scan: u64,
     /// Rows read by them.
     pub seq_tup_read: u64,
-    /// Index scans.
+    /// Scans of the indexes that it has now: less when one is dropped.
     pub idx_scan: u64,
     /// Rows fetched by them.
     pub idx_tup_fetch: u64,

@@ -89,6 +89,8 @@ pub enum What {
         /// What is news.
         reports: Vec<Report>,
     },
+    /// How long it is now from one run of these samplers to the next.
+    Paced(Vec<(Sampler, Duration)>),
     /// A sampler has run.
     Ran {
         /// Which.
@@ -97,7 +99,7 @@ pub enum What {
         took: Duration,
         /// What of that the database may have spent: an upper bound.
         cost: Duration,
-        /// How long from its beginning to that of the next run; `None` if that is not known.
+        /// How long from its beginning to that of the next run; `None` if that is not known, or told by [`What::Paced`].
         interval: Option<Duration>,
         /// What it brought.
         result: Result<Sampled, Failure>,

@@ -123,6 +123,7 @@ impl Server {
                 self.suggestions = picture;
                 reports = news;
             }
+            What::Paced(intervals) => Arc::make_mut(&mut self.samplers).paced(&intervals),
             What::Ran { sampler, took, cost, interval, result, spending } => {
                 let (outcome, failure) = match result {
                     Ok(sampled) => {
@@ -151,6 +152,18 @@ impl Server {
         }
     }
 
+    /// What is read from now on is another server's: names are learnt anew, counters go on from where
+    /// they are.
+    fn rebase(&mut self) {
+        self.names.rebase();
+        self.statements.rebase();
+        self.hours.rebase();
+        self.tables.rebase();
+        self.queues.rebase();
+        self.replication.rebase();
+        self.io.rebase();
+    }
+
     /// How large its modules were before the agent started.
     pub(super) fn recall(&mut self, now: Moment, sizes: &[ModuleSize]) {
         self.growths.recall(now, sizes);
@@ -175,14 +188,11 @@ impl Server {
         let words = Words { names: &self.names, erps: &self.erps, integrations };
         match sampled {
             Sampled::Database(sample) => {
-                self.names.learn(&sample, at.elapsed);
-                if self.databases.apply(&sample, &self.names) {
-                    self.statements.rebase();
-                    self.hours.rebase();
-                    self.tables.rebase();
-                    self.replication.rebase();
-                    self.io.rebase();
+                if self.databases.is_elsewhere(&sample) {
+                    self.rebase();
                 }
+                self.names.learn(&sample, at.elapsed);
+                self.databases.apply(&sample, &self.names);
                 let datnames = sample.databases.iter().map(|d| (d.dbid, d.datname.clone()));
                 let dbids = sample.databases.iter().map(|database| database.dbid);
                 self.databases_view = Arc::new(Databases {

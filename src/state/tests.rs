@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::sample::activity::{Sample, Session, Wait};
-use crate::sample::{Moment, Outcome, Sampler, database, statements};
+use crate::sample::{Moment, Outcome, Sampler, database, queues, statements};
 use crate::track::activity::Taken;
 use crate::track::incidents::Thresholds;
 use crate::track::recorded::{idle, wait, waiter};
@@ -84,7 +84,7 @@ fn adding_a_server_again_keeps_its_counters() {
     assert_eq!(state.snapshot().servers[0].samplers.records.len(), 1);
 }
 
-fn facts(started: u64) -> What {
+fn facts(started: u64, databases: &[(u32, &str)]) -> What {
     let seconds = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let server = database::Server {
         version: "13.23".into(),
@@ -97,10 +97,18 @@ fn facts(started: u64) -> What {
         statements_max: 5_000,
         connections: 1,
     };
+    let row = |&(dbid, datname): &(u32, &str)| database::Database {
+        dbid,
+        datname: datname.into(),
+        stats_reset: None,
+        connection_limit: None,
+        connections: 0,
+        counters: database::Counters::default(),
+    };
     ran(Ok(Sampled::Database(Box::new(database::Sample {
         read_at: seconds(1_000),
         server,
-        databases: vec![],
+        databases: databases.iter().map(row).collect(),
         roles: vec![],
         horizon: vec![],
     }))))
@@ -117,12 +125,47 @@ fn after_a_fail_over_the_other_servers_statements_are_a_new_base() {
     };
     let mut state = State::default();
     state.apply(event("a", added()));
-    for what in [facts(10), statement(5), facts(10), statement(7), facts(500), statement(9_000)] {
+    let (here, there) = (|| facts(10, &[]), facts(500, &[]));
+    for what in [here(), statement(5), here(), statement(7), there, statement(9_000)] {
         state.apply(event("a", what));
     }
     let view = state.snapshot().servers[0].statements.clone();
     assert_eq!(view.other.iter().map(|(_, counters)| counters.calls).sum::<u64>(), 2);
     assert_eq!(view.counts.rebased, 1);
+}
+
+#[test]
+fn after_a_fail_over_queues_go_on_from_a_new_base_and_databases_have_the_names_there() {
+    let queue = |inserted| {
+        let now = queues::Reading {
+            name: "jobs".into(),
+            schema: "public".into(),
+            table: "job_queue".into(),
+            waiting: 0,
+            oldest_seconds: None,
+            tries: None,
+            running: None,
+            longest_seconds: None,
+            failed: None,
+            inserted,
+        };
+        let read = queues::Database { dbid: 1, queues: vec![now], unread: vec![] };
+        ran(Ok(Sampled::Queues(queues::Sample { databases: vec![read], skipped: 0 })))
+    };
+    let mut state = State::default();
+    state.apply(event("a", added()));
+    let (here, there) = (facts(10, &[(1, "erp")]), facts(500, &[(1, "erp")]));
+    for what in [here, queue(500), queue(503), there, queue(9_000), queue(9_001)] {
+        state.apply(event("a", what));
+    }
+    assert_eq!(state.snapshot().servers[0].queues.databases["erp"].queues[0].arrived, 4);
+    state.apply(event("a", facts(500, &[(1, "renamed")])));
+    let labels = |state: &State| -> Vec<String> {
+        state.snapshot().servers[0].databases.shown.keys().map(ToString::to_string).collect()
+    };
+    assert_eq!(labels(&state), ["erp"]);
+    state.apply(event("a", facts(900, &[(1, "crm")])));
+    assert_eq!(labels(&state), ["crm"]);
 }
 
 fn activity(elapsed: u64, sessions: Vec<Session>, waits: Vec<Wait>) -> What {
@@ -135,6 +178,22 @@ fn activity(elapsed: u64, sessions: Vec<Session>, waits: Vec<Wait>) -> What {
     };
     let result = Ok(Sampled::Activity { taken, sample });
     What::Ran { sampler: Sampler::Activity, took, cost, interval, result, spending }
+}
+
+#[test]
+fn intervals_are_told_as_they_are_now_of_samplers_that_ran() {
+    let mut state = State::default();
+    state.apply(event("a", added()));
+    state.apply(event("a", ran(Ok(Sampled::Blockers))));
+    for seconds in [600, 10] {
+        let paced =
+            [Sampler::Statements, Sampler::Usage].map(|s| (s, Duration::from_secs(seconds)));
+        state.apply(event("a", What::Paced(paced.to_vec())));
+        let records = &state.snapshot().servers[0].samplers.records;
+        let told = records.iter().map(|(sampler, record)| (*sampler, record.interval));
+        let now = (Sampler::Statements, Some(Duration::from_secs(seconds)));
+        assert_eq!(told.collect::<Vec<_>>(), [now]);
+    }
 }
 
 #[test]

@@ -63,8 +63,8 @@ const OF_LATE: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Default)]
 pub struct Catalogs {
     view: View,
-    /// When a supply of numbers was first looked at, and how much of it was used then.
-    first: HashMap<(Arc<str>, String), (Duration, f64)>,
+    /// When a supply of numbers of a database was first looked at, and how much of it was used then.
+    first: HashMap<(u32, String), (Duration, f64)>,
 }
 
 impl Catalogs {
@@ -73,17 +73,17 @@ impl Catalogs {
         self.view.skipped += sample.skipped;
         for read in sample.databases.into_iter().filter(|read| names.is_single(read.dbid)) {
             let datname = names.datname(read.dbid);
-            let numbers = self.numbers(at.elapsed, &datname, &read);
+            let numbers = self.numbers(at.elapsed, &read);
             let database = Database { at, read: Arc::new(read), numbers };
             self.view.databases.insert(datname, database);
         }
         let labels = names.labels();
         self.view.databases.retain(|datname, _| labels.contains(&**datname));
-        self.first.retain(|(datname, _), _| labels.contains(&**datname));
+        self.first.retain(|(dbid, _), _| names.is_single(*dbid));
         self.view.clone()
     }
 
-    fn numbers(&mut self, at: Duration, datname: &Arc<str>, read: &Read) -> Vec<Number> {
+    fn numbers(&mut self, at: Duration, read: &Read) -> Vec<Number> {
         let of_sequences = read.sequences.rows.iter().filter(|sequence| !sequence.cycles);
         let of_sequences = of_sequences.filter_map(|sequence| {
             Some(Number {
@@ -103,7 +103,7 @@ impl Catalogs {
         });
         let mut numbers: Vec<Number> = of_sequences.chain(of_keys).collect();
         for number in &mut numbers {
-            let key = (Arc::clone(datname), number.name());
+            let key = (read.dbid, number.name());
             let first = self.first.entry(key).or_insert((at, number.used_ratio));
             // One that was set back, or a table that was emptied, begins anew.
             if number.used_ratio < first.1 || at.saturating_sub(first.0) > OF_LATE {
@@ -127,5 +127,42 @@ impl Number {
             (None, Some(c)) => format!("{}.{}.{}", c.schema, c.table, c.column),
             (None, None) => String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::sample::catalog::{Listed, Sequence};
+    use crate::track::names::tests::sample;
+
+    #[test]
+    fn a_database_that_takes_anothers_name_has_rates_of_its_own() {
+        let (mut catalogs, mut names) = (Catalogs::default(), Names::new(5));
+        let mut rate = |hours: u64, databases: &[(u32, &str)], dbid, used_ratio| {
+            let sequence = Sequence {
+                schema: "public".into(),
+                sequence: "order_id_seq".into(),
+                column: None,
+                is_identity: false,
+                cycles: false,
+                end: 2_147_483_647,
+                used_ratio: Some(used_ratio),
+            };
+            let sequences = Listed { rows: vec![sequence], total: 1 };
+            let read = Read { dbid, sequences, ..Read::default() };
+            let elapsed = Duration::from_secs(hours * 3_600);
+            names.learn(&sample(databases), elapsed);
+            let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed };
+            let view = catalogs.apply(at, Sample { databases: vec![read], skipped: 0 }, &names);
+            view.databases["erp"].numbers[0].ratio_per_day
+        };
+        assert_eq!(rate(0, &[(1, "erp")], 1, 0.25), None);
+        assert_eq!(rate(24, &[(1, "erp")], 1, 0.375), Some(0.125));
+        let both = [(1, "erp_old"), (2, "erp")];
+        assert_eq!(rate(48, &both, 2, 0.75), None, "it was not looked at before");
+        assert_eq!(rate(72, &both, 2, 0.875), Some(0.125));
     }
 }

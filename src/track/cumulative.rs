@@ -7,18 +7,28 @@ use crate::sample::{
 /// A set of counters which the server only lets grow, unless they are reset.
 pub trait Cumulative: Copy + Default {
     /// Whether no counter is above its value in `later`. If one is, there was a reset between.
+    /// Sums over what may be dropped tell nothing of that.
     fn at_most(&self, later: &Self) -> bool;
 
-    /// The growth since `earlier`.
+    /// The growth since `earlier`. A sum that fell has lost a part: it has not grown.
     #[must_use]
     fn since(&self, earlier: &Self) -> Self;
+
+    /// The growth since `earlier`, with a reset between: all there is. Sums were reset, too, if all
+    /// of them fell.
+    #[must_use]
+    fn since_reset(&self, _earlier: &Self) -> Self {
+        *self
+    }
 
     /// Adds a growth.
     fn add(&mut self, growth: &Self);
 }
 
 macro_rules! cumulative {
-    ($counters:ty { counts: $($count:ident)*; seconds: $($seconds:ident)* }) => {
+    ($counters:ty {
+        counts: $($count:ident)*; $(sums: $($sum:ident)+;)? seconds: $($seconds:ident)*
+    }) => {
         impl Cumulative for $counters {
             fn at_most(&self, later: &Self) -> bool {
                 true $(&& self.$count <= later.$count)* $(&& self.$seconds <= later.$seconds)*
@@ -27,12 +37,24 @@ macro_rules! cumulative {
             fn since(&self, earlier: &Self) -> Self {
                 Self {
                     $($count: self.$count.saturating_sub(earlier.$count),)*
+                    $($($sum: self.$sum.saturating_sub(earlier.$sum),)+)?
                     $($seconds: (self.$seconds - earlier.$seconds).max(0.0),)*
                 }
             }
 
+            $(
+                fn since_reset(&self, earlier: &Self) -> Self {
+                    let all_fell = true $(&& self.$sum < earlier.$sum)+;
+                    if all_fell {
+                        return *self;
+                    }
+                    Self { $($sum: self.$sum.saturating_sub(earlier.$sum),)+ ..*self }
+                }
+            )?
+
             fn add(&mut self, growth: &Self) {
                 $(self.$count = self.$count.saturating_add(growth.$count);)*
+                $($(self.$sum = self.$sum.saturating_add(growth.$sum);)+)?
                 $(self.$seconds += growth.$seconds;)*
             }
         }
@@ -53,8 +75,8 @@ cumulative!(database::Counters {
 });
 
 cumulative!(table_usage::Counters {
-    counts: seq_scan seq_tup_read idx_scan idx_tup_fetch
-        n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd;
+    counts: seq_scan seq_tup_read n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd;
+    sums: idx_scan idx_tup_fetch;
     seconds:
 });
 
@@ -69,9 +91,13 @@ cumulative!(function_usage::Counters {
 });
 
 cumulative!(io::Checkpoints {
-    counts: timed requested buffers_checkpoint buffers_clean maxwritten_clean buffers_backend
-        buffers_backend_fsync buffers_alloc;
+    counts: timed requested buffers_checkpoint;
     seconds: write_seconds sync_seconds
+});
+
+cumulative!(io::Bgwriter {
+    counts: buffers_clean maxwritten_clean buffers_backend buffers_backend_fsync buffers_alloc;
+    seconds:
 });
 
 cumulative!(io::Wal {

@@ -6,17 +6,17 @@ use std::time::SystemTime;
 
 use super::cumulative::Cumulative;
 use super::names::Names;
-use crate::sample::database::{Counters, Sample};
+use crate::sample::database::{ConnectionLimit, Counters, Sample};
 
 /// What is known of one label `datname`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Database {
     /// Growth since the agent first saw it.
     pub counters: Counters,
-    /// Sessions now.
+    /// Sessions now, workers too.
     pub connections: u32,
-    /// Connections allowed by `datconnlimit`.
-    pub connection_limit: Option<u32>,
+    /// Connections allowed by `datconnlimit`, and those that count toward it.
+    pub connection_limit: Option<ConnectionLimit>,
     /// Statistics resets seen, and fail-overs to another server's statistics.
     pub resets: u64,
     /// When its statistics were last reset, by the server's clock; `None` if never.
@@ -39,17 +39,21 @@ struct Seen {
 }
 
 impl Databases {
-    /// Folds one sample in. `names` must have learnt from it. Returns whether it is another
-    /// server's than the sample before (a fail-over): then it is only a new base.
-    pub fn apply(&mut self, sample: &Sample, names: &Names) -> bool {
+    /// Whether a sample is another server's than the one before (a fail-over).
+    #[must_use]
+    pub fn is_elsewhere(&self, sample: &Sample) -> bool {
+        self.last_server.is_some_and(|last| last.is_another_than(Seen::of(sample)))
+    }
+
+    /// Folds one sample in; another server's is only a new base. `names` must have learnt from it.
+    pub fn apply(&mut self, sample: &Sample, names: &Names) {
         for database in self.shown.values_mut() {
             database.connections = 0;
             database.connection_limit = None;
             database.stats_reset = None;
         }
-        let now = Seen { start_time: sample.server.start_time, read_at: sample.read_at };
         let begun = self.last_server.is_some();
-        let elsewhere = self.last_server.is_some_and(|last| last.is_another_than(now));
+        let elsewhere = self.is_elsewhere(sample);
         let mut last = HashMap::with_capacity(sample.databases.len());
         for seen in &sample.databases {
             let shown = self.shown.entry(names.datname(seen.dbid)).or_default();
@@ -77,8 +81,7 @@ impl Databases {
         let labels = names.labels();
         self.shown.retain(|label, _| labels.contains(&**label));
         self.last = last;
-        self.last_server = Some(now);
-        elsewhere
+        self.last_server = Some(Seen::of(sample));
     }
 
     /// By label `datname`.
@@ -89,6 +92,10 @@ impl Databases {
 }
 
 impl Seen {
+    fn of(sample: &Sample) -> Self {
+        Self { start_time: sample.server.start_time, read_at: sample.read_at }
+    }
+
     /// A server that was restarted has started after it was last read.
     fn is_another_than(self, now: Self) -> bool {
         now.start_time != self.start_time && now.start_time <= self.read_at
@@ -186,7 +193,9 @@ mod tests {
     #[test]
     fn other_has_no_limit_of_connections_of_its_own() {
         let mut both = sample(&[(5, "a", None, 0), (6, "b", None, 0), (7, "c", None, 0)]);
-        both.databases[2].connection_limit = Some(3);
-        assert_eq!(fold(&[both], 1).shown()["other"].connection_limit, None);
+        both.databases[2].connection_limit = Some(ConnectionLimit { most: 3, used: 1 });
+        assert_eq!(fold(&[both.clone()], 1).shown()["other"].connection_limit, None);
+        let limit = fold(&[both], 9).shown()["c"].connection_limit;
+        assert_eq!(limit, Some(ConnectionLimit { most: 3, used: 1 }));
     }
 }

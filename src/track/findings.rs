@@ -59,10 +59,23 @@ pub struct Judgement {
     pub servers: Vec<Arc<str>>,
     /// How the last week was, if that was asked for.
     pub week: Option<Arc<Week>>,
-    /// Findings that were open when the agent ended last, and since when; told once.
-    pub before: BTreeMap<String, SystemTime>,
+    /// Findings that were open when the agent ended last, by their ids; told once.
+    pub before: BTreeMap<String, Before>,
     /// From now on.
     pub terms: Arc<Terms>,
+}
+
+/// A finding that was open when the agent ended last.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// Its rule.
+    pub about: &'static About,
+    /// Its server.
+    pub server: Arc<str>,
+    /// What the rule said when it opened.
+    pub candidate: Arc<Candidate>,
+    /// Since when it is open.
+    pub opened: SystemTime,
 }
 
 /// Something that was said and is not open yet, or is open.
@@ -87,7 +100,9 @@ struct Episode {
 #[derive(Debug, Default)]
 pub struct Findings {
     episodes: BTreeMap<String, Episode>,
-    before: BTreeMap<String, SystemTime>,
+    /// Open before the agent's start, and not said again yet. `looks` and `first` are of looks since
+    /// then that have not said so.
+    before: BTreeMap<String, Episode>,
     week: Arc<Week>,
     opened: u64,
     closed: u64,
@@ -98,7 +113,9 @@ impl Findings {
     /// picture after it.
     pub fn apply(&mut self, judgement: Judgement) -> (Vec<(Arc<str>, Report)>, View) {
         let Judgement { at, looks, rules, servers, week, before, terms } = judgement;
-        self.before.extend(before);
+        for (id, was) in before {
+            self.recall(at, id, was);
+        }
         if let Some(week) = week {
             self.week = week;
         }
@@ -117,6 +134,27 @@ impl Findings {
         (told, view)
     }
 
+    fn recall(&mut self, at: Moment, id: String, was: Before) {
+        if let Some(episode) = self.episodes.get_mut(&id) {
+            // The history was asked in vain at first, and it was said meanwhile.
+            let opened = episode.opened.map_or(was.opened, |opened| opened.min(was.opened));
+            episode.opened = Some(opened);
+            return;
+        }
+        let Before { about, server, candidate, opened } = was;
+        let unsaid = Episode {
+            about,
+            server,
+            candidate,
+            looks: 0,
+            first: at.elapsed,
+            last: at.elapsed,
+            last_wall: at.wall,
+            opened: Some(opened),
+        };
+        self.before.insert(id, unsaid);
+    }
+
     fn say(&mut self, at: Moment, about: &'static About, server: &Arc<str>, candidate: Candidate) {
         let id = id(about.id, server, &candidate.datname, &candidate.subject);
         let candidate = Arc::new(candidate);
@@ -128,7 +166,7 @@ impl Findings {
             first: at.elapsed,
             last: at.elapsed,
             last_wall: at.wall,
-            opened: self.before.remove(&id),
+            opened: self.before.remove(&id).and_then(|was| was.opened),
         };
         let episode = self.episodes.entry(id).or_insert(begun);
         if episode.last < at.elapsed || episode.looks == 0 {
@@ -160,27 +198,36 @@ impl Findings {
         told: &mut Vec<(Arc<str>, Report)>,
     ) {
         let closed = &mut self.closed;
+        let mut end = |id: &str, episode: &Episode| {
+            *closed += 1;
+            if episode.muted(at.wall, &terms.mutes).is_none() {
+                told.push(episode.report(id, "closed", at.wall));
+            }
+        };
         self.episodes.retain(|id, episode| {
-            let rule = rules.iter().find(|rule| rule.id == episode.about.id);
-            let is_off = !rule.is_some_and(|rule| rule.state == RuleState::On);
-            let was_looked = looked.iter().any(|(rule, server, unseen)| {
-                *rule == episode.about.id
-                    && *server == episode.server
-                    && !unseen.contains(&episode.candidate.subject)
-            });
             let silent = at.elapsed.saturating_sub(episode.last);
-            let is_silent = was_looked && !silent.is_zero();
+            let is_silent = episode.was_looked_at(looked) && !silent.is_zero();
             let stays = match episode.opened {
-                _ if is_off => false,
+                _ if episode.is_off(rules) => false,
                 // What is in doubt must be said at every look.
                 None => !is_silent,
                 Some(_) => !is_silent || silent < terms.close_after,
             };
             if !stays && episode.opened.is_some() {
-                *closed += 1;
-                if episode.muted(at.wall, &terms.mutes).is_none() {
-                    told.push(episode.report(id, "closed", at.wall));
-                }
+                end(id, episode);
+            }
+            stays
+        });
+        self.before.retain(|id, episode| {
+            let was_looked = episode.was_looked_at(looked);
+            if was_looked && episode.looks == 0 {
+                (episode.looks, episode.first) = (1, at.elapsed);
+            }
+            let silent = at.elapsed.saturating_sub(episode.first);
+            let is_mended = was_looked && silent >= terms.close_after;
+            let stays = !is_mended && !episode.is_off(rules);
+            if !stays {
+                end(id, episode);
             }
             stays
         });
@@ -215,6 +262,19 @@ impl Findings {
 }
 
 impl Episode {
+    fn is_off(&self, rules: &[Standing]) -> bool {
+        let rule = rules.iter().find(|rule| rule.id == self.about.id);
+        !rule.is_some_and(|rule| rule.state == RuleState::On)
+    }
+
+    fn was_looked_at(&self, looked: &[Looked]) -> bool {
+        looked.iter().any(|(rule, server, unseen)| {
+            *rule == self.about.id
+                && *server == self.server
+                && !unseen.contains(&self.candidate.subject)
+        })
+    }
+
     fn muted(&self, at: SystemTime, mutes: &[Mute]) -> Option<Arc<str>> {
         let of = mutes.iter().find(|mute| {
             mute.is_in_force(at) && mute.fits(self.about.id, &self.server, &self.candidate)

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::cumulative::Cumulative;
 use crate::sample::Moment;
-use crate::sample::io::{Archiver, Checkpoints, Counters, Sample, Wal};
+use crate::sample::io::{Archiver, Bgwriter, Checkpoints, Counters, Sample, Wal};
 
 /// Kind of process, context and object, as pg_stat_io names them.
 pub type Who = (Arc<str>, Arc<str>, Arc<str>);
@@ -15,14 +16,19 @@ pub type Who = (Arc<str>, Arc<str>, Arc<str>);
 pub struct View {
     /// When that was read; `None` before.
     pub at: Option<Moment>,
-    /// Checkpoints and buffers.
+    /// Checkpoints.
     pub checkpoints: Checkpoints,
+    /// The background writer, and buffers.
+    pub bgwriter: Bgwriter,
     /// WAL; `None` where it is not told.
     pub wal: Option<Wal>,
     /// By kind of process, context and object; empty before PostgreSQL 16.
     pub io: BTreeMap<Who, Counters>,
     /// Archiving.
     pub archiver: Archiver,
+    /// When the archiver's were last reset, by the server's clock. A crash empties the statistics of all
+    /// databases and leaves a mark here alone, as does the first start.
+    pub archiver_reset: Option<SystemTime>,
     /// Resets of these statistics that were seen.
     pub resets: u64,
 }
@@ -47,65 +53,74 @@ impl Activity {
     pub fn apply(&mut self, at: Moment, sample: Sample) -> View {
         let view = &mut self.view;
         view.at = Some(at);
+        view.archiver_reset = sample.resets.archiver;
         let Some(last) = self.last.replace(sample) else {
             view.wal = self.last.as_ref().and_then(|sample| sample.wal).map(|_| Wal::default());
             return view.clone();
         };
         let Some(now) = &self.last else { return view.clone() };
-        let restarted: Vec<bool> =
-            now.resets.iter().zip(&last.resets).map(|(now, last)| now != last).collect();
-        let restarted = |place: usize| restarted.get(place).copied().unwrap_or(false);
-        grow(
-            &mut view.checkpoints,
-            last.checkpoints,
-            now.checkpoints,
-            restarted(0),
-            &mut view.resets,
-        );
+        let (reset, before) = (now.resets, last.resets);
+        let is_new = reset.checkpoints != before.checkpoints;
+        let checkpoints = grow(&mut view.checkpoints, last.checkpoints, now.checkpoints, is_new);
+        let is_new = reset.bgwriter != before.bgwriter;
+        let bgwriter = grow(&mut view.bgwriter, last.bgwriter, now.bgwriter, is_new);
+        // Before PostgreSQL 17 they are one view, of which there is one reset.
+        let is_one = checkpoints && reset.checkpoints == reset.bgwriter;
+        view.resets += u64::from(checkpoints) + u64::from(bgwriter && !is_one);
         if let Some(wal) = now.wal {
-            let before = last.wal.unwrap_or(wal);
-            grow(view.wal.get_or_insert_default(), before, wal, restarted(1), &mut view.resets);
+            let (last, is_new) = (last.wal.unwrap_or(wal), reset.wal != before.wal);
+            let wal = grow(view.wal.get_or_insert_default(), last, wal, is_new);
+            view.resets += u64::from(wal);
         }
+        let is_new = reset.io != before.io;
+        view.resets += u64::from(is_new);
         for io in &now.io {
             let who: Who = (
                 io.backend_type.as_str().into(),
                 io.context.as_str().into(),
                 io.object.as_str().into(),
             );
-            let before = last.io.iter().find(|before| {
-                (&before.backend_type, &before.context, &before.object)
+            let last = last.io.iter().find(|last| {
+                (&last.backend_type, &last.context, &last.object)
                     == (&io.backend_type, &io.context, &io.object)
             });
             // What was all zero was not sent.
-            let before = before.map_or_else(Counters::default, |before| before.counters);
+            let last = last.map_or_else(Counters::default, |last| last.counters);
             if view.io.len() < MOST || view.io.contains_key(&who) {
-                let sum = view.io.entry(who).or_default();
-                let mut ignored = 0;
-                grow(sum, before, io.counters, restarted(2), &mut ignored);
+                grow(view.io.entry(who).or_default(), last, io.counters, is_new);
             }
         }
-        view.resets += u64::from(restarted(2));
-        grow(&mut view.archiver, last.archiver, now.archiver, restarted(3), &mut view.resets);
+        let is_new = reset.archiver != before.archiver;
+        let archiver = grow(&mut view.archiver, last.archiver, now.archiver, is_new);
+        view.resets += u64::from(archiver);
         view.clone()
     }
 }
 
-/// Adds the growth; after a reset all of it has grown since.
-fn grow<C: Cumulative>(sum: &mut C, last: C, now: C, restarted: bool, resets: &mut u64) {
-    if restarted || !last.at_most(&now) {
-        *resets += 1;
-        sum.add(&now);
-    } else {
-        sum.add(&now.since(&last));
-    }
+/// Adds the growth; after a reset, which is known by its time or by what went back, all of it has
+/// grown since. Returns whether there was one.
+fn grow<C: Cumulative>(sum: &mut C, last: C, now: C, is_new: bool) -> bool {
+    let is_reset = is_new || !last.at_most(&now);
+    let growth = if is_reset { now } else { now.since(&last) };
+    sum.add(&growth);
+    is_reset
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use super::*;
-    use crate::sample::io::Io;
+    use crate::sample::io::{Io, Resets};
+
+    #[test]
+    fn the_mark_that_a_crash_leaves_is_known_from_the_first_look_on() {
+        let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+        let mark = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(7));
+        let resets = Resets { archiver: mark, ..Resets::default() };
+        let sample = Sample { resets, ..Sample::default() };
+        assert_eq!(Activity::default().apply(at, sample).archiver_reset, mark);
+    }
 
     #[test]
     fn growth_is_counted_from_the_first_look_on_and_a_reset_loses_only_what_was_before_it() {
@@ -122,8 +137,9 @@ mod tests {
             let view = activity.apply(
                 at,
                 Sample {
-                    resets: [reset, None, None, None],
+                    resets: Resets { checkpoints: reset, bgwriter: reset, ..Resets::default() },
                     checkpoints: Checkpoints { requested, ..Checkpoints::default() },
+                    bgwriter: Bgwriter::default(),
                     wal: Some(Wal { bytes: 7, ..Wal::default() }),
                     io: vec![io],
                     archiver: Archiver::default(),
@@ -136,5 +152,28 @@ mod tests {
         assert_eq!(look(1, 52, 510), (2, 10, 0, Some(0)));
         assert_eq!(look(2, 60, 510), (62, 10, 1, Some(0)), "more than before, but after a reset");
         assert_eq!(look(2, 60, 3), (62, 13, 1, Some(0)));
+    }
+
+    #[test]
+    fn checkpoints_and_the_background_writer_are_reset_apart_or_together() {
+        let mut activity = Activity::default();
+        let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+        let mut look = |resets: [u64; 2], requested, buffers_alloc| {
+            let [checkpoints, bgwriter] =
+                resets.map(|reset| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(reset)));
+            let sample = Sample {
+                resets: Resets { checkpoints, bgwriter, ..Resets::default() },
+                checkpoints: Checkpoints { requested, ..Checkpoints::default() },
+                bgwriter: Bgwriter { buffers_alloc, ..Bgwriter::default() },
+                ..Sample::default()
+            };
+            let view = activity.apply(at, sample);
+            (view.checkpoints.requested, view.bgwriter.buffers_alloc, view.resets)
+        };
+        assert_eq!(look([1, 2], 500, 900), (0, 0, 0), "only a base");
+        assert_eq!(look([1, 3], 501, 7), (1, 7, 1), "the background writer's alone");
+        assert_eq!(look([4, 3], 2, 9), (3, 9, 2), "those of checkpoints alone");
+        assert_eq!(look([5, 5], 2, 9), (5, 18, 3), "one view, one reset");
+        assert_eq!(look([6, 7], 2, 9), (7, 27, 5), "both, one after the other");
     }
 }

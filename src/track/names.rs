@@ -16,11 +16,14 @@ pub const UNKNOWN: &str = "unknown";
 /// Database and role names of one server.
 ///
 /// A database keeps the label it was first given, also when it is renamed: a series must not change
-/// its name under way. The first `max_databases` get a label of their own; it is free again some
+/// its name under way. But once another database has that name the label is its own, as no two
+/// share one. The first `max_databases` get a label of their own; it is free again some
 /// time after its database was dropped, so that every scraper sees the last values.
 #[derive(Debug)]
 pub struct Names {
     max_databases: usize,
+    /// The next sample is another server's.
+    elsewhere: bool,
     databases: HashMap<u32, Database>,
     roles: HashMap<u32, Arc<str>>,
     other: Arc<str>,
@@ -39,6 +42,7 @@ impl Names {
     pub fn new(max_databases: usize) -> Self {
         Self {
             max_databases,
+            elsewhere: false,
             databases: HashMap::new(),
             roles: HashMap::new(),
             other: OTHER.into(),
@@ -51,6 +55,11 @@ impl Names {
         self.max_databases = max_databases;
     }
 
+    /// The next sample is another server's: oids say nothing there, and labels stay with names alone.
+    pub fn rebase(&mut self) {
+        self.elsewhere = true;
+    }
+
     /// Learns the names in a sample.
     pub fn learn(&mut self, sample: &Sample, at: Duration) {
         for database in &sample.databases {
@@ -58,6 +67,7 @@ impl Names {
                 known.seen = at;
             }
         }
+        self.pass_on(sample, at);
         self.databases.retain(|_, known| at.saturating_sub(known.seen) < LINGER);
         for database in &sample.databases {
             if self.databases.len() >= self.max_databases {
@@ -75,6 +85,25 @@ impl Names {
         if self.roles.len() > sample.roles.len() {
             let live: HashSet<u32> = sample.roles.iter().map(|(oid, _)| *oid).collect();
             self.roles.retain(|oid, _| live.contains(oid));
+        }
+    }
+
+    /// Gives labels to the databases that have these names now, where others held them.
+    fn pass_on(&mut self, sample: &Sample, at: Duration) {
+        let elsewhere = std::mem::take(&mut self.elsewhere);
+        let databases = sample.databases.iter();
+        let named: HashMap<&str, u32> = databases.map(|d| (d.datname.as_str(), d.dbid)).collect();
+        let passed: Vec<Arc<str>> = self
+            .databases
+            .extract_if(|dbid, known| {
+                named.get(&*known.label).map_or(elsewhere, |of_that_name| of_that_name != dbid)
+            })
+            .map(|(_, known)| known.label)
+            .collect();
+        for label in passed {
+            if let Some(dbid) = named.get(&*label) {
+                self.databases.insert(*dbid, Database { label, seen: at });
+            }
         }
     }
 
@@ -161,5 +190,37 @@ pub(super) mod tests {
         assert!(names.labels().contains("erp"), "scrapers have not seen its last values");
         names.learn(&sample(&[(6, "test")]), seconds(1_400));
         assert_eq!((&*names.datname(6), names.labels().contains("erp")), ("test", false));
+    }
+
+    fn labels<const N: usize>(names: &Names, databases: [u32; N]) -> [String; N] {
+        databases.map(|dbid| names.datname(dbid).to_string())
+    }
+
+    #[test]
+    fn a_label_goes_to_the_database_that_has_its_name_now() {
+        let mut names = Names::new(2);
+        names.learn(&sample(&[(5, "erp"), (6, "erp_new")]), Duration::ZERO);
+        names.learn(&sample(&[(5, "erp_old"), (6, "erp")]), Duration::ZERO);
+        assert_eq!(labels(&names, [5, 6]), ["erp_old", "erp"]);
+        names.learn(&sample(&[(5, "erp"), (6, "erp_old")]), Duration::ZERO);
+        assert_eq!(labels(&names, [5, 6]), ["erp", "erp_old"], "they have swapped");
+        names.learn(&sample(&[(6, "erp_old"), (7, "erp")]), Duration::ZERO);
+        assert_eq!(labels(&names, [5, 6, 7]), ["other", "erp_old", "erp"], "dropped and made anew");
+        names.learn(&sample(&[(6, "erp_old"), (7, "erp_older"), (8, "erp")]), Duration::ZERO);
+        assert_eq!(labels(&names, [6, 7, 8]), ["erp_old", "other", "erp"], "there is no room");
+    }
+
+    #[test]
+    fn on_another_server_labels_stay_with_names_and_not_with_oids() {
+        let mut names = Names::new(2);
+        names.learn(&sample(&[(5, "erp"), (6, "test")]), Duration::ZERO);
+        names.rebase();
+        let there = sample(&[(4, "a"), (5, "test"), (6, "crm"), (7, "erp")]);
+        names.learn(&there, Duration::from_secs(1_000));
+        assert_eq!(labels(&names, [4, 5, 6, 7]), ["other", "test", "other", "erp"]);
+        names.rebase();
+        names.learn(&sample(&[(7, "crm")]), Duration::from_secs(1_000));
+        names.learn(&sample(&[(7, "renamed")]), Duration::from_secs(1_000));
+        assert_eq!(labels(&names, [5, 7]), ["unknown", "crm"], "it was called so at first sight");
     }
 }

@@ -56,29 +56,37 @@ pub struct Queues {
 }
 
 /// What the server last said of a queue's table, and what that makes together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Arrivals {
-    schema: String,
-    table: String,
-    inserted: u64,
+    /// Its database, schema and name.
+    table: (u32, String, String),
+    /// `None`: the next look is only a base.
+    inserted: Option<u64>,
     arrived: u64,
 }
 
 impl Arrivals {
     /// Another table of that name is another count; less than before means that statistics were reset.
-    fn learn(&mut self, now: &Reading) -> u64 {
-        if (&self.schema, &self.table) == (&now.schema, &now.table) {
-            let grown = now.inserted.checked_sub(self.inserted).unwrap_or(now.inserted);
+    fn learn(&mut self, dbid: u32, now: &Reading) -> u64 {
+        let table = (dbid, now.schema.clone(), now.table.clone());
+        let before = self.inserted.replace(now.inserted).filter(|_| self.table == table);
+        if let Some(before) = before {
+            let grown = now.inserted.checked_sub(before).unwrap_or(now.inserted);
             self.arrived = self.arrived.saturating_add(grown);
-        } else {
-            (self.schema, self.table) = (now.schema.clone(), now.table.clone());
         }
-        self.inserted = now.inserted;
+        self.table = table;
         self.arrived
     }
 }
 
 impl Queues {
+    /// The next look at each queue is only a base: the server is another one.
+    pub fn rebase(&mut self) {
+        for arrivals in self.arrivals.values_mut().flat_map(BTreeMap::values_mut) {
+            arrivals.inserted = None;
+        }
+    }
+
     /// Folds a sample in. Databases without a label of their own are left out.
     pub fn apply(&mut self, at: Moment, sample: Sample, names: &Names, erps: &Erps) -> View {
         self.view.skipped += sample.skipped;
@@ -88,13 +96,8 @@ impl Queues {
             let known = self.arrivals.entry(Arc::clone(&datname)).or_default();
             let queues = read.queues.into_iter();
             let queues = queues.map(|now| {
-                let arrivals = known.entry(Arc::clone(&now.name)).or_insert_with(|| Arrivals {
-                    schema: now.schema.clone(),
-                    table: now.table.clone(),
-                    inserted: now.inserted,
-                    arrived: 0,
-                });
-                let arrived = arrivals.learn(&now);
+                let arrivals = known.entry(Arc::clone(&now.name)).or_default();
+                let arrived = arrivals.learn(read.dbid, &now);
                 Queue { module: erp.module(&now.table), now, arrived }
             });
             let database = Database { at, queues: queues.collect(), unread: read.unread };
@@ -150,6 +153,23 @@ mod tests {
         assert_eq!((arrived("job_queue", 900), arrived("job_queue", 950)), (0, 50));
         assert_eq!(arrived("job_queue", 7), 57, "statistics were reset");
         assert_eq!((arrived("job_queue_v2", 5_000), arrived("job_queue_v2", 5_001)), (57, 58));
+    }
+
+    #[test]
+    fn what_another_server_or_database_says_first_is_only_a_base() {
+        let (mut queues, erps) = (Queues::default(), Erps::default());
+        let look = |queues: &mut Queues, dbid, inserted| {
+            let now = Reading { inserted, ..reading() };
+            let read = Read { dbid, queues: vec![now], unread: Vec::new() };
+            let sample = Sample { databases: vec![read], skipped: 0 };
+            queues.apply(AT, sample, &named(dbid), &erps).databases["erp"].queues[0].arrived
+        };
+        assert_eq!([900, 950].map(|inserted| look(&mut queues, 1, inserted)), [0, 50]);
+        let both = [5_000, 5_001].map(|inserted| look(&mut queues, 2, inserted));
+        assert_eq!(both, [50, 51], "another database has the name");
+        queues.rebase();
+        let both = [70_000, 70_002].map(|inserted| look(&mut queues, 2, inserted));
+        assert_eq!(both, [51, 53], "another server has the same oids");
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<C: Cumulative + PartialEq> Ranked<C> {
                 now.since(&entry.last)
             } else {
                 self.resets += 1;
-                now
+                now.since_reset(&entry.last)
             };
             entry.last = now;
             let [a, b] = weigh(&entry.growth);
@@ -174,6 +174,7 @@ impl<C: Cumulative + PartialEq> Ranked<C> {
 mod tests {
     use super::*;
     use crate::sample::index_usage::Counters;
+    use crate::sample::table_usage;
 
     fn look(ranked: &mut Ranked<Counters>, at: u64, scans: &[(u32, u64)], shown: usize) {
         let seen = |&(oid, idx_scan)| (oid, Counters { idx_scan, ..Counters::default() });
@@ -207,6 +208,24 @@ mod tests {
         assert_eq!((ranked.rest.idx_scan, ranked.resets), (1_011, 0));
         look(&mut ranked, 1_200, &[(1, 114), (2, 7)], 1);
         assert_eq!((series(&ranked, 2).0, ranked.resets), (8, 1), "reset: it begins from zero");
+    }
+
+    #[test]
+    fn a_dropped_index_takes_its_scans_along_and_its_table_grows_by_what_was_done() {
+        let mut ranked = Ranked::<table_usage::Counters>::default();
+        let mut look = |seq_tup_read, idx_scan, idx_tup_fetch| {
+            let none = table_usage::Counters::default();
+            let now = table_usage::Counters { seq_tup_read, idx_scan, idx_tup_fetch, ..none };
+            ranked.fold([(1, now)].into_iter(), true, |_| [0.0; 2]);
+            let grown = ranked.get(1).unwrap().growth;
+            (grown.seq_tup_read, grown.idx_scan, grown.idx_tup_fetch, ranked.resets)
+        };
+        assert_eq!(look(900, 800, 700), (0, 0, 0, 0), "only a base");
+        assert_eq!(look(910, 805, 709), (10, 5, 9, 0));
+        assert_eq!(look(915, 3, 2), (5, 0, 0, 0), "an index was dropped");
+        assert_eq!(look(916, 4, 4), (1, 1, 2, 0));
+        assert_eq!(look(7, 5, 2), (7, 1, 0, 1), "its own counters were reset, its indexes' not");
+        assert_eq!(look(2, 1, 1), (2, 1, 1, 2), "all were");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Record {
     pub last_success: Option<Moment>,
     /// Seconds that the database spent for it: from asking to the last row, so an upper bound.
     pub own_database_seconds: f64,
-    /// How long from the last run's beginning to the next one's.
+    /// How long from the last run's beginning to the next one's, as intervals are stretched now.
     pub interval: Option<Duration>,
     /// The message of the last run, if it failed.
     pub failure: Option<String>,
@@ -68,5 +68,14 @@ impl Samplers {
             record.last_success = Some(at);
         }
         record.failure = failure;
+    }
+
+    /// Notes how long it is now from one run to the next, of samplers that ran.
+    pub fn paced(&mut self, intervals: &[(Sampler, Duration)]) {
+        for (sampler, interval) in intervals {
+            if let Some(record) = self.records.get_mut(sampler) {
+                record.interval = Some(*interval);
+            }
+        }
     }
 }

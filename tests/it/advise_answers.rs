@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use crate::advise_applied::is_seen;
 use crate::rig::case::{Case, Expected, on_each_table};
 use crate::rig::{admin, cluster, server, session};
 
@@ -40,7 +41,7 @@ struct Outcome {
     right: usize,
     needless: Vec<String>,
     missed: Vec<String>,
-    /// What PostgreSQL did not take.
+    /// What PostgreSQL did not take, or the ledger did not see.
     refused: Vec<String>,
 }
 
@@ -131,6 +132,11 @@ async fn outcome(case: &Case, cluster: &Cluster, workload: &Workload) -> Outcome
         let after = indexes(&other).await;
         if let Some(oid) = after.difference(&before).min() {
             suggested.insert(suggestion.ddl[0].clone(), shape(&other, *oid).await);
+        }
+        if let Some(definition) = advice.definitions.get(&suggestion.id)
+            && !is_seen(&other, suggestion, definition).await
+        {
+            refused.push(format!("{}: {:?} is not seen", case.name, suggestion.ddl));
         }
         for undo in &suggestion.undo {
             if let Err(error) = other.batch_execute(undo).await {

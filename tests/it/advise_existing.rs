@@ -54,6 +54,20 @@ const NEAR: &str = r#"
     create index part_2024_goes on part_2024 (v);
 "#;
 
+/// The same keys, and other parameters: those of `_goes` change nothing of what is found.
+const LOSSY: &str = "
+    create extension pg_trgm;
+    create table lossy (id int, text text);
+    insert into lossy select i, i from generate_series(1, 1000) i;
+    create index lossy_8 on lossy using brin (id) with (pages_per_range = 8);
+    create index lossy_64 on lossy using brin (id) with (pages_per_range = 64);
+    create index lossy_64_goes on lossy using brin (id) with (autosummarize = on, pages_per_range = 64);
+    create index lossy_text_32 on lossy using gist (text gist_trgm_ops (siglen = 32));
+    create index lossy_text_256 on lossy using gist (text gist_trgm_ops (siglen = 256));
+    create index lossy_text_256_goes on lossy using gist (text gist_trgm_ops (siglen = 256)) with (fillfactor = 70);
+    create index lossy_id on lossy (id);
+    create index lossy_id_goes on lossy (id) with (fillfactor = 70, deduplicate_items = off);";
+
 /// Large enough for what is unused to matter.
 const LARGE: &str = "
     create table large (id int primary key, unused int, used int, is_unique int, text text);
@@ -182,6 +196,20 @@ async fn the_same_twice_and_what_others_cover_is_to_be_dropped_and_nothing_besid
         ids
     };
     assert_eq!(ids(&again), ids(&advice), "ids are the same in every run");
+}
+
+#[tokio::test]
+async fn parameters_that_shape_what_is_in_an_index_keep_two_apart() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(LOSSY).await.unwrap();
+    let advice = advice(&cluster).await;
+    let expected = wanted(&[
+        ("lossy_64_goes", "duplicate"),
+        ("lossy_text_256_goes", "duplicate"),
+        ("lossy_id_goes", "duplicate"),
+    ]);
+    assert_eq!(faults(&advice), expected);
+    run_and_undo(&client, &advice).await;
 }
 
 #[tokio::test]

@@ -386,6 +386,7 @@ fn what_the_advisor_suggests_is_created_measured_and_taken_back() {
         "checked by what-if",
         "the indexes are those of the beginning",
         "the workers with *: ",
+        "idle-import is left out",
         "waits for locks aside: ",
         "transactions in the same time: ",
     ] {

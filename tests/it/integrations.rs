@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use erpscope::config::Config;
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::integration::{Call, Direction, Source, TraceId};
 use erpscope::sample::Sampler;
@@ -216,8 +217,13 @@ async fn other_integrations_are_taken_up_by_a_reload() {
     let idle = Client::connect(&cluster, "crm-1").await;
     idle.run("begin; select 1").await;
     let declared = "[[integration]]\nname='crm'\ndirection='inbound'\napplication_names=['crm*']\n";
-    let with_crm = declaring(declared, config(vec![server(&cluster)]));
-    rig.agent.reload(with_crm).await.unwrap();
+    let with_crm = || declaring(declared, config(vec![server(&cluster)]));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = Config { listen: taken.local_addr().unwrap(), ..with_crm() };
+    assert!(rig.agent.reload(refused).await.is_err());
+    let metrics = rig.metrics().await;
+    assert!(metrics.contains(r#"integration="webshop""#), "nothing was taken up: {metrics}");
+    rig.agent.reload(with_crm()).await.unwrap();
     let info = r#"erpscope_integration_info{integration="crm",kind="other",direction="inbound",mode="realtime"} 1"#;
     for _ in 0..200 {
         if rig.metrics().await.contains(info) {

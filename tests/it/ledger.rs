@@ -15,7 +15,8 @@ use erpscope::config::{Config, Hours};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::Erp;
 use erpscope::history::{
-    Batch, HOUR, History, Limits, Place, StatementGrowth, StatementText, Work, hour_of,
+    Batch, Covered, HOUR, History, IndexGrowth, IndexUse, Kind, Limits, Place, StatementGrowth,
+    StatementText, Work, hour_of,
 };
 use erpscope::pg;
 use erpscope::track::hours::unix;
@@ -124,7 +125,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn suggestion(id: &str, action: &'static str, table: &str, ddl: &str) -> Suggestion {
+pub(crate) fn suggestion(id: &str, action: &'static str, table: &str, ddl: &str) -> Suggestion {
     Suggestion {
         id: id.into(),
         action,
@@ -250,20 +251,31 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     for hour in 5..9 {
         desk.hour(zero + hour * HOUR, update, write()).await;
     }
-    // The history has looked at the index, and nothing has used it.
-    desk.history.record(Batch {
-        at: zero + 8 * HOUR,
-        indexes: vec![erpscope::history::IndexGrowth {
+    // The history has looked at the index for one hour, and then for all of them, and nothing has used it.
+    let looked = |n: i64| Batch {
+        at: zero + n * HOUR,
+        covered: vec![Covered {
             place: place(),
-            hour: zero + 8 * HOUR,
+            hour: zero + n * HOUR,
+            kind: Kind::Usage,
+            seconds: 3_600.0,
+            resets: 0,
+        }],
+        indexes: vec![IndexGrowth {
+            place: place(),
+            hour: zero + n * HOUR,
             schema: "public".into(),
             table: "doc".into(),
             index: "mine".into(),
-            growth: erpscope::history::IndexUse::default(),
+            growth: IndexUse::default(),
             bytes: 0,
         }],
         ..Batch::default()
-    });
+    };
+    desk.history.record(looked(8));
+    desk.look(zero + 10 * HOUR, None).await;
+    assert_eq!(desk.line("create-1").state, Stage::Applied, "nobody knows of the other hours");
+    (5..8).for_each(|n| desk.history.record(looked(n)));
     let changes = desk.look(zero + 10 * HOUR, None).await;
     assert_eq!(desk.line("create-1").state, Stage::Regressed, "{changes:?}");
     println!("{}", desk.line("create-1").reason.as_deref().unwrap());
@@ -274,6 +286,8 @@ async fn an_index_that_makes_it_worse_regresses_and_is_to_be_dropped() {
     desk.look(zero + 11 * HOUR, None).await;
     assert_eq!(desk.line("undo-create-1").state, Stage::Applied);
     assert_eq!(desk.line("create-1").state, Stage::Gone);
+    desk.look(zero + 12 * HOUR, Some(today)).await;
+    assert_eq!(desk.line("create-1").state, Stage::Gone, "once bitten");
 }
 
 #[tokio::test]

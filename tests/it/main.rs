@@ -7,6 +7,8 @@ mod activity_sight;
 #[cfg(test)]
 mod advise_answers;
 #[cfg(test)]
+mod advise_applied;
+#[cfg(test)]
 mod advise_cancelled;
 #[cfg(test)]
 mod advise_cases;
@@ -20,6 +22,8 @@ mod advise_existing;
 mod advise_faults;
 #[cfg(test)]
 mod advise_joins;
+#[cfg(test)]
+mod advise_partitions;
 #[cfg(test)]
 mod advise_search_path;
 #[cfg(test)]

@@ -21,6 +21,10 @@ use erpscope::otlp::Receiver;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -345,6 +349,23 @@ async fn over_grpc_refusals_have_the_codes_of_the_specification() {
     let of = |result| tally.requests.get(&("grpc", result)).copied();
     assert_eq!((of("ok"), of("too_large"), of("full")), (Some(1), Some(1), Some(1)), "{tally:?}");
     assert_eq!(sums(&tally), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_does_not_come_over_grpc_takes_room_for_seconds_alone() {
+    let rig = Rig::of("", 10);
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let never = futures_util::stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>();
+    let path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    let url = format!("http://{}{path}", rig.receiver.grpc().unwrap());
+    let request = http::Request::post(url)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(StreamBody::new(never))
+        .unwrap();
+    let answer = client.request(request).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], (Code::DeadlineExceeded as i32).to_string());
+    assert_eq!(rig.meter.read().requests[&("grpc", "timeout")], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

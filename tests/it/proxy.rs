@@ -493,8 +493,10 @@ async fn an_upstream_of_http2_and_trailers_behind_a_body_are_passed() {
     let service = hyper_util::service::TowerToHyperService::new(echoing());
     let serving = tokio::spawn(serve(listener, limits, service, |_| {}, stopped));
     let rig = Rig::to(there, "upstream_http2 = 'prior-knowledge'");
-    let answer = http().get(rig.url("/x")).send().await.unwrap().text().await.unwrap();
+    let asked = http().get(rig.url("/x")).header("host", "shop.example");
+    let answer = asked.send().await.unwrap().text().await.unwrap();
     assert!(answer.starts_with("HTTP/2.0 ") && answer.contains("via: 1.1 "), "{answer}");
+    assert!(!answer.contains("shop.example"), "another host than the one called: {answer}");
     drop((rig, stop));
     serving.await.unwrap();
     let with_trailers = raw(
@@ -510,6 +512,14 @@ async fn an_upstream_of_http2_and_trailers_behind_a_body_are_passed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_protocol_passes_after_an_upgrade() {
+    // HTTP/2 knows none: that is not spoken for it.
+    for spoken in ["", "upstream_http2 = 'prior-knowledge'"] {
+        let (echoed, call) = upgraded(spoken).await;
+        assert_eq!((&*echoed, call.fault), ("hello", None));
+    }
+}
+
+async fn upgraded(more: &str) -> (String, Call) {
     let there = raw(
         b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n",
         |mut stream| {
@@ -519,7 +529,7 @@ async fn another_protocol_passes_after_an_upgrade() {
             }
         },
     );
-    let mut rig = Rig::to(there, "");
+    let mut rig = Rig::to(there, more);
     let address = rig.address();
     let echoed = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -539,6 +549,5 @@ async fn another_protocol_passes_after_an_upgrade() {
         let length = stream.read(&mut buffer).unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     });
-    assert_eq!(echoed.await.unwrap(), "hello");
-    assert_eq!(rig.call().await.fault, None);
+    (echoed.await.unwrap(), rig.call().await)
 }

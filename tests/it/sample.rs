@@ -2,11 +2,11 @@
 
 use erpscope::demo::cluster::Options;
 use erpscope::pg::connect;
-use erpscope::sample::database::Reader;
+use erpscope::sample::database::{ConnectionLimit, Reader, Sample};
 
 use crate::rig::{Rig, admin, cluster, config, server, until_true};
 
-async fn facts(cluster: &erpscope::demo::cluster::Cluster) -> erpscope::sample::database::Server {
+async fn sample(cluster: &erpscope::demo::cluster::Cluster) -> Sample {
     let session = connect(&server(cluster), "postgres").await.unwrap();
     let version: i32 = session
         .client()
@@ -15,13 +15,20 @@ async fn facts(cluster: &erpscope::demo::cluster::Cluster) -> erpscope::sample::
         .unwrap()
         .get(0);
     let reader = Reader::prepare(session.client(), version).await.unwrap();
-    reader.read(session.client()).await.unwrap().server
+    reader.read(session.client()).await.unwrap()
+}
+
+/// How many transactions ago the oldest snapshot of a session was taken that holds vacuum back.
+async fn held_by_sessions(cluster: &erpscope::demo::cluster::Cluster) -> u32 {
+    let horizon = sample(cluster).await.horizon;
+    horizon.iter().find(|(holder, _)| holder == "session").map_or(0, |(_, age)| *age)
 }
 
 #[tokio::test]
 async fn workers_of_a_parallel_query_take_no_connection_of_a_client() {
     let cluster = cluster(&Options::default()).await;
     let (client, busy) = (admin(&cluster).await, admin(&cluster).await);
+    client.batch_execute("alter database postgres connection limit 50").await.unwrap();
     let force = "select set_config(name, 'on', false) from pg_settings \
                  where name in ('force_parallel_mode', 'debug_parallel_query')";
     busy.query(force, &[]).await.unwrap();
@@ -31,9 +38,43 @@ async fn workers_of_a_parallel_query_take_no_connection_of_a_client() {
         "select count(*) > 0 from pg_stat_activity where backend_type = 'parallel worker'";
     until_true(&client, workers).await;
     // The administrator, the sleeper, and we.
-    assert_eq!(facts(&cluster).await.connections, 3);
+    let sample = sample(&cluster).await;
+    assert_eq!(sample.server.connections, 3);
+    let limit = |datname: &str| {
+        let mut all = sample.databases.iter();
+        all.find(|database| database.datname == datname).unwrap().connection_limit
+    };
+    assert_eq!(limit("postgres"), Some(ConnectionLimit { most: 50, used: 3 }));
+    assert_eq!(limit("template1"), None);
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     assert!(sleeping.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_vacuum_holds_nothing_back_and_an_open_snapshot_does() {
+    let cluster = cluster(&Options::default()).await;
+    let (client, slow, reader) =
+        (admin(&cluster).await, admin(&cluster).await, admin(&cluster).await);
+    client.batch_execute("create table t as select generate_series(1, 200000)").await.unwrap();
+    slow.batch_execute("set vacuum_cost_delay = 100; set vacuum_cost_limit = 1").await.unwrap();
+    let cancel = slow.cancel_token();
+    let vacuuming = tokio::spawn(async move { slow.batch_execute("vacuum t").await });
+    let runs = "select count(*) > 0 from pg_stat_progress_vacuum p \
+                join pg_stat_activity a using (pid) \
+                where a.query = 'vacuum t' and a.backend_xmin is not null";
+    until_true(&client, runs).await;
+    for _ in 0..60 {
+        client.query("select pg_current_xact_id()", &[]).await.unwrap();
+    }
+    assert!(held_by_sessions(&cluster).await < 50);
+    reader.batch_execute("begin isolation level repeatable read; select 1").await.unwrap();
+    for _ in 0..60 {
+        client.query("select pg_current_xact_id()", &[]).await.unwrap();
+    }
+    until_true(&client, runs).await;
+    assert!(held_by_sessions(&cluster).await >= 60);
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    assert!(vacuuming.await.unwrap().is_err());
 }
 
 #[tokio::test]
@@ -48,7 +89,7 @@ async fn every_slot_that_is_kept_back_is_counted() {
         cluster.stop().await.unwrap();
         cluster.start_again().await.unwrap();
     }
-    assert_eq!(facts(&cluster).await.reserved_connections, kept);
+    assert_eq!(sample(&cluster).await.server.reserved_connections, kept);
 }
 
 #[tokio::test]

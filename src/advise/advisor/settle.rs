@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Advisor;
-use crate::advise::select::{Limits, refine, search};
+use crate::advise::select::{Limits, optima, refine};
 use crate::advise::what_if::WhatIfError;
 
 /// Turns of searching and asking at most. Most of them ask a few questions: what the planner makes of a set that looks
@@ -12,6 +12,12 @@ const ROUNDS: usize = 60;
 
 /// In so many of them it is looked for what was not thought of.
 const EXPLORING: usize = 5;
+
+/// Sets that are nearly as good when the search would end: these are explored, too.
+const OTHERS: usize = 2;
+
+/// How much dearer these may be, as a share of all.
+const NEARLY: f64 = 0.002;
 
 /// Sets in which one statement is looked at for what harms it.
 const MOST_HARMS: usize = 6;
@@ -28,22 +34,26 @@ const SLIM_KEYS: f64 = 0.02;
 
 impl Advisor<'_> {
     /// Searches, asks the planner about what was found, and searches again, until it agrees: near the best that is known,
-    /// and far from it when there is nothing new to be had there.
+    /// far from it when there is nothing new to be had there, and at last near others that look as good.
     pub(super) async fn settle(
         &mut self,
         limits: Limits,
         begin: &[BTreeSet<usize>],
     ) -> Result<BTreeSet<usize>, WhatIfError> {
         let mut best: Option<(f64, BTreeSet<usize>)> = None;
+        let mut explored: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
+        let mut others = OTHERS;
         let mut is_wide = true;
         for round in 0..ROUNDS {
-            let chosen = match &best {
-                Some((_, set)) if !is_wide => refine(&self.model, limits, set),
+            let found = match &best {
+                Some((_, set)) if !is_wide => vec![refine(&self.model, limits, set)],
                 known => {
                     let from = begin.iter().chain(known.iter().map(|(_, set)| set));
-                    search(&self.model, limits, from)
+                    optima(&self.model, limits, from)
                 }
             };
+            let mut found = found.into_iter();
+            let chosen = found.next().unwrap_or_default();
             let mut is_news = self.verify(&chosen).await?;
             let total = self.model.total(&chosen);
             if best.as_ref().is_none_or(|(least, _)| total < *least) {
@@ -51,9 +61,25 @@ impl Advisor<'_> {
             }
             if round < EXPLORING {
                 is_news |= self.around(&chosen, limits).await?;
+                explored.insert(chosen);
             }
-            let is_last = is_wide && round > 0 && !is_news;
-            if is_last || self.is_spent() {
+            if is_wide && round > 0 && !is_news {
+                let is_nearly_as_good =
+                    |set: &BTreeSet<usize>| self.model.total(set) <= total * (1.0 + NEARLY);
+                let is_new = |set: &BTreeSet<usize>| !explored.contains(set);
+                let nearly: Vec<BTreeSet<usize>> =
+                    found.filter(is_nearly_as_good).filter(is_new).take(others).collect();
+                others -= nearly.len();
+                for set in nearly {
+                    is_news |= self.verify(&set).await?;
+                    is_news |= self.around(&set, limits).await?;
+                    explored.insert(set);
+                }
+                if !is_news {
+                    break;
+                }
+            }
+            if self.is_spent() {
                 break;
             }
             is_wide = !is_news;

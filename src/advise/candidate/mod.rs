@@ -59,7 +59,11 @@ pub fn candidates(reading: &Reading, catalog: &Catalog, allowed: &Allowed) -> BT
     }
     found.retain(|definition| {
         let table = catalog.tables.get(&definition.table);
-        let is_new = |table: &Table| !table.indexes.iter().any(|i| definition.is_covered_by(i));
+        let has_it = |table: &Table| table.indexes.iter().any(|i| definition.is_covered_by(i));
+        // Beside foreign parts it would take up one that a part has, and the undo would drop that, too.
+        let is_taken_up =
+            |table: &Table| table.foreign_parts > 0 && catalog.parts(table).any(has_it);
+        let is_new = |table: &Table| !has_it(table) && !is_taken_up(table);
         let may_stand = |table: &Table| {
             let mut keys = definition.keys.iter();
             keys.all(|key| is_immutable(key, catalog) && is_shown(key, table, allowed))

@@ -1,11 +1,13 @@
 //! What the catalog says of the tables that the workload reads: columns, statistics, indexes.
 
 mod read;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 pub use read::{AT_ONCE, locked, read, read_indexes};
+pub use tree::Tree;
 
 use crate::pg::HypoPgThere;
 
@@ -42,7 +44,7 @@ pub struct Catalog {
     pub immutable: BTreeSet<String>,
     /// A standby: nothing can be created here.
     pub in_recovery: bool,
-    /// By oid: tables, and partitioned ones with their leaves.
+    /// By oid: tables, and partitioned ones with all that is below them.
     pub tables: BTreeMap<u32, Table>,
     /// Schemas and names that an index cannot have any more.
     pub taken: BTreeSet<(String, String)>,
@@ -72,6 +74,8 @@ pub struct Table {
     pub oid: u32,
     /// The partitioned table at its root; itself if it is no partition.
     pub root: u32,
+    /// The partitioned table that it is directly a part of; 0 if it is no partition.
+    pub parent: u32,
     /// Its schema.
     pub schema: String,
     /// Its name.
@@ -103,8 +107,10 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Its indexes.
     pub indexes: Vec<Index>,
-    /// Leaves of a partitioned table.
+    /// Leaves of a partitioned table that can have indexes.
     pub leaves: Vec<u32>,
+    /// Foreign tables among its leaves.
+    pub foreign_parts: usize,
 }
 
 /// Rows written.

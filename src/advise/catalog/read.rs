@@ -144,6 +144,7 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
     Ok(Table {
         oid: row.try_get(0)?,
         root: row.try_get(1)?,
+        parent: row.try_get(18)?,
         schema: row.try_get(2)?,
         name: row.try_get(3)?,
         kind,
@@ -259,32 +260,39 @@ fn unquoted(name: &str) -> String {
 }
 
 /// A partitioned table is as big as its leaves; if it was never analyzed itself, the biggest leaf
-/// speaks for the columns.
+/// speaks for the columns. Foreign tables among them are no leaves: no index of it is on them.
 fn join_partitions(catalog: &mut Catalog) {
-    let leaves: Vec<(u32, u32)> = catalog
+    let parts: Vec<(u32, u32)> = catalog
         .tables
         .values()
         .filter(|table| table.root != table.oid)
         .map(|table| (table.root, table.oid))
         .collect();
+    let between: BTreeSet<u32> = catalog.tables.values().map(|table| table.parent).collect();
     let mut biggest: BTreeMap<u32, Table> = BTreeMap::new();
-    for (root, leaf) in leaves {
-        let Some(part) = catalog.tables.get(&leaf).cloned() else { continue };
+    for (root, oid) in parts {
+        let Some(part) = catalog.tables.get(&oid).cloned() else { continue };
         let Some(table) = catalog.tables.get_mut(&root) else { continue };
+        match part.kind {
+            Kind::Locked => table.kind = Kind::Locked,
+            Kind::Unindexable => table.foreign_parts += 1,
+            _ => {}
+        }
+        let is_between = part.kind == Kind::Partitioned || between.contains(&oid);
+        if is_between || part.kind == Kind::Unindexable {
+            continue;
+        }
         if table.leaves.is_empty() {
             table.rows = 0.0;
             table.pages = 0.0;
             table.visible_pages = 0.0;
             table.is_analyzed = true;
         }
-        table.leaves.push(leaf);
+        table.leaves.push(oid);
         table.rows += part.rows;
         table.pages += part.pages;
         table.visible_pages += part.visible_pages;
         table.is_analyzed &= part.is_analyzed;
-        if part.kind == Kind::Locked {
-            table.kind = Kind::Locked;
-        }
         table.changed_since += part.changed_since;
         table.writes.inserts += part.writes.inserts;
         table.writes.updates += part.writes.updates;
@@ -293,6 +301,11 @@ fn join_partitions(catalog: &mut Catalog) {
         let first = biggest.entry(root).or_insert_with(|| part.clone());
         if part.rows > first.rows {
             *first = part;
+        }
+    }
+    for table in catalog.tables.values_mut() {
+        if table.leaves.is_empty() && table.foreign_parts > 0 && table.kind == Kind::Partitioned {
+            table.kind = Kind::Unindexable;
         }
     }
     for (root, part) in biggest {

@@ -1,7 +1,7 @@
 -- every: once an advice; scope: database; needs: nothing
 -- cost: catalog look-ups for the relations of the workload; 3 ms for 100 tables
 -- locks: access share on catalogs
--- $1, $2: schemas and names. Partitions bring their root, a root brings its leaves.
+-- $1, $2: schemas and names. Partitions bring their root, a root brings all that is below it.
 with named as (
   select c.oid from unnest($1::text[], $2::text[]) q (nspname, relname)
   join pg_namespace n on n.nspname = q.nspname
@@ -9,9 +9,9 @@ with named as (
 ), roots as (
   select distinct coalesce(pg_partition_root(named.oid)::oid, named.oid) as oid from named
 ), wanted as (
-  select roots.oid, roots.oid as root from roots
+  select roots.oid, roots.oid as root, 0::oid as parent from roots
   union
-  select t.relid::oid, roots.oid from roots, pg_partition_tree(roots.oid) t where t.isleaf
+  select t.relid::oid, roots.oid, t.parentrelid::oid from roots, pg_partition_tree(roots.oid) t where t.level > 0
 )
 select
   c.oid, w.root, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
@@ -20,7 +20,7 @@ select
   coalesce(s.n_tup_ins, 0)::float8, coalesce(s.n_tup_upd, 0)::float8,
   coalesce(s.n_tup_del, 0)::float8, coalesce(s.n_tup_hot_upd, 0)::float8,
   has_table_privilege(c.oid, 'select'), c.relallvisible::float8,
-  e.with_data, e.without_data
+  e.with_data, e.without_data, w.parent
 from wanted w
 join pg_class c on c.oid = w.oid
 join pg_namespace n on n.oid = c.relnamespace

@@ -130,8 +130,8 @@ fn covers(wide: &Existing, narrow: &Existing) -> bool {
         && (begins(0) || begins(3))
 }
 
-/// The same of an index that is suggested: its operator classes and collations are the columns' own
-/// unless it says otherwise.
+/// The same of an index that is suggested: its operator classes, without parameters, and collations are the columns'
+/// own unless it says otherwise.
 fn will_cover(new: &Definition, narrow: &Existing) -> bool {
     let is_more = new.keys.len() > narrow.keys.len()
         || (new.keys.len() == narrow.keys.len() && new.includes.len() > narrow.includes.len());
@@ -147,6 +147,7 @@ fn will_cover(new: &Definition, narrow: &Existing) -> bool {
             };
             is_same
                 && !own.has_own_collation
+                && own.parameters.is_none()
                 && own.opclass_name.as_deref() == key.opclass.as_deref()
                 && own.option ^ flip == option
         })

@@ -1,8 +1,9 @@
 //! The same index twice: every write keeps both, and no plan needs two.
 //!
 //! The same are two valid indexes of one table with the same method, keys in the same order with the
-//! same operator classes, collations and directions, the same carried columns and the same rows. A unique one
-//! does what one that is not unique does; the reverse is not so.
+//! same operator classes and parameters of these, collations and directions, the same carried columns, the same rows and
+//! the same storage parameters where these shape what is in it. A unique one does what one that is not unique does; the
+//! reverse is not so.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use crate::advise::suggestion::Confidence;
 pub fn duplicates(inventory: &Inventory) -> Vec<Verdict> {
     let mut alike: BTreeMap<_, Vec<&Existing>> = BTreeMap::new();
     for index in inventory.indexes.iter().filter(|index| index.is_valid) {
-        let shape = (index.table, &index.method, &index.keys, &index.includes, &index.predicate);
+        let what = (&index.method, &index.keys, &index.includes, &index.predicate, &index.storage);
+        let shape = (index.table, what);
         alike.entry(shape).or_default().push(index);
     }
     let mut verdicts = Vec::new();

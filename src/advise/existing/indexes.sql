@@ -31,7 +31,14 @@ select
   case when current_setting('track_commit_timestamp')::bool
     then extract(epoch from now() - pg_xact_commit_timestamp(i.xmin))::float8 / 86400 end,
   (select p.option_value::float8 from pg_options_to_table(c.reloptions) p where p.option_name = 'fillfactor'),
-  (select p.spcname::text from pg_tablespace p where p.oid = c.reltablespace)
+  (select p.spcname::text from pg_tablespace p where p.oid = c.reltablespace),
+  array(select (select string_agg(p, ', ' order by p) from unnest(a.attoptions) p)
+    from generate_series(1, i.indnkeyatts) n
+    left join pg_attribute a on a.attrelid = i.indexrelid and a.attnum = n order by n),
+  -- Those left out say how full, how soon or how compact it is written. What an extension's method has may mean anything.
+  array(select p from unnest(c.reloptions) p
+    where m.amname not in ('btree', 'hash') and split_part(p, '=', 1)
+      not in ('fillfactor', 'fastupdate', 'gin_pending_list_limit', 'buffering', 'autosummarize') order by p)
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_class t on t.oid = i.indrelid

@@ -106,6 +106,8 @@ pub struct Existing {
     pub age_days: Option<f64>,
     /// How full its pages are made, in percent.
     pub fillfactor: Option<f64>,
+    /// Storage parameters that are set and shape what is in it, as `pages_per_range=8`, in order.
+    pub storage: Vec<String>,
     /// Its tablespace, if it is not the database's.
     pub tablespace: Option<String>,
     /// Somebody builds, drops, alters or vacuums it or its table now.
@@ -125,6 +127,8 @@ pub struct KeyPart {
     pub opclass: u32,
     /// Its name, if it is not the default.
     pub opclass_name: Option<String>,
+    /// Parameters of the operator class, as `siglen=32`, if they are set.
+    pub parameters: Option<String>,
     /// Collation.
     pub collation: u32,
     /// The collation is not the column's.

@@ -83,6 +83,7 @@ fn existing(row: &Row) -> Result<Existing, Error> {
     let collations: Vec<u32> = row.try_get(23)?;
     let own: Vec<bool> = row.try_get(24)?;
     let options: Vec<i32> = row.try_get(25)?;
+    let parameters: Vec<Option<String>> = row.try_get(36)?;
     let key = |(at, text): (usize, &String)| {
         let is_column = numbers.get(at).is_some_and(|number| *number > 0);
         KeyPart {
@@ -90,6 +91,7 @@ fn existing(row: &Row) -> Result<Existing, Error> {
             is_column,
             opclass: opclasses.get(at).copied().unwrap_or(0),
             opclass_name: names.get(at).cloned().flatten(),
+            parameters: parameters.get(at).cloned().flatten(),
             collation: collations.get(at).copied().unwrap_or(0),
             has_own_collation: is_column && own.get(at).copied().unwrap_or(false),
             option: options.get(at).copied().unwrap_or(0),
@@ -127,6 +129,7 @@ fn existing(row: &Row) -> Result<Existing, Error> {
         age_days: row.try_get(33)?,
         fillfactor: row.try_get(34)?,
         tablespace: row.try_get(35)?,
+        storage: row.try_get(37)?,
         is_busy: false,
         remembered: None,
     })
@@ -280,6 +283,7 @@ fn take_part(whole: &mut Existing, part: &Existing) {
             days: a.days.max(b.days),
             scans: a.scans + b.scans,
             entries_read: a.entries_read + b.entries_read,
+            last_scan_days: [a, b].iter().filter_map(|s| s.last_scan_days).min_by(f64::total_cmp),
             is_new: a.is_new && b.is_new,
         }),
         (a, b) => a.or(b),

@@ -1,8 +1,9 @@
 //! Each rule where it fires, and where it nearly does.
 
+mod idle;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::usage::{Span, idle};
 use super::*;
 use crate::advise::definition::{Definition, Key};
 use crate::erp::Erp;
@@ -12,6 +13,11 @@ const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 fn key(column: &str) -> KeyPart {
     KeyPart { text: column.into(), is_column: true, opclass: 1, collation: 0, ..KeyPart::default() }
+}
+
+/// Of a class with signatures of another length.
+fn signed(column: &str) -> KeyPart {
+    KeyPart { parameters: Some("siglen=256".into()), ..key(column) }
 }
 
 fn index(oid: u32, name: &str, columns: &[&str]) -> Existing {
@@ -124,9 +130,11 @@ fn what_differs_in_anything_is_no_duplicate() {
         Existing { keys: vec![KeyPart { option: 3, ..key("x") }], ..index(11, "b", &["x"]) },
         Existing { keys: vec![KeyPart { is_column: false, ..key("x") }], ..index(11, "b", &["x"]) },
         index(11, "b", &["y"]),
+        Existing { keys: vec![signed("x")], ..index(11, "b", &["x"]) },
+        Existing { storage: vec!["pages_per_range=8".into()], ..index(11, "b", &["x"]) },
         unique(index(11, "b", &["x", "y"])),
     ];
-    for other in others.into_iter().take(8) {
+    for other in others.into_iter().take(10) {
         assert_eq!(of(vec![a(), other.clone()]), BTreeMap::new(), "{other:?}");
     }
     let partial = |oid, predicate: &str| Existing {
@@ -135,6 +143,12 @@ fn what_differs_in_anything_is_no_duplicate() {
     };
     assert_eq!(of(vec![partial(10, "(y > 1)"), partial(11, "(y > 2)")]), BTreeMap::new());
     assert_eq!(of(vec![partial(10, "y"), partial(11, "y")]), BTreeMap::from([(11, "duplicate")]));
+    let lossy = |oid| Existing {
+        storage: vec!["pages_per_range=8".into()],
+        keys: vec![signed("x")],
+        ..index(oid, "l", &["x"])
+    };
+    assert_eq!(of(vec![lossy(10), lossy(11)]), BTreeMap::from([(11, "duplicate")]));
 }
 
 #[test]
@@ -162,6 +176,7 @@ fn a_prefix_goes_if_the_longer_one_does_all_it_does() {
         (short(), Existing { predicate: Some("z".into()), ..long() }),
         (short(), Existing { is_valid: false, is_busy: true, ..long() }),
         (short(), Existing { keys: vec![key("y"), key("x")], ..long() }),
+        (short(), Existing { keys: vec![signed("x"), key("y")], ..long() }),
         (short(), Existing { method: "gist".into(), ..long() }),
         (Existing { constraint: Some("c".into()), ..short() }, long()),
         (Existing { is_replica_identity: true, ..short() }, long()),
@@ -199,8 +214,10 @@ fn what_a_new_index_extends_goes_after_it() {
     assert_eq!(suggestion.after.as_deref(), Some("create-1"));
     // A key may not be what it seems.
     let special = KeyPart { opclass_name: Some("text_pattern_ops".into()), ..key("x") };
-    let there = inventory(vec![Existing { keys: vec![special], ..index(10, "short", &["x"]) }]);
-    assert_eq!(judged(&there, &planned), BTreeMap::new());
+    for key in [special, signed("x")] {
+        let there = inventory(vec![Existing { keys: vec![key], ..index(10, "short", &["x"]) }]);
+        assert_eq!(judged(&there, &planned), BTreeMap::new());
+    }
 }
 
 #[test]
@@ -317,27 +334,6 @@ fn only_what_is_large_and_mostly_air_is_rebuilt() {
     assert!(near.iter().all(|index| !bloated::is_suspect(index, &owner)));
     assert!(!bloated::is_suspect(&large(), &Owner { dead: 5e5, ..owner.clone() }));
     assert!(!bloated::is_suspect(&large(), &Owner { changed_since: 5e5, ..owner }));
-}
-
-#[test]
-fn the_longest_time_without_a_scan_counts_and_a_young_index_had_less() {
-    let with = |index: Existing| idle(&index, &inventory(Vec::new()));
-    let span = |days, scans, is_new| Some(Span { days, scans, entries_read: 0.0, is_new });
-    let days = |index: Existing| with(index).map(|idle| (idle.days, idle.source));
-    let index = || unused(10, "u", &["x"]);
-    let server = Some((120.0, "the server's counters"));
-    assert_eq!(days(index()), server);
-    assert_eq!(days(Existing { remembered: span(30.0, 0.0, false), ..index() }), server);
-    // The counters began anew; the history adds up.
-    let old = Existing { remembered: span(300.0, 0.0, false), ..index() };
-    assert_eq!(days(old), Some((300.0, "the history")));
-    let quiet = Existing { scans: 9.0, remembered: span(50.0, 0.0, false), ..index() };
-    assert_eq!(days(quiet), Some((50.0, "the history")));
-    let last = Existing { scans: 9.0, last_scan_days: Some(80.0), ..index() };
-    assert_eq!(days(last), Some((80.0, "the time of its last scan")));
-    let young = Existing { remembered: span(4.0, 0.0, true), ..index() };
-    assert_eq!(with(young).map(|idle| (idle.days, idle.is_age_known)), Some((4.0, true)));
-    assert_eq!(days(Existing { scans: 9.0, ..index() }), None);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Span {
     pub scans: f64,
     /// Entries that they returned.
     pub entries_read: f64,
+    /// Days since the last hour with a scan, if there was one.
+    pub last_scan_days: Option<f64>,
     /// It came into being while the history looked.
     pub is_new: bool,
 }
@@ -47,6 +49,9 @@ pub struct Used {
     pub entries_per_scan: f64,
 }
 
+/// What ends the time that the server's counters claim.
+const REMEMBERED_SCAN: &str = "the last scan that the history remembers";
+
 /// Seconds of a day and of an hour.
 const DAY: f64 = 86_400.0;
 const HOUR: i64 = 3_600;
@@ -63,6 +68,7 @@ impl Remembered {
             days: coverage.seconds.min((last + HOUR - sum.first_hour).max(0) as f64) / DAY,
             scans: sum.growth.idx_scan as f64,
             entries_read: sum.growth.idx_tup_read as f64,
+            last_scan_days: sum.last_scan_hour.map(|hour| (last - hour).max(0) as f64 / DAY),
             is_new: sum.first_hour > first + 2 * HOUR,
         };
         let rows = self.indexes.rows.iter();
@@ -73,6 +79,9 @@ impl Remembered {
 
 /// The longest time that is known without a scan: by the history, which adds up over resets, by
 /// the server's counters, or by the time of the last scan. An index that is younger had less.
+///
+/// What the server has may be that of a standby which took over, or of an index that replaced another of the same name:
+/// where the history has seen scans, it is believed no further back than the last of them.
 #[must_use]
 pub fn idle(index: &Existing, inventory: &Inventory) -> Option<Idle> {
     let remembered = index.remembered.filter(|span| span.scans <= 0.0);
@@ -81,10 +90,14 @@ pub fn idle(index: &Existing, inventory: &Inventory) -> Option<Idle> {
     let last = index.last_scan_days.map(|days| (days, "the time of its last scan"));
     let (days, source) =
         [history, server, last].into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let scanned = index.remembered.filter(|span| span.scans > 0.0);
+    let scanned =
+        scanned.map(|span| span.last_scan_days.unwrap_or(0.0)).filter(|seen| *seen < days);
+    let (days, source) = scanned.map_or((days, source), |seen| (seen, REMEMBERED_SCAN));
     let new = index.remembered.filter(|span| span.is_new).map(|span| span.days);
     let age = [new, index.age_days].into_iter().flatten().min_by(f64::total_cmp);
-    // It was scanned then, or seen then: so it was there.
-    let is_seen = source != "the server's counters";
+    // It was scanned then, or seen then: so it was there. What counters do not know may have been another of its name.
+    let is_seen = source != "the server's counters" && source != REMEMBERED_SCAN;
     Some(Idle {
         days: age.map_or(days, |age| days.min(age)),
         source,

@@ -2,7 +2,7 @@
 
 use super::line::{Built, Line, Stage};
 use super::{Look, same};
-use crate::advise::catalog::{Catalog, Index};
+use crate::advise::catalog::{Catalog, Index, Table};
 use crate::advise::definition::{identifiers, quote};
 
 /// Looks whether it was done, or is undone.
@@ -11,8 +11,8 @@ pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
     let Some(table) = table else {
         // Its table is gone, and with it all that was on it.
         if !line.state.is_over() {
-            line.state = Stage::Gone;
-            line.reason = Some(format!("the table {} is not there any more", line.table));
+            let what = format!("the table {} is not there any more", line.table);
+            undone(line, what, look.now);
         }
         return;
     };
@@ -57,11 +57,19 @@ pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
                 "drop" => "the index is there again",
                 _ => "the index is not there any more",
             };
-            line.state = Stage::Gone;
-            line.reason = Some(what.to_owned());
+            undone(line, what.to_owned(), look.now);
         }
         _ => {}
     }
+}
+
+/// It is not there any more. That it had made things worse its figures do not always say.
+fn undone(line: &mut Line, reason: String, now: i64) {
+    if line.state == Stage::Regressed {
+        line.taken_back_at = Some(now);
+    }
+    line.state = Stage::Gone;
+    line.reason = Some(reason);
 }
 
 /// The file that the index of a line is in now.
@@ -117,7 +125,7 @@ fn index_of<'a>(
 ) -> Option<&'a Index> {
     let (of_table, table) = line.relation()?;
     let table = catalog.table(&of_table, &table)?;
-    let parts = std::iter::once(table).chain(catalog.parts(table));
-    let here = parts.filter(|part| schema.as_ref().is_none_or(|schema| part.schema == *schema));
+    let is_here = |part: &&Table| schema.as_ref().is_none_or(|schema| part.schema == *schema);
+    let here = catalog.family(table).filter(is_here);
     here.flat_map(|part| &part.indexes).find(|index| index.name == *name)
 }

@@ -152,6 +152,9 @@ pub struct Line {
     /// What it has brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
+    /// When it was seen to be undone after it had regressed; nothing in lines that were written before this was kept.
+    #[serde(with = "moment::maybe", default, skip_serializing_if = "Option::is_none")]
+    pub taken_back_at: Option<i64>,
     /// The suggestion that this one takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
@@ -218,6 +221,7 @@ impl Line {
             applied_parts: None,
             measured_at: None,
             measured: None,
+            taken_back_at: None,
             undoes: None,
             helps: Vec::new(),
             index: None,

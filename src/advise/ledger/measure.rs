@@ -145,13 +145,16 @@ struct Sides {
 
 impl Sides {
     fn of(line: &Line, now: i64) -> Option<Self> {
-        let applied = line.applied_at?;
-        let unseen = line.not_applied_at.unwrap_or(line.seen_at).min(applied);
+        let unseen = line.not_applied_at.unwrap_or(line.seen_at).min(line.applied_at?);
         let last = hour_of(unseen);
-        let first = hour_of(applied) + HOUR;
-        let until = hour_of(now - LATE).min(first + WINDOW);
-        Some(Self { before: last - WINDOW..last, after: first..until })
+        Some(Self { before: last - WINDOW..last, after: after(line, now)? })
     }
+}
+
+/// Hours that are whole after somebody has applied it, and are written by now.
+pub(super) fn after(line: &Line, now: i64) -> Option<std::ops::Range<i64>> {
+    let first = hour_of(line.applied_at?) + HOUR;
+    Some(first..hour_of(now - LATE).min(first + WINDOW))
 }
 
 /// Compares; `None` while there are too few hours or calls on either side.

@@ -174,14 +174,13 @@ impl Ledger {
                 .lines
                 .entry(key)
                 .or_insert_with(|| Line::of(look.server, suggestion, index, look.now));
-            let rests = line.measured.as_ref().is_some_and(Measured::is_harm)
-                && look.now - line.updated_at < REST;
             match line.state {
                 Stage::Suggested => line.renew(suggestion, index, look.now),
-                Stage::Gone if rests => {}
+                Stage::Gone if rests(line, look.now) => {}
                 Stage::Withdrawn | Stage::Gone => {
                     (line.applied_at, line.not_applied_at, line.applied_as) = (None, None, None);
                     (line.measured_at, line.measured, line.reason) = (None, None, None);
+                    line.taken_back_at = None;
                     line.state = Stage::Suggested;
                     line.renew(suggestion, index, look.now);
                 }
@@ -221,7 +220,7 @@ impl Ledger {
                 continue;
             }
             let was = line.state;
-            verdict::judge(line, past, look.now);
+            verdict::judge(line, past, look);
             if let Some(measured) = &mut line.measured {
                 measured.together_with = together(&line.id, &applied);
             }
@@ -255,6 +254,14 @@ impl Ledger {
             self.lines.remove(&oldest);
         }
     }
+}
+
+/// Whether it has made things worse, was taken back, and is not to be suggested again yet. Lines of before `taken_back_at` was
+/// kept have only their figures to say so.
+fn rests(line: &Line, now: i64) -> bool {
+    let is_harm = line.measured.as_ref().is_some_and(Measured::is_harm);
+    let taken_back = line.taken_back_at.or(is_harm.then_some(line.updated_at));
+    taken_back.is_some_and(|at| now - at < REST)
 }
 
 /// Other lines that were applied near the same time, for the same statements.

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::Line;
-use super::measure::{WINDOW, is_of_table};
+use super::measure::{WINDOW, after, is_of_table};
 use crate::advise::definition::quote;
 use crate::erp::tables_of;
-use crate::history::{HOUR, HistoryError, Period, Place, Reader, StatementHour};
+use crate::history::{HOUR, HistoryError, Kind, Period, Place, Reader, StatementHour};
 
 /// Statements that write to one table, the heaviest.
 const WRITERS: usize = 20;
@@ -26,6 +26,9 @@ pub struct Past {
     pub users: BTreeMap<String, Vec<i64>>,
     /// Scans of indexes, by their names as SQL, with the schema.
     pub scans: BTreeMap<String, u64>,
+    /// For which share of the hours since each suggestion was applied the scans of its index are known, by its id. The agent
+    /// may have been stopped: what nobody has looked at is not unused.
+    pub looked: BTreeMap<String, f64>,
 }
 
 impl Past {
@@ -72,11 +75,34 @@ impl Past {
         for queryid in wanted {
             past.hours.insert(queryid, reader.statement(&period, queryid)?);
         }
-        for index in reader.indexes(&Period { from: first, ..period })?.rows {
-            let name = format!("{}.{}", quote(&index.schema), quote(&index.index));
-            past.scans.insert(name, index.growth.idx_scan);
-        }
+        past.read_scans(reader, &Period { from: first, ..period }, lines, now)?;
         Ok(past)
+    }
+
+    fn read_scans(
+        &mut self,
+        reader: &Reader<'_>,
+        period: &Period,
+        lines: &[Line],
+        now: i64,
+    ) -> Result<(), HistoryError> {
+        let mut met = BTreeMap::new();
+        for index in reader.indexes(period)?.rows {
+            let name = format!("{}.{}", quote(&index.schema), quote(&index.index));
+            met.insert(name.clone(), index.first_hour);
+            self.scans.insert(name, index.growth.idx_scan);
+        }
+        for line in lines {
+            let met = line.applied_as.as_ref().and_then(|name| met.get(name));
+            let (Some(met), Some(hours)) = (met, after(line, now)) else { continue };
+            // Before it was met its zeros say nothing.
+            let from = hours.start.max(*met);
+            let known = Period { place: period.place.clone(), from, until: hours.end };
+            let seconds = reader.coverage(&known, Kind::Usage)?.seconds;
+            let all = (hours.end - hours.start).max(HOUR) as f64;
+            self.looked.insert(line.id.clone(), seconds / all);
+        }
+        Ok(())
     }
 
     pub(super) fn writers_of(&self, table: &str) -> impl Iterator<Item = i64> {

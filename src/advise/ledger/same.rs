@@ -1,13 +1,8 @@
 //! Whether an index that is there is the one that was suggested, whatever it is called.
 
-use core::ops::ControlFlow;
-
-use sqlparser::ast::{Expr, visit_expressions_mut};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
-
 use crate::advise::catalog::{Catalog, Index, IndexKey, Kind, Table};
 use crate::advise::definition::{Definition, Key, What, quote};
+use crate::advise::printed;
 
 /// Where a suggested index was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +37,12 @@ pub(super) fn find(definition: &Definition, table: &Table, catalog: &Catalog) ->
     Some(Found { name, parts: Some((parts.iter().flatten().count(), parts.len())) })
 }
 
+/// Whether the server has counted a scan of it; of a partitioned table, of any of its parts.
+pub(super) fn is_scanned(definition: &Definition, table: &Table, catalog: &Catalog) -> bool {
+    let mut indexes = catalog.family(table).flat_map(|of| &of.indexes);
+    indexes.any(|index| index.scans > 0.0 && is_same(definition, index))
+}
+
 /// The same method, keys, order and rows, and at least the carried columns.
 fn is_same(definition: &Definition, index: &Index) -> bool {
     let same_keys = definition.keys.len() == index.keys.len()
@@ -59,7 +60,7 @@ fn is_same(definition: &Definition, index: &Index) -> bool {
         || order().all(|(a, b)| mirrored(a, b));
     let same_rows = match (&definition.predicate, &index.predicate) {
         (None, None) => true,
-        (Some(a), Some(b)) => is_same_expression(a, b),
+        (Some(a), Some(b)) => printed::is_same(a, b),
         _ => false,
     };
     let carried = definition.includes.iter().all(|name| index.includes.contains(name));
@@ -77,32 +78,7 @@ fn is_same(definition: &Definition, index: &Index) -> bool {
 fn is_same_key(key: &Key, there: &IndexKey) -> bool {
     let same_thing = match &key.what {
         What::Column(name) => there.column.as_ref() == Some(name),
-        What::Expression(text) => there.column.is_none() && is_same_expression(text, &there.sql),
+        What::Expression(text) => there.column.is_none() && printed::is_same(text, &there.sql),
     };
-    same_thing && key.opclass == there.opclass
-}
-
-/// Parentheses, spaces and the case of words aside; where sqlparser cannot read one of them, spaces
-/// alone.
-fn is_same_expression(a: &str, b: &str) -> bool {
-    match (plain(a), plain(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => a.split_whitespace().eq(b.split_whitespace()),
-    }
-}
-
-fn plain(text: &str) -> Option<Expr> {
-    let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).try_with_sql(text).ok()?;
-    let mut expression = parser.parse_expr().ok()?;
-    if parser.peek_token().token != sqlparser::tokenizer::Token::EOF {
-        return None;
-    }
-    let _whole = visit_expressions_mut(&mut expression, |inner| {
-        while let Expr::Nested(within) = inner {
-            *inner = (**within).clone();
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    Some(expression)
+    same_thing && key.is_of_opclass(there.opclass.as_deref())
 }

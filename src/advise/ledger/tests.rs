@@ -2,6 +2,7 @@
 
 mod applied;
 mod dropped;
+mod looked;
 mod measured;
 mod regressed;
 mod suggested;
@@ -163,5 +164,6 @@ fn past(of: &[(i64, Vec<StatementHour>)], writers: &[i64], scans: u64) -> Past {
             of.iter().map(|(queryid, _)| *queryid).collect(),
         )]),
         scans: BTreeMap::from([("public.\"Anna's index\"".to_owned(), scans)]),
+        looked: BTreeMap::from([("create-1".to_owned(), 1.0)]),
     }
 }

@@ -1,13 +1,17 @@
 //! Kept or regressed: what the figures of an applied suggestion mean.
 
+use super::Look;
 use super::line::{Line, Stage};
 use super::measure::{Compared, Measured, WINDOW, is_of_table, measure, measure_writers};
 use super::past::Past;
+use super::same;
 
 /// Before a day is over nobody knows what its night jobs say.
 const DAY: i64 = 86_400;
 /// How long it is measured.
 const WATCHED: i64 = WINDOW;
+/// Nothing has used an index if its scans are known for that share of the time.
+const LEAST_LOOKED: f64 = 0.8;
 
 /// Whether it is still measured what it brings.
 pub(super) fn is_watched(line: &Line, now: i64) -> bool {
@@ -17,14 +21,15 @@ pub(super) fn is_watched(line: &Line, now: i64) -> bool {
 }
 
 /// Measures it anew and says what that means.
-pub(super) fn judge(line: &mut Line, past: &Past, now: i64) {
+pub(super) fn judge(line: &mut Line, past: &Past, look: &Look<'_>) {
+    let now = look.now;
     let Some(applied_at) = line.applied_at else { return };
     if let Some(measured) = measure(line, past, now) {
         line.measured_at = line.measured_at.or(Some(now));
         line.measured = Some(measured);
     }
     let age = now - applied_at;
-    if let Some(reason) = harm(line, past, age, now) {
+    if let Some(reason) = harm(line, past, age, look) {
         line.state = Stage::Regressed;
         line.reason = Some(reason);
         return;
@@ -39,7 +44,7 @@ pub(super) fn judge(line: &mut Line, past: &Past, now: i64) {
 }
 
 /// Why it is worse than nothing, if it is.
-fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
+fn harm(line: &Line, past: &Past, age: i64, look: &Look<'_>) -> Option<String> {
     if is_of_table(line) {
         return line.measured.as_ref().and_then(|measured| slower(line, measured));
     }
@@ -51,11 +56,10 @@ fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
             more(overall)
         ));
     }
-    let is_unused = line.applied_as.as_ref().is_some_and(|name| past.scans.get(name) == Some(&0));
-    if !is_unused {
+    if !is_unused(line, past, look) {
         return None;
     }
-    let writers = measure_writers(line, past, now);
+    let writers = measure_writers(line, past, look.now);
     if let Some(writers) = writers.filter(Compared::is_slower) {
         let (table, more) = (&line.table, more(&writers));
         return Some(format!("nothing has used it, and writes to {table} take {more} than before"));
@@ -64,6 +68,20 @@ fn harm(line: &Line, past: &Past, age: i64, now: i64) -> Option<String> {
     (age >= WATCHED && is_written).then(|| {
         format!("nothing has used it in {} days, and each write pays for it", WATCHED / DAY)
     })
+}
+
+/// Whether nothing has used its index, and somebody would know: the history knows its scans for most of the time since, and
+/// the server, whose counter also has what happened while nobody looked, has counted none.
+fn is_unused(line: &Line, past: &Past, look: &Look<'_>) -> bool {
+    let scans = line.applied_as.as_ref().and_then(|name| past.scans.get(name));
+    let looked = past.looked.get(&line.id).copied().unwrap_or(0.0);
+    let table = line.relation().and_then(|(schema, name)| look.catalog.table(&schema, &name));
+    let is_counted = line
+        .index
+        .as_ref()
+        .zip(table)
+        .is_some_and(|(index, table)| same::is_scanned(index, table, look.catalog));
+    scans == Some(&0) && looked >= LEAST_LOOKED && !is_counted
 }
 
 /// Of what is measured by its table: which statements have become slower, if any have.

@@ -17,7 +17,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use layout::left_out;
-pub use search::{refine, search};
+pub use search::{optima, refine};
 
 /// What may be chosen.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch as flag};
+use tokio::sync::{Semaphore, mpsc, watch as flag};
 
 pub(super) use self::duplicates::Counts;
 use self::message::Messages;
@@ -56,6 +56,8 @@ pub(super) struct Watch {
     pub(super) counts: Counts,
     /// What both lanes spend.
     pub(super) budget: Arc<Mutex<Budget>>,
+    /// Room for first looks, which all servers share.
+    pub(super) first_looks: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) board: Board,

@@ -1,5 +1,6 @@
 //! Sampling over one connection, until it ends.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub(super) struct Sampling {
     queue_looks: Arc<queues::Looks>,
     duplicates: Duplicates,
     schedule: Schedule,
+    /// What was looked at on this connection.
+    looked: BTreeSet<Sampler>,
 }
 
 impl Sampling {
@@ -127,6 +130,7 @@ impl Sampling {
             queue_looks: Arc::default(),
             duplicates: Duplicates::default(),
             schedule,
+            looked: BTreeSet::new(),
         })
     }
 
@@ -207,6 +211,9 @@ impl Sampling {
         watch: &Watch,
         messages: &mut Messages,
     ) -> ControlFlow<(), Option<Outcome>> {
+        // Counting records can take minutes, and comes when it is quiet.
+        let is_first = sampler != Sampler::Duplicates && !self.looked.contains(&sampler);
+        let _room = if is_first { watch.first_looks.acquire().await.ok() } else { None };
         let began = watch.clock.now();
         let limit = watch.patience(sampler) + NETWORK;
         let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
@@ -215,7 +222,10 @@ impl Sampling {
                 watch.rests(sampler);
                 return ControlFlow::Continue(None);
             }
-            Ok(Ok(Some(sample))) => Ok(sample),
+            Ok(Ok(Some(sample))) => {
+                self.looked.insert(sampler);
+                Ok(sample)
+            }
             Ok(Err(error)) => {
                 Err(Failure { outcome: error.outcome(), message: describe(sampler, &error) })
             }
@@ -233,8 +243,10 @@ impl Sampling {
         let interval = self.interval(sampler, watch, outcome);
         let spending = watch.spent(sampler, interval, began.elapsed, took);
         self.plan_next(sampler, began.elapsed, interval);
-        let (result, interval) = (answer, self.schedule.wait(sampler, spending.stretch));
-        watch.send(What::Ran { sampler, took, cost: took, interval, result, spending }).await?;
+        let (result, intervals) = (answer, self.schedule.waits(spending.stretch));
+        let ran = What::Ran { sampler, took, cost: took, interval: None, result, spending };
+        watch.send(ran).await?;
+        watch.send(What::Paced(intervals)).await?;
         ControlFlow::Continue(Some(outcome))
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use self::affected::Affected;
 use self::compare::Compared;
 use super::around::Around;
+use super::fault::Fault;
 use super::load::{Diary, Load, Tally};
 use super::run::DemoOptions;
 use super::stage::{DATNAME, DemoError, Stage};
@@ -44,6 +45,9 @@ pub(super) async fn play(
     let stage = Stage::set(&options.stage(), &mut step).await?;
     let seconds = options.seconds.unwrap_or(SECONDS);
     let admin = fresh::keep(&stage).await?;
+    if !options.faults.has(Fault::IdleImport) {
+        step("idle-import is left out: no index mends it (--with idle-import has it)");
+    }
 
     fresh::renew(&admin, &stage, &[]).await?;
     step(&format!("load as it is, {seconds} s (seed {})", options.seed));

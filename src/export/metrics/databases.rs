@@ -95,7 +95,7 @@ const METRICS: &[Metric] = &[
         rows: |server, out| {
             for (datname, database) in &server.databases.shown {
                 if let Some(limit) = database.connection_limit {
-                    out.row(&[datname], limit);
+                    out.row(&[datname], limit.most);
                 }
             }
         },

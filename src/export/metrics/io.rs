@@ -50,11 +50,11 @@ const METRICS: &[Metric] = &[
         labels: &["by"],
         rows: |server, out| {
             if server.io.at.is_some() {
-                let checkpoints = &server.io.checkpoints;
+                let bgwriter = &server.io.bgwriter;
                 for (kind, value) in [
-                    ("checkpoint", checkpoints.buffers_checkpoint),
-                    ("bgwriter", checkpoints.buffers_clean),
-                    ("backend", checkpoints.buffers_backend),
+                    ("checkpoint", server.io.checkpoints.buffers_checkpoint),
+                    ("bgwriter", bgwriter.buffers_clean),
+                    ("backend", bgwriter.buffers_backend),
                 ] {
                     out.row(&[kind], value);
                 }
@@ -68,7 +68,7 @@ const METRICS: &[Metric] = &[
         labels: &[],
         rows: |server, out| {
             if server.io.at.is_some() {
-                out.row(&[], server.io.checkpoints.maxwritten_clean);
+                out.row(&[], server.io.bgwriter.maxwritten_clean);
             }
         },
     },
@@ -79,7 +79,7 @@ const METRICS: &[Metric] = &[
         labels: &[],
         rows: |server, out| {
             if server.io.at.is_some() {
-                out.row(&[], server.io.checkpoints.buffers_backend_fsync);
+                out.row(&[], server.io.bgwriter.buffers_backend_fsync);
             }
         },
     },
@@ -90,7 +90,7 @@ const METRICS: &[Metric] = &[
         labels: &[],
         rows: |server, out| {
             if server.io.at.is_some() {
-                out.row(&[], server.io.checkpoints.buffers_alloc);
+                out.row(&[], server.io.bgwriter.buffers_alloc);
             }
         },
     },

@@ -37,8 +37,8 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
         found.extend(idle(sight, most));
     }
     for (datname, database) in &databases.shown {
-        if let Some(most) = database.connection_limit {
-            found.extend(near(sight, datname, "connection limit", database.connections, most));
+        if let Some(limit) = database.connection_limit {
+            found.extend(near(sight, datname, "connection limit", limit.used, limit.most));
         }
     }
     dearest(found)

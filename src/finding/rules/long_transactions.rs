@@ -1,6 +1,7 @@
 //! Open transactions that have lasted for long, and whatever else holds the xmin horizon: the oldest
 //! snapshot that somebody may still look at. Vacuum removes no row that was deleted after it, so every
-//! busy table grows. Sessions of backups and maintenance may take four times as long.
+//! busy table grows. A vacuum itself holds nothing back, unless it is full. Sessions of backups and
+//! maintenance may take four times as long.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
             that runs for hours, a copy that is not read any more. As long as it does, rows that \
             were changed or deleted stay on the disk, and everything gets slower bit by bit.",
         remedy: &[
-            "See who it is: `erpscope locks`, or pg_stat_activity ordered by backend_xmin.",
+            "See who it is: `erpscope locks`, or pg_stat_activity ordered by backend_xmin, without vacuums.",
             "If nobody needs it any more, end it; for a replication slot that is not read, drop the slot.",
             "Let reports that run for long run on a replica without hot_standby_feedback.",
         ],
@@ -92,7 +93,7 @@ fn horizon(holder: &str, age: u32) -> Candidate {
             Fact::count("transactions", u64::from(age)),
         ],
         sql: vec![
-            "select pid, application_name, state, age(backend_xmin), xact_start from pg_stat_activity where backend_xmin is not null order by age(backend_xmin) desc limit 5;".to_owned(),
+            "select pid, application_name, state, age(backend_xmin), xact_start from pg_stat_activity where backend_xmin is not null and coalesce(leader_pid, pid) not in (select pid from pg_stat_progress_vacuum) order by age(backend_xmin) desc limit 5;".to_owned(),
             "select slot_name, active, age(xmin), age(catalog_xmin) from pg_replication_slots;".to_owned(),
             "select gid, prepared, owner, database from pg_prepared_xacts order by prepared;".to_owned(),
         ],

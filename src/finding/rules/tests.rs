@@ -113,6 +113,7 @@ fn index(scans: u64) -> Index {
         bytes: 10 << 20,
         is_valid: true,
         enforces: false,
+        since: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Indexes that nobody has scanned since the statistics began, if that was days ago, that enforce
 //! nothing, and whose table is written; and those that the index advisor would drop, as another does the
-//! same. The statistics began when they were last reset, or when the server started, as a crash empties
-//! them. A standby has statistics of its own, and some indexes are wanted at the end of a month only:
-//! look there before you drop one. Invalid ones are told by unsound_objects.
+//! same. The statistics began when they were last reset, or when the server started, or when a crash
+//! emptied them: the archiver's have the mark of that. Those of an index that was made while the agent
+//! looked began when it was first seen. A standby has statistics of its own, and some indexes are wanted
+//! at the end of a month only: look there before you drop one. Invalid ones are told by unsound_objects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::autovacuum_behind::{named, quoted};
 use crate::advise::ledger::Line;
@@ -48,13 +50,15 @@ fn of_database(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Ve
             ((&*table.schema, &*table.table), written - table.counters.n_tup_hot_upd.min(written))
         })
         .collect();
-    let days = days_counted(sight, datname);
-    let is_long = days >= sight.limit("days");
-    let unused = database.indexes.iter().filter(|_| is_long).filter_map(|index| {
+    let counted = days_counted(sight, datname);
+    let unused = database.indexes.iter().filter_map(|index| {
+        let own = index.since.map_or(counted, |since| days_since(sight, since));
+        let days = counted.min(own);
+        let is_long = days >= sight.limit("days");
         let written = writes.get(&(&*index.schema, &*index.table)).copied().unwrap_or(0);
         let is_unused = index.is_valid && !index.enforces && index.counters.idx_scan == 0;
         let is_large = index.bytes as f64 >= sight.limit("bytes");
-        (is_unused && is_large && written as f64 >= sight.limit("writes"))
+        (is_long && is_unused && is_large && written as f64 >= sight.limit("writes"))
             .then(|| case(datname, index, written, days))
     });
     let mut found: Vec<Candidate> = unused.collect();
@@ -77,8 +81,12 @@ fn days_counted(sight: &Sight<'_>, datname: &Arc<str>) -> f64 {
     let databases = &sight.server.databases;
     let started = databases.server.as_ref().map(|server| server.start_time);
     let reset = databases.shown.get(datname).and_then(|database| database.stats_reset);
-    let length = started.max(reset).and_then(|since| sight.now.duration_since(since).ok());
-    length.unwrap_or_default().as_secs_f64() / DAY
+    let began = started.max(reset).max(sight.server.io.archiver_reset);
+    began.map_or(0.0, |began| days_since(sight, began))
+}
+
+fn days_since(sight: &Sight<'_>, then: SystemTime) -> f64 {
+    sight.now.duration_since(then).unwrap_or_default().as_secs_f64() / DAY
 }
 
 /// The index that a suggestion is to drop or rebuild, as people name it.

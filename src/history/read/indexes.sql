@@ -3,7 +3,8 @@
 select
   i.schema_name, i.table_name, i.index_name,
   coalesce(sum(h.idx_scan), 0), coalesce(sum(h.idx_tup_read), 0),
-  i.bytes, i.first_hour, i.last_hour
+  i.bytes, i.first_hour, i.last_hour,
+  max(case when h.idx_scan > 0 then h.hour end)
 from databases d
 join indexes i on i.database_id = d.id
 left join (

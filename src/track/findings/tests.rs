@@ -179,11 +179,74 @@ fn what_is_muted_is_kept_and_not_told_until_the_mute_is_over_which_is_said() {
 #[test]
 fn what_was_open_when_the_agent_ended_goes_on_and_is_not_told_again() {
     let mut findings = Findings::default();
-    let mut first = said(0, &["t"]);
-    first.before = BTreeMap::from([(id("a_rule", "db", "erp", "t"), SystemTime::UNIX_EPOCH)]);
-    let (told, view) = findings.apply(first);
+    let (told, view) = findings.apply(remembering("t", said(0, &["t"])));
     assert!(told.is_empty());
     assert_eq!(view.findings[0].opened, SystemTime::UNIX_EPOCH);
+    assert!(findings.apply(said(299, &[])).0.is_empty());
+    assert_eq!(phases(&findings.apply(said(300, &[])).0), ["closed"]);
+}
+
+/// With a subject that was open when the agent ended last, since 1970.
+fn remembering(subject: &str, judgement: Judgement) -> Judgement {
+    let was = Before {
+        about: &RULE,
+        server: "db".into(),
+        candidate: Arc::new(candidate(subject, Severity::Warning, 1.0)),
+        opened: SystemTime::UNIX_EPOCH,
+    };
+    let before = BTreeMap::from([(id("a_rule", "db", "erp", subject), was)]);
+    Judgement { before, ..judgement }
+}
+
+#[test]
+fn what_was_mended_while_the_agent_was_away_closes_once_its_rule_has_looked_for_long_enough() {
+    let mut findings = Findings::default();
+    let not_looked = |seconds| judged(seconds, None, RuleState::On, terms(10));
+    assert!(findings.apply(remembering("t", not_looked(0))).0.is_empty());
+    let mut away = said(1_000, &[]);
+    away.looks[0].unseen = BTreeSet::from(["t".into()]);
+    assert!(findings.apply(away).0.is_empty(), "it could not look there");
+    assert!(findings.apply(said(2_000, &[])).0.is_empty(), "its first look");
+    assert!(findings.apply(not_looked(2_300)).0.is_empty());
+    let (told, view) = findings.apply(said(2_301, &[]));
+    assert_eq!((phases(&told), view.closed, view.findings.len()), (vec!["closed"], 1, 0));
+    let Report::Finding(report) = &told[0].1 else { panic!("no finding") };
+    assert_eq!((&*report.subject, report.started), ("t", SystemTime::UNIX_EPOCH));
+    // When it comes back, it is a new one.
+    assert!(findings.apply(said(9_000, &["t"])).1.findings.is_empty());
+    let (told, view) = findings.apply(said(9_060, &["t"]));
+    assert_eq!((phases(&told), view.findings[0].opened), (vec!["opened"], at(9_060).wall));
+}
+
+#[test]
+fn what_was_open_before_closes_with_its_rule_and_is_not_told_if_it_is_muted() {
+    let mut findings = Findings::default();
+    let off = judged(0, None, RuleState::Disabled, terms(10));
+    assert_eq!(phases(&findings.apply(remembering("t", off)).0), ["closed"]);
+    let mut terms = terms(10);
+    terms.mutes.push(Mute {
+        rule: "*".into(),
+        subject: "*".into(),
+        server: "*".into(),
+        reason: "known".into(),
+        until: "some day".into(),
+        end: at(100).wall,
+    });
+    let off = judged(30, None, RuleState::Disabled, terms);
+    let (told, view) = findings.apply(remembering("t", off));
+    assert_eq!((told.len(), view.closed), (0, 2));
+}
+
+#[test]
+fn what_is_remembered_late_is_open_since_then_all_the_same() {
+    let mut findings = Findings::default();
+    for seconds in [0, 60] {
+        findings.apply(said(seconds, &["t"]));
+    }
+    let (told, view) = findings.apply(remembering("t", said(90, &["t"])));
+    assert!(told.is_empty());
+    assert_eq!((view.findings.len(), view.findings[0].opened), (1, SystemTime::UNIX_EPOCH));
+    assert_eq!(phases(&findings.apply(said(5_000, &[])).0), ["closed"]);
 }
 
 #[test]

@@ -166,9 +166,9 @@ fn compare<C: Cumulative + PartialEq>(
         Before::Unknown => C::default(),
         Before::Absent => counters,
         Before::Seen(last) if last.counters.at_most(&counters) => counters.since(&last.counters),
-        Before::Seen(_) => {
+        Before::Seen(last) => {
             *resets += 1;
-            counters
+            counters.since_reset(&last.counters)
         }
     };
     let is_told = matches!(before, Before::Seen(last) if last.size == size && last.told == hour);

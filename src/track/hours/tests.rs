@@ -180,6 +180,20 @@ fn counters_that_went_back_begin_again_from_zero_and_are_counted() {
 }
 
 #[test]
+fn a_dropped_index_is_no_reset_of_its_table() {
+    let (mut hours, names) = (hours(), erp());
+    let scanned = |seq_scan, idx_scan| {
+        let table = table(1, seq_scan, 5);
+        Table { counters: table_usage::Counters { idx_scan, ..table.counters }, ..table }
+    };
+    hours.usage(at(0), &usage(vec![scanned(1_000, 900)], vec![index(2, 900)]), &names);
+    hours.usage(at(300), &usage(vec![scanned(1_003, 0)], vec![]), &names);
+    let batch = hours.take(at(301));
+    assert_eq!(batch.tables[0].growth, TableUse { seq_scan: 3, ..TableUse::default() });
+    assert_eq!(batch.covered.iter().map(|row| row.resets).sum::<u64>(), 0);
+}
+
+#[test]
 fn after_a_fail_over_the_other_servers_counters_are_only_a_base() {
     let (mut hours, names) = (hours(), erp());
     hours.usage(at(0), &usage(vec![table(1, 1_000, 5)], vec![]), &names);

@@ -341,6 +341,22 @@ fn a_role_made_anew_goes_on_with_the_series_of_its_name() {
 }
 
 #[test]
+fn statements_go_with_their_database_when_another_has_its_name() {
+    let mut fold = Fold::new(5);
+    run(&mut fold, 0, vec![of(10, 100)]);
+    run(&mut fold, 10, vec![of(10, 103)]);
+    let mut facts = facts();
+    let erp = facts.databases[0].clone();
+    facts.databases[0].datname = "erp_old".into();
+    facts.databases.push(Database { dbid: 3, ..erp });
+    fold.names.learn(&facts, Duration::ZERO);
+    let anew = entry(Key { dbid: 3, ..key(1) }, 7);
+    let view = run(&mut fold, 20, vec![of(10, 104), anew]);
+    let shown: Vec<_> = view.shown.iter().map(|s| (&*s.datname, s.series.calls)).collect();
+    assert_eq!(shown, [("erp", 0), ("erp_old", 4)]);
+}
+
+#[test]
 fn no_two_series_are_ever_alike() {
     let mut fold = Fold::new(5);
     run(&mut fold, 0, vec![of(11, 100)]);

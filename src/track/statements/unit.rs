@@ -112,10 +112,14 @@ impl Unit {
         self.score
     }
 
-    /// Its labels, once both names are known; they stay as they were first shown.
+    /// Its labels, once both names are known; they stay as they were first shown, unless its
+    /// database had to leave its own to another.
     pub(super) fn name(&mut self, key: TextKey, names: &Names) -> Option<Labels> {
-        if self.labels.is_none() {
-            self.labels = names.both(key.dbid, key.userid);
+        let has_left = |(datname, _): &Labels| {
+            names.is_single(key.dbid) && names.datname(key.dbid) != *datname
+        };
+        if self.labels.as_ref().is_none_or(has_left) {
+            self.labels = names.both(key.dbid, key.userid).or_else(|| self.labels.take());
         }
         self.labels.clone()
     }

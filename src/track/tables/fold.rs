@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Database, Due, Function, Index, Module, Table, View};
 use crate::erp::{Erp, Erps, OTHER};
@@ -33,6 +33,8 @@ struct Tracked {
     tables: Ranked<table_usage::Counters>,
     indexes: Ranked<index_usage::Counters>,
     functions: Ranked<function_usage::Counters>,
+    /// Indexes that were not there at the first look, and when they were first seen.
+    new_indexes: HashMap<u32, SystemTime>,
     modules: HashMap<Arc<str>, table_usage::Counters>,
 }
 
@@ -102,6 +104,7 @@ impl Tracked {
         settings: &settings::View,
         quota: usize,
     ) -> Database {
+        self.welcome(at, &read.indexes);
         let before = self.at.replace(at.elapsed);
         self.tables.fold(read.tables.iter().map(|t| (t.oid, t.counters)), true, |grown| {
             let written = grown.n_tup_ins + grown.n_tup_upd + grown.n_tup_del;
@@ -165,6 +168,16 @@ impl Tracked {
             modules,
             resets: self.tables.resets + self.indexes.resets + self.functions.resets,
         }
+    }
+
+    /// Notes which indexes were made since the look before. To be called before these are folded in.
+    fn welcome(&mut self, at: Moment, indexes: &[index_usage::Index]) {
+        let since = |index: &index_usage::Index| {
+            let is_new = self.at.is_some() && self.indexes.get(index.oid).is_none();
+            let known = self.new_indexes.get(&index.oid).copied();
+            Some((index.oid, known.or(is_new.then_some(at.wall))?))
+        };
+        self.new_indexes = indexes.iter().filter_map(since).collect();
     }
 
     fn tables(
@@ -258,6 +271,7 @@ impl Tracked {
                 bytes: index.bytes,
                 is_valid: index.is_valid,
                 enforces: index.enforces,
+                since: self.new_indexes.get(&index.oid).copied(),
             })
         })
         .collect()
@@ -334,4 +348,40 @@ fn due(table: &table_usage::Table, settings: &settings::View) -> Due {
 /// What would be taken for the rest by its name is never shown singly.
 fn named(schema: &str, name: &str, score: Score) -> Score {
     if schema == OTHER && name == OTHER { [0.0; 5] } else { score }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track::names::tests::sample;
+
+    #[test]
+    fn an_index_that_came_after_the_first_look_is_known_to_be_no_older() {
+        let mut names = Names::new(5);
+        names.learn(&sample(&[(1, "erp")]), Duration::ZERO);
+        let mut tables = Tables::new(5);
+        let mut look = |hour: u64, oids: &[u32]| -> Vec<(u32, Option<SystemTime>)> {
+            let index = |oid: &u32| {
+                let name = format!("i{oid}");
+                let bare = index_usage::Index::named(*oid, "public".into(), "t".into(), name);
+                index_usage::Index { bytes: 8_192, ..bare }
+            };
+            let indexes = oids.iter().map(index).collect();
+            let read = usage::Database { dbid: 1, indexes, ..usage::Database::default() };
+            let sample = Sample { databases: vec![read], skipped: 0 };
+            let at = Moment { wall: wall(hour), elapsed: Duration::from_secs(hour * 3_600) };
+            let settings = settings::View::default();
+            let view = tables.apply(at, &sample, &names, &Erps::default(), &settings);
+            view.databases["erp"].indexes.iter().map(|index| (index.oid, index.since)).collect()
+        };
+        assert_eq!(look(1, &[7]), [(7, None)]);
+        assert_eq!(look(2, &[7, 8]), [(7, None), (8, Some(wall(2)))]);
+        assert_eq!(look(3, &[7, 8]), [(7, None), (8, Some(wall(2)))]);
+        assert_eq!(look(4, &[8]), [(8, Some(wall(2)))]);
+        assert_eq!(look(5, &[7, 8]), [(7, Some(wall(5))), (8, Some(wall(2)))], "made anew");
+    }
+
+    fn wall(hour: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3_600)
+    }
 }

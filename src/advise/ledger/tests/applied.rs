@@ -67,6 +67,47 @@ fn keys_rows_and_carried_columns_are_compared_as_postgresql_prints_them() {
 }
 
 #[test]
+fn a_class_with_its_schema_and_rows_as_they_are_suggested_are_found_as_the_catalog_has_them() {
+    let found = |definition: &Definition, there: Index| {
+        let catalog = catalog(vec![there]);
+        same::find(definition, &catalog.tables[&7], &catalog).is_some()
+    };
+    let trigrams = Definition {
+        method: Method::Gin,
+        keys: vec![Key {
+            opclass: Some("public.gin_trgm_ops".to_owned()),
+            ..Key::column("order_id")
+        }],
+        ..by_order()
+    };
+    let of_class = |opclass: Option<&str>| {
+        let opclass = opclass.map(str::to_owned);
+        let there = index("i", vec![IndexKey { opclass, ..column("order_id") }]);
+        Index { method: "gin".to_owned(), ..there }
+    };
+    assert!(found(&trigrams, of_class(Some("gin_trgm_ops"))));
+    assert!(!found(&trigrams, of_class(Some("gin_bigm_ops"))));
+    assert!(!found(&trigrams, of_class(None)));
+
+    let drafts = Definition { predicate: Some("state = 'draft'".to_owned()), ..by_order() };
+    let of_rows = |predicate: &str| {
+        let there = index("i", vec![column("order_id")]);
+        Index { predicate: Some(predicate.to_owned()), ..there }
+    };
+    for printed in [
+        "(state = 'draft'::text)",
+        "((state)::text = 'draft'::text)",
+        "(state = 'draft'::bpchar)",
+        "(state = 'draft'::shop.my_state)",
+    ] {
+        assert!(found(&drafts, of_rows(printed)), "{printed}");
+    }
+    for printed in ["(state = 'done'::text)", "((state)::date = 'draft'::date)"] {
+        assert!(!found(&drafts, of_rows(printed)), "{printed}");
+    }
+}
+
+#[test]
 fn of_a_partitioned_table_every_part_must_have_it() {
     let parts = |of_first: bool, of_second: bool, of_parent: bool| {
         let mut catalog = Catalog::default();

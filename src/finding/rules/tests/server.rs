@@ -32,6 +32,21 @@ fn connections_near_their_limit_and_idle_pools_are_told() {
 }
 
 #[test]
+fn workers_do_not_count_toward_the_limit_of_a_database() {
+    use crate::sample::database::ConnectionLimit;
+    use crate::track::databases::Database;
+    let with = |used| {
+        let connection_limit = Some(ConnectionLimit { most: 10, used });
+        let database = Database { connections: 20, connection_limit, ..Database::default() };
+        let mut stage = Stage::new();
+        Arc::make_mut(&mut stage.server().databases).shown.insert("erp".into(), database);
+        stage.subjects("connections")
+    };
+    assert_eq!(with(9), ["connection limit"]);
+    assert!(with(7).is_empty());
+}
+
+#[test]
 fn numbers_that_run_out_are_told_transactions_and_keys() {
     let age = |xids| {
         let mut stage = Stage::new();

@@ -148,3 +148,26 @@ fn indexes_that_are_invalid_or_unused_are_told_and_unique_and_used_ones_not() {
     assert!(invalid.subjects("unused_indexes").is_empty());
     assert!(with(index(0)).subjects("unsound_objects").is_empty());
 }
+
+#[test]
+fn an_index_is_not_called_unused_for_longer_than_it_was_counted_or_is_there() {
+    let mut written = table("t", 100_000);
+    written.counters.n_tup_ins = 5_000;
+    let with = |index| with_tables(Stage::new(), vec![written.clone()], vec![index]);
+    let ago = |days: u64| Some(at(3_600).wall - Duration::from_secs(days * 86_400));
+    let days = |stage: &Stage| {
+        let found = stage.look("unused_indexes");
+        let fact = found.first()?.evidence.iter().find(|fact| fact.key == "days_counted")?;
+        Some(fact.value.to_string())
+    };
+    let crashed = |days| {
+        let mut stage = with(index(0));
+        Arc::make_mut(&mut stage.server().io).archiver_reset = ago(days);
+        stage
+    };
+    assert_eq!(days(&crashed(6)), None, "a crash emptied the statistics");
+    assert_eq!(days(&crashed(8)).as_deref(), Some("8.00"));
+    let made = |days| with(Index { since: ago(days), ..index(0) });
+    assert_eq!(days(&made(0)), None, "it was made today");
+    assert_eq!(days(&made(9)).as_deref(), Some("9.00"));
+}
