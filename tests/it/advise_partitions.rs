@@ -42,8 +42,18 @@ async fn indexes(client: &Client) -> Vec<(String, Option<String>, bool)> {
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
-fn valid(pairs: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>, bool)> {
-    pairs.iter().map(|(part, of)| ((*part).to_owned(), of.map(str::to_owned), true)).collect()
+/// An index of each table, a part of that of the table above it.
+fn whole() -> Vec<(String, Option<String>, bool)> {
+    let long = "sale_of_the_first_company_with_a_name_that_is_very_long_202";
+    let pairs = [
+        ("sale", None),
+        ("sale_1", Some("sale")),
+        ("sale_2", Some("sale")),
+        ("sale_3", Some("sale")),
+        (&format!("{long}4"), Some("sale_1")),
+        (&format!("{long}5"), Some("sale_1")),
+    ];
+    pairs.map(|(part, of)| (part.to_owned(), of.map(str::to_owned), true)).to_vec()
 }
 
 #[tokio::test]
@@ -54,16 +64,7 @@ async fn partitions_of_partitions_are_attached_each_to_its_own_table() {
     for sql in &ddl {
         load(&shop, sql).await;
     }
-    let long = "sale_of_the_first_company_with_a_name_that_is_very_long_202";
-    let expected = valid(&[
-        ("sale", None),
-        ("sale_1", Some("sale")),
-        ("sale_2", Some("sale")),
-        ("sale_3", Some("sale")),
-        (&format!("{long}4"), Some("sale_1")),
-        (&format!("{long}5"), Some("sale_1")),
-    ]);
-    assert_eq!(indexes(&shop).await, expected, "{ddl:#?}");
+    assert_eq!(indexes(&shop).await, whole(), "{ddl:#?}");
     // What is there is suggested no more.
     let again = advised(&cluster, &[QUERY]).await;
     assert_eq!(tables(&again), Vec::<&str>::new());
@@ -90,20 +91,11 @@ async fn foreign_partitions_are_passed_over() {
     load(&shop, "create foreign table sale_4 partition of sale for values in (4) server far").await;
     let (_, beside) = ddl(&cluster, &shop).await;
     assert!(beside[beside.len() - 1].contains(" on public.sale "), "{beside:#?}");
-    let long = "sale_of_the_first_company_with_a_name_that_is_very_long_202";
-    let expected = valid(&[
-        ("sale", None),
-        ("sale_1", Some("sale")),
-        ("sale_2", Some("sale")),
-        ("sale_3", Some("sale")),
-        (&format!("{long}4"), Some("sale_1")),
-        (&format!("{long}5"), Some("sale_1")),
-    ]);
     load(&shop, "alter table sale detach partition sale_4").await;
     for sql in &below {
         load(&shop, sql).await;
     }
-    assert_eq!(indexes(&shop).await, expected, "{below:#?}");
+    assert_eq!(indexes(&shop).await, whole(), "{below:#?}");
     for sql in &advice.suggestions[0].undo {
         load(&shop, sql).await;
     }
@@ -117,7 +109,7 @@ async fn foreign_partitions_are_passed_over() {
         from pg_index join pg_class c on c.oid = indrelid where c.relname like 'sale%' and c.relkind = 'r'";
     let built: Vec<u32> = shop.query_one(files, &[]).await.unwrap().get(0);
     load(&shop, last).await;
-    assert_eq!(indexes(&shop).await, expected, "{beside:#?}");
+    assert_eq!(indexes(&shop).await, whole(), "{beside:#?}");
     let after: Vec<u32> = shop.query_one(files, &[]).await.unwrap().get(0);
     assert_eq!((built.len(), &built), (3, &after));
     for sql in &advice.suggestions[0].undo {

@@ -111,7 +111,7 @@ impl Memory {
         if self.asked.is_none() && !self.has_warned {
             self.has_warned = true;
             tracing::warn!(
-                "the history cannot be asked what was before the start, and will be until it answers: {error}"
+                "the history does not tell what was before the start, and is asked again until it does: {error}"
             );
         } else {
             tracing::debug!("the rules are told nothing of the history: {error}");

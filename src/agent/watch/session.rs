@@ -213,19 +213,18 @@ impl Sampling {
     ) -> ControlFlow<(), Option<Outcome>> {
         // Counting records can take minutes, and comes when it is quiet.
         let is_first = sampler != Sampler::Duplicates && !self.looked.contains(&sampler);
-        let _room = if is_first { watch.first_looks.acquire().await.ok() } else { None };
+        let room = if is_first { watch.first_looks.acquire().await.ok() } else { None };
         let began = watch.clock.now();
         let limit = watch.patience(sampler) + NETWORK;
-        let answer = match tokio::time::timeout(limit, self.ask(sampler, watch)).await {
+        let asked = tokio::time::timeout(limit, self.ask(sampler, watch)).await;
+        drop(room);
+        let answer = match asked {
             Ok(Ok(None)) => {
                 self.schedule.plan(sampler, began.elapsed + LOOK);
                 watch.rests(sampler);
                 return ControlFlow::Continue(None);
             }
-            Ok(Ok(Some(sample))) => {
-                self.looked.insert(sampler);
-                Ok(sample)
-            }
+            Ok(Ok(Some(sample))) => Ok(sample),
             Ok(Err(error)) => {
                 Err(Failure { outcome: error.outcome(), message: describe(sampler, &error) })
             }
@@ -234,6 +233,8 @@ impl Sampling {
                 message: format!("no answer within {limit:?}; the network may be gone"),
             }),
         };
+        // In vain, too: who does not answer must not keep the others from theirs.
+        self.looked.insert(sampler);
         let took = watch.clock.now().elapsed.saturating_sub(began.elapsed);
         let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
         if sampler == Sampler::Usage {
