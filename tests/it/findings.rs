@@ -7,7 +7,7 @@ use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::track::findings::Finding;
 use tokio_postgres::Client;
 
-use crate::rig::{Rig, admin, cluster, config, named, server, value};
+use crate::rig::{Rig, admin, cluster, config, named, server, until_true, value};
 
 /// Rules look every second at what was measured since the agent's start.
 pub fn watching(cluster: &Cluster) -> Config {
@@ -45,7 +45,8 @@ async fn erp() -> (Cluster, Client) {
         )
         .await
         .unwrap();
-    // In a transaction of its own: else all these rows count as changed since.
+    // What was inserted must be counted before it is analyzed: else it counts as changed since.
+    until_true(&admin, "select count(*) = 3 from pg_stat_user_tables where n_tup_ins > 0").await;
     admin.batch_execute("analyze").await.unwrap();
     (cluster, admin)
 }
