@@ -10,14 +10,24 @@ use crate::advise::what_if::WhatIfError;
 /// Indexes that are looked at beside those that are chosen.
 const NEIGHBOURS: usize = 40;
 
-/// Ways that are looked for beside the chosen indexes, and in place of one of them.
-const BESIDE: usize = 3;
+/// Ways to serve a statement that are looked for.
+struct Ways {
+    /// Their number.
+    most: usize,
+    /// What one spares at least, as a share of the statement's cost.
+    least: f64,
+}
+
+/// Beside the chosen indexes, and in place of one of them.
+const ADDED: Ways = Ways { most: 3, least: 0.01 };
+
+/// Of those that are then asked about one by one.
+const TOGETHER: Ways = Ways { most: 6, least: 0.001 };
 
 /// Indexes that are looked at in place of one that does less, by what they promise and by their size.
 const IN_PLACE: usize = 2;
 
-/// What is worth another look: a share of a statement's cost, or of the cost of all.
-const LEAST_ADDED: f64 = 0.01;
+/// What is worth another look, as a share of the cost of all.
 const LEAST_OF_ALL: f64 = 3e-4;
 
 impl Advisor<'_> {
@@ -32,44 +42,60 @@ impl Advisor<'_> {
         Ok(self.in_place(chosen, limits).await? || neighbours || beside)
     }
 
-    /// Asks what those that are not chosen would add, and what could stand in for one that is: all
-    /// of them at once, for the planner takes the best; then without what it took.
+    /// Asks, of each statement, what those that are not chosen would add, and what could stand in for each that it uses:
+    /// what it does not use it would not miss.
     async fn beside(
         &mut self,
         chosen: &BTreeSet<usize>,
         limits: Limits,
     ) -> Result<bool, WhatIfError> {
-        let mut is_news = false;
         let free = limits.bytes - self.model.bytes(chosen);
-        let outs = chosen.iter().map(|id| (Some(*id), free + self.bytes(*id)));
-        let outs: Vec<(Option<usize>, f64)> = std::iter::once((None, free)).chain(outs).collect();
-        for (out, room) in outs {
-            let mut rest = chosen.clone();
-            if let Some(id) = out {
+        let biggest = chosen.iter().map(|id| self.bytes(*id)).fold(0.0, f64::max);
+        let mut is_news = false;
+        for number in 0..self.statements.len() {
+            let others = self.not_chosen(number, chosen, free + biggest);
+            is_news |= self.added(number, chosen, others, ADDED).await?;
+            for id in self.used(number, chosen) {
+                let mut rest = chosen.clone();
                 rest.remove(&id);
+                let others = self.not_chosen(number, chosen, free + self.bytes(id));
+                is_news |= self.added(number, &rest, others, ADDED).await?;
             }
-            for number in 0..self.statements.len() {
-                let of_it = self.touching(number, &rest);
-                let fits = |id: &usize| !chosen.contains(id) && self.bytes(*id) <= room;
-                let Some(relevant) = self.relevant.get(number) else { continue };
-                let mut others: BTreeSet<usize> = relevant.iter().copied().filter(fits).collect();
-                for _ in 0..BESIDE {
-                    if others.is_empty() || self.is_spent() {
-                        break;
-                    }
-                    let set: BTreeSet<usize> = of_it.union(&others).copied().collect();
-                    let without = self.model.statements.get(number).and_then(|s| s.plan(&of_it));
-                    let without = without.map_or(0.0, |atom| atom.plan);
-                    let bound = self.model.statements.get(number).map_or(0.0, |s| s.cost(&set));
-                    let atom = self.ask(number, &set).await?;
-                    is_news |= atom.cost < bound * (1.0 - NEWS);
-                    let used: BTreeSet<usize> = atom.used.intersection(&others).copied().collect();
-                    if atom.plan >= without * (1.0 - LEAST_ADDED) || used.is_empty() {
-                        break;
-                    }
-                    others = others.difference(&used).copied().collect();
-                }
+        }
+        Ok(is_news)
+    }
+
+    /// Those that may matter to a statement, are not chosen, and are not too big.
+    fn not_chosen(&self, number: usize, chosen: &BTreeSet<usize>, most: f64) -> BTreeSet<usize> {
+        let is_one = |id: &usize| !chosen.contains(id) && self.bytes(*id) <= most;
+        self.relevant.get(number).into_iter().flatten().copied().filter(is_one).collect()
+    }
+
+    /// Asks what others would add to a set: all of them at once, for the planner takes the best; then without what it took.
+    async fn added(
+        &mut self,
+        number: usize,
+        set: &BTreeSet<usize>,
+        mut others: BTreeSet<usize>,
+        Ways { most, least }: Ways,
+    ) -> Result<bool, WhatIfError> {
+        let mut is_news = false;
+        let of_it = self.touching(number, set);
+        for _ in 0..most {
+            if others.is_empty() || self.is_spent() {
+                break;
             }
+            let with: BTreeSet<usize> = of_it.union(&others).copied().collect();
+            let Some(statement) = self.model.statements.get(number) else { break };
+            let without = statement.plan(&of_it).map_or(0.0, |atom| atom.plan);
+            let bound = statement.cost(&with);
+            let atom = self.ask(number, &with).await?;
+            is_news |= atom.cost < bound * (1.0 - NEWS);
+            let used: BTreeSet<usize> = atom.used.intersection(&others).copied().collect();
+            if atom.plan >= without * (1.0 - least) || used.is_empty() {
+                break;
+            }
+            others = others.difference(&used).copied().collect();
         }
         Ok(is_news)
     }
@@ -93,7 +119,10 @@ impl Advisor<'_> {
             .map(|(promise, id)| (promise / self.bytes(id).max(1.0).sqrt(), id))
             .collect();
         others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (_, id) in others.into_iter().take(NEIGHBOURS) {
+        others.truncate(NEIGHBOURS);
+        let others: Vec<usize> = others.into_iter().map(|(_, id)| id).collect();
+        self.together(chosen, &others).await?;
+        for id in others {
             let mut with = chosen.clone();
             with.insert(id);
             let wants = |number: &usize| {
@@ -103,6 +132,21 @@ impl Advisor<'_> {
             is_news |= self.verify_some(&wanting, &with).await?;
         }
         Ok(is_news)
+    }
+
+    /// Asks each statement about all of these at once, then without what was taken: what adds nothing with the rest of them adds
+    /// nothing by itself, and is known then.
+    async fn together(
+        &mut self,
+        chosen: &BTreeSet<usize>,
+        others: &[usize],
+    ) -> Result<(), WhatIfError> {
+        for number in 0..self.statements.len() {
+            let Some(relevant) = self.relevant.get(number) else { continue };
+            let wanted = others.iter().copied().filter(|id| relevant.contains(id)).collect();
+            self.added(number, chosen, wanted, TOGETHER).await?;
+        }
+        Ok(())
     }
 
     /// Asks, of each chosen index, about others in its place that can do all that it does, and more for other
@@ -155,11 +199,13 @@ impl Advisor<'_> {
 
     /// Statements whose plan with the chosen indexes uses one of them.
     fn using(&self, id: usize, chosen: &BTreeSet<usize>) -> Vec<usize> {
-        let uses = |number: &usize| {
-            let statement = self.model.statements.get(*number);
-            statement.and_then(|s| s.plan(chosen)).is_some_and(|plan| plan.used.contains(&id))
-        };
-        (0..self.model.statements.len()).filter(uses).collect()
+        (0..self.statements.len()).filter(|n| self.used(*n, chosen).contains(&id)).collect()
+    }
+
+    /// The chosen indexes that a statement's plan uses.
+    fn used(&self, number: usize, chosen: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let plan = self.model.statements.get(number).and_then(|s| s.plan(chosen));
+        plan.map(|plan| plan.used.clone()).unwrap_or_default()
     }
 
     /// The most that an index could be worth beside those that are chosen: what its statements cost

@@ -118,9 +118,16 @@ impl Advisor<'_> {
 
     /// What a statement costs at least with these indexes, in the planner's eyes.
     pub(super) fn least(&self, number: usize, set: &BTreeSet<usize>) -> f64 {
-        let more = self.known.get(number).into_iter().flatten();
-        let more = more.filter(|(asked, _)| set.is_subset(asked));
-        more.map(|(_, plan)| *plan).fold(0.0, f64::max)
+        let mut dearest_first = self.known.get(number).into_iter().flatten();
+        dearest_first.find(|(asked, _)| set.is_subset(asked)).map_or(0.0, |(_, atom)| atom.plan)
+    }
+
+    /// Remembers the plan of a statement with these.
+    fn remember(&mut self, number: usize, set: &BTreeSet<usize>, atom: &Atom) {
+        if let Some(known) = self.known.get_mut(number) {
+            let at = known.partition_point(|(_, dearer)| dearer.plan >= atom.plan);
+            known.insert(at, (set.clone(), atom.clone()));
+        }
     }
 
     /// The same, asked for unless it was.
@@ -137,18 +144,14 @@ impl Advisor<'_> {
         };
         if !self.what_if.can_suppose() {
             let atom = self.imagined(planned, set);
-            if let Some(known) = self.known.get_mut(number) {
-                known.push((set.clone(), atom.plan));
-            }
+            self.remember(number, set, &atom);
             return Ok(self.learn(number, atom));
         }
         let atom = match self.answered(number, planned, set).await {
             Err(error) if !error.is_the_end() => return Ok(self.give_up(number, set, &error)),
             atom => atom?,
         };
-        if let Some(known) = self.known.get_mut(number) {
-            known.push((set.clone(), atom.plan));
-        }
+        self.remember(number, set, &atom);
         Ok(self.learn(number, atom))
     }
 

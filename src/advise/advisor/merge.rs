@@ -9,7 +9,7 @@ use crate::advise::what_if::WhatIfError;
 const MERGED: usize = 300;
 
 /// Plans of a statement whose indexes are merged.
-const BEST: usize = 10;
+const BEST: usize = 5;
 
 impl Advisor<'_> {
     /// Two indexes whose keys begin alike can be one that carries what both carry; and three.
@@ -53,9 +53,8 @@ impl Advisor<'_> {
     pub(super) fn pairs(&self) -> Vec<(usize, usize)> {
         let mut useful: BTreeSet<usize> = BTreeSet::new();
         for statement in &self.model.statements {
-            let mut atoms: Vec<_> = statement.atoms.iter().collect();
-            atoms.sort_by(|a, b| a.plan.total_cmp(&b.plan));
-            useful.extend(atoms.into_iter().take(BEST).flat_map(|atom| atom.used.iter().copied()));
+            let best = statement.atoms.iter().take(BEST);
+            useful.extend(best.flat_map(|atom| atom.used.iter().copied()));
         }
         let mut by_table: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for id in useful {

@@ -98,8 +98,8 @@ pub struct Advisor<'a> {
     ids: BTreeMap<Definition, usize>,
     model: Model,
     refused: BTreeMap<usize, String>,
-    /// What was asked: with these supposed, the plan cost so much.
-    known: Vec<Vec<(BTreeSet<usize>, f64)>>,
+    /// What was asked of each statement: with these supposed, it has this plan; the dearest first.
+    known: Vec<Vec<(BTreeSet<usize>, Atom)>>,
     /// What was asked of each statement without an answer.
     unanswered: Vec<Vec<BTreeSet<usize>>>,
     /// Indexes that may matter to a statement.

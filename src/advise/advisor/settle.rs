@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Advisor;
-use crate::advise::select::{Limits, optima, refine};
+use crate::advise::select::{Atom, Limits, Weighted, optima, refine};
 use crate::advise::what_if::WhatIfError;
 
 /// Turns of searching and asking at most. Most of them ask a few questions: what the planner makes of a set that looks
@@ -12,6 +12,9 @@ const ROUNDS: usize = 60;
 
 /// In so many of them it is looked for what was not thought of.
 const EXPLORING: usize = 5;
+
+/// After so many questions for each statement it is no more: the first turns find most of what there is.
+const EXPLORED: u64 = 40;
 
 /// Sets that are nearly as good when the search would end: these are explored, too.
 const OTHERS: usize = 2;
@@ -43,6 +46,7 @@ impl Advisor<'_> {
         let mut best: Option<(f64, BTreeSet<usize>)> = None;
         let mut explored: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
         let mut others = OTHERS;
+        let enough = self.what_if.calls + EXPLORED * self.statements.len() as u64;
         let mut is_wide = true;
         for round in 0..ROUNDS {
             let found = match &best {
@@ -55,11 +59,11 @@ impl Advisor<'_> {
             let mut found = found.into_iter();
             let chosen = found.next().unwrap_or_default();
             let mut is_news = self.verify(&chosen).await?;
-            let total = self.model.total(&chosen);
+            let total = self.told(&chosen);
             if best.as_ref().is_none_or(|(least, _)| total < *least) {
                 best = Some((total, chosen.clone()));
             }
-            if round < EXPLORING {
+            if round < EXPLORING && self.what_if.calls < enough {
                 is_news |= self.around(&chosen, limits).await?;
                 explored.insert(chosen);
             }
@@ -71,6 +75,9 @@ impl Advisor<'_> {
                     found.filter(is_nearly_as_good).filter(is_new).take(others).collect();
                 others -= nearly.len();
                 for set in nearly {
+                    if self.what_if.calls >= enough {
+                        break;
+                    }
                     is_news |= self.verify(&set).await?;
                     is_news |= self.around(&set, limits).await?;
                     explored.insert(set);
@@ -87,6 +94,27 @@ impl Advisor<'_> {
         Ok(best.map(|(_, set)| set).unwrap_or_default())
     }
 
+    /// Seconds a day of the workload and of keeping these indexes, as the planner said when it was asked about just these.
+    fn told(&self, chosen: &BTreeSet<usize>) -> f64 {
+        let more = |(number, statement): (usize, &Weighted)| {
+            let known = statement.charged(chosen);
+            let told = self.plan(number, chosen).map_or(known, |atom| statement.charge(atom.cost));
+            statement.weight * (told - known)
+        };
+        let more: f64 = self.model.statements.iter().enumerate().map(more).sum();
+        self.model.total(chosen) + more
+    }
+
+    /// The plan of a statement: as it was told if just these were asked about, for the planner may take a plan that it
+    /// thinks worse than one with fewer of them (it drops what is nearly as cheap as something else); else as far as its
+    /// plans are known.
+    fn plan(&self, number: usize, chosen: &BTreeSet<usize>) -> Option<&Atom> {
+        let set = self.touching(number, chosen);
+        let asked = self.known.get(number)?.iter().find(|(asked, _)| *asked == set);
+        let told = asked.map(|(_, atom)| atom);
+        told.or_else(|| self.model.statements.get(number)?.plan(chosen))
+    }
+
     /// Without what makes a statement dearer by more than a tenth: of the indexes of its plan, the one
     /// that is missed least goes, until none does.
     pub(super) async fn unharmed(
@@ -95,10 +123,11 @@ impl Advisor<'_> {
     ) -> Result<BTreeSet<usize>, WhatIfError> {
         loop {
             self.verify(&chosen).await?;
-            let harmed = self.model.statements.iter().find_map(|statement| {
-                let plan = statement.plan(&chosen)?;
-                statement.is_harmed_by(plan).then(|| plan.used.clone())
-            });
+            let harmed =
+                self.model.statements.iter().enumerate().find_map(|(number, statement)| {
+                    let plan = self.plan(number, &chosen)?;
+                    statement.is_harmed_by(plan).then(|| plan.used.clone())
+                });
             let mut least: Option<(f64, BTreeSet<usize>)> = None;
             for id in harmed.into_iter().flatten() {
                 let mut rest = chosen.clone();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Atom, Limits, Model, Weighted};
+use super::{Limits, Model, Weighted};
 
 /// Indexes of one statement that are told apart: those of its cheapest plans.
 const MOST_OF_ONE: usize = 128;
@@ -23,8 +23,10 @@ pub(super) type Mask = u128;
 /// A statement.
 pub(super) struct Served {
     weight: f64,
-    /// Indexes used, and what the plan is charged; the one that the planner likes best first.
-    plans: Vec<(Mask, f64)>,
+    /// Indexes that each plan uses; the one that the planner likes best first.
+    plans: Vec<Mask>,
+    /// What each is charged.
+    costs: Vec<f64>,
     /// Of each bit, the places of the plans that use it.
     using: Vec<Vec<usize>>,
 }
@@ -51,8 +53,7 @@ pub(super) struct Layout<'a> {
 impl Served {
     /// A statement, with the bit of each of its indexes.
     fn new(statement: &Weighted) -> (Self, BTreeMap<usize, Mask>) {
-        let mut atoms: Vec<&Atom> = statement.atoms.iter().collect();
-        atoms.sort_by(|a, b| a.plan.total_cmp(&b.plan));
+        let atoms = &statement.atoms;
         let mut bit_of: BTreeMap<usize, Mask> = BTreeMap::new();
         for id in atoms.iter().flat_map(|atom| &atom.used) {
             let next = bit_of.len();
@@ -69,30 +70,30 @@ impl Served {
             }
         }
         plans.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let plans: Vec<(Mask, f64)> =
-            plans.into_iter().map(|(_, mask, cost)| (mask, cost)).collect();
+        let (plans, costs): (Vec<Mask>, Vec<f64>) =
+            plans.into_iter().map(|(_, mask, cost)| (mask, cost)).unzip();
         let places = |bit: Mask| -> Vec<usize> {
             let all = plans.iter().enumerate();
-            all.filter(|(_, (used, _))| used & bit != 0).map(|(at, _)| at).collect()
+            all.filter(|(_, used)| *used & bit != 0).map(|(at, _)| at).collect()
         };
         let using = (0..bit_of.len()).map(|at| places(1 << at)).collect();
-        (Self { weight: statement.weight, plans, using }, bit_of)
+        (Self { weight: statement.weight, plans, costs, using }, bit_of)
     }
 
     /// Seconds a day of a plan, charged.
     pub(super) fn cost(&self, place: usize) -> f64 {
-        self.plans.get(place).map_or(f64::INFINITY, |(_, cost)| self.weight * cost)
+        self.costs.get(place).map_or(f64::INFINITY, |cost| self.weight * cost)
     }
 
     /// Whether a plan uses one of these.
     pub(super) fn is_using(&self, place: usize, some: Mask) -> bool {
-        self.plans.get(place).is_some_and(|(used, _)| used & some != 0)
+        self.plans.get(place).is_some_and(|used| used & some != 0)
     }
 
     /// Place of the plan that is taken with these indexes, where it is known to be none before this one.
     pub(super) fn place(&self, mask: Mask, from: usize) -> usize {
         let rest = self.plans.get(from..).unwrap_or_default();
-        rest.iter().position(|(used, _)| used & !mask == 0).map_or(usize::MAX, |at| from + at)
+        rest.iter().position(|used| used & !mask == 0).map_or(usize::MAX, |at| from + at)
     }
 
     /// Place of the plan that is taken with these indexes, where the new among them are `added` and the plan without
@@ -102,7 +103,8 @@ impl Served {
         while added != 0 {
             let using = self.using.get(added.trailing_zeros() as usize);
             let before = using.into_iter().flatten().copied().take_while(|at| *at < best);
-            let is_possible = |at: &usize| self.plans.get(*at).is_some_and(|(u, _)| u & !mask == 0);
+            let is_possible =
+                |at: &usize| self.plans.get(*at).is_some_and(|used| used & !mask == 0);
             best = before.into_iter().find(is_possible).unwrap_or(best);
             added &= added - 1;
         }

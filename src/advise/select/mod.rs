@@ -57,7 +57,7 @@ pub struct Weighted {
     /// What it takes longer for each unit that is added to its cost, in its units: less than 1 for a
     /// statement that takes longer than its cost says, for that part of it stays as it is.
     pub pace: f64,
-    /// Its plans, the one without any index among them.
+    /// Its plans, the one without any index among them; the one that the planner likes best first.
     pub atoms: Vec<Atom>,
 }
 
@@ -89,15 +89,15 @@ const LOSS: f64 = 1_000.0;
 impl Weighted {
     /// A statement that takes so many seconds a day, with its plans now.
     #[must_use]
-    pub fn new(seconds: f64, now: f64, atoms: Vec<Atom>) -> Self {
+    pub fn new(seconds: f64, now: f64, mut atoms: Vec<Atom>) -> Self {
+        atoms.sort_by(|a, b| a.plan.total_cmp(&b.plan));
         Self { weight: if now > 0.0 { seconds / now } else { 0.0 }, now, pace: 1.0, atoms }
     }
 
     /// The plan that the planner would take with these indexes, as far as its plans are known.
     #[must_use]
     pub fn plan(&self, chosen: &BTreeSet<usize>) -> Option<&Atom> {
-        let possible = self.atoms.iter().filter(|atom| atom.used.is_subset(chosen));
-        possible.min_by(|a, b| a.plan.total_cmp(&b.plan))
+        self.atoms.iter().find(|atom| atom.used.is_subset(chosen))
     }
 
     /// What it costs with these indexes, as far as its plans are known.
@@ -113,7 +113,8 @@ impl Weighted {
     }
 
     /// A cost with a loss made heavier.
-    fn charge(&self, cost: f64) -> f64 {
+    #[must_use]
+    pub fn charge(&self, cost: f64) -> f64 {
         let lost = (cost - self.now).max(0.0) * self.pace;
         cost.min(self.now) + lost + (LOSS - 1.0) * (lost - self.now * MOST_HARM).max(0.0)
     }
@@ -127,13 +128,13 @@ impl Weighted {
     /// Learns a plan; whether that is news. A plan that costs the same with fewer indexes is the one to
     /// know, and one that costs more with more of them is never taken.
     pub fn learn(&mut self, atom: Atom) -> bool {
-        let is_known =
-            |known: &Atom| known.used.is_subset(&atom.used) && known.plan <= atom.plan * 1.000_001;
-        if self.atoms.iter().any(is_known) {
+        let as_cheap = |known: &&Atom| known.plan <= atom.plan * 1.000_001;
+        if self.atoms.iter().take_while(as_cheap).any(|known| known.used.is_subset(&atom.used)) {
             return false;
         }
-        self.atoms.retain(|known| !(atom.used.is_subset(&known.used) && atom.plan <= known.plan));
-        self.atoms.push(atom);
+        self.atoms.retain(|known| !(atom.plan <= known.plan && atom.used.is_subset(&known.used)));
+        let at = self.atoms.partition_point(|known| known.plan <= atom.plan);
+        self.atoms.insert(at, atom);
         true
     }
 }

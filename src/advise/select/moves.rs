@@ -141,6 +141,11 @@ impl<'a> Moves<'a> {
             let mut best: Option<(f64, usize)> = None;
             for at in 0..self.layout.bundles.len() {
                 let Some(bundle) = self.layout.bundles.get(at) else { continue };
+                // Most are known to gain nothing, which is quicker to see than whether they fit.
+                let least = state.total * 1e-9;
+                if gains.get(at).is_some_and(|gain| *gain <= least) {
+                    continue;
+                }
                 let (mut bytes, mut number) = (0.0, 0);
                 for id in state.missing(bundle) {
                     bytes += self.layout.bytes(id);
@@ -152,7 +157,7 @@ impl<'a> Moves<'a> {
                     continue;
                 }
                 let gain = self.gain(&state, at, gains);
-                if gain <= state.total * 1e-9 {
+                if gain <= least {
                     continue;
                 }
                 let worth = gain / bytes.max(1.0).powf(self.exponent);

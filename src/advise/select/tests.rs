@@ -58,6 +58,17 @@ fn best(model: &Model, limits: Limits) -> f64 {
 
 proptest! {
     #[test]
+    fn the_plan_is_the_cheapest_that_is_possible_whichever_was_learned_first(
+        plans in prop::collection::vec((0..1_u16 << INDEXES, 0.05..0.99_f64, Just(1.0)), 1..30),
+        chosen in 0..1_u16 << INDEXES,
+    ) {
+        let possible = plans.iter().filter(|(bits, _, _)| bits & !chosen == 0);
+        let cheapest = possible.map(|(_, share, _)| *share).fold(1.0, f64::min);
+        let plan = statement((1.0, 1.0, plans)).plan(&set(chosen)).unwrap().plan;
+        prop_assert!((plan / cheapest - 1.0).abs() < 2e-6, "{plan} {cheapest}");
+    }
+
+    #[test]
     fn what_is_kept_step_by_step_is_what_the_model_says(
         model in model(),
         steps in prop::collection::vec((any::<bool>(), 0..INDEXES), 1..40),
