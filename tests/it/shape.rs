@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::Profiles;
+use erpscope::sample::Sampler;
 use erpscope::track::findings::Finding;
 use tokio_postgres::NoTls;
 
@@ -122,7 +123,14 @@ async fn of_a_database_of_an_erps_shape_few_things_are_told_and_each_makes_sense
     config.upkeep.queues_interval = Duration::from_secs(1);
     config.finding.close_after = Duration::from_secs(600);
     let rig = Rig::start(config);
-    rig.until_up().await;
+    // Samplers look for the first time one after the other, and what is told needs what each has seen.
+    rig.until("all have looked", |server| {
+        let records = &server.samplers.records;
+        [Sampler::Usage, Sampler::Catalog, Sampler::Queues, Sampler::Duplicates]
+            .iter()
+            .all(|sampler| records.get(sampler).is_some_and(|record| record.last_success.is_some()))
+    })
+    .await;
     let rows: BTreeMap<&str, u64> = tables.iter().map(|table| (table.name, table.rows)).collect();
     let sizes = Sizes {
         orders: rows["sale_order"],
