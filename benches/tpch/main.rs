@@ -21,8 +21,8 @@ use std::time::Instant;
 
 use erpscope::advise::advisor::{Advisor, Effort, Found, Judge};
 use erpscope::advise::candidate::Allowed;
+use erpscope::advise::daily::Daily;
 use erpscope::advise::select::Limits;
-use erpscope::advise::upkeep::Daily;
 use erpscope::config::{Flags, Server, Sources, load};
 use tokio_postgres::Client;
 

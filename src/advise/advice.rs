@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
-use super::catalog::{self, Catalog, Kind, Table, Writes};
+use super::catalog::{self, Catalog, Kind, Writes};
 use super::constants::{self, Seen};
+use super::daily::Daily;
 use super::ddl;
 use super::definition::Definition;
 use super::existing::Remembered;
@@ -17,7 +18,7 @@ use super::reason;
 use super::suggestion::{Facts, Helped, Suggestion};
 use super::tidy::Tidy;
 use super::understood::{Skipped, Understood, understand};
-use super::upkeep::{Daily, upkeep};
+use super::upkeep::upkeep;
 use super::what_if::{WhatIf, WhatIfError};
 use super::workload::Workload;
 use crate::erp::Erp;
@@ -141,7 +142,7 @@ pub async fn advise(
     };
     let left_out = bad_joins.len().saturating_sub(MOST_JOINS);
     bad_joins.truncate(MOST_JOINS);
-    let daily = daily(&catalog, &understood, request);
+    let daily = Daily::of(&catalog, &understood, request.writes.as_deref());
     let effort = request.effort.clone();
     let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
     let found =
@@ -264,31 +265,6 @@ fn unanswered(what_if: &WhatIf) -> Option<String> {
 
 fn is_spent(what_if: &WhatIf, effort: &Effort) -> bool {
     what_if.calls >= effort.calls || what_if.planning_ms >= effort.planning_ms
-}
-
-/// What is written in a day: as the history has it, else as the server has counted it for at least
-/// a day (a load of data at the beginning would look like every day's work), else as the statements
-/// of the workload do it.
-fn daily(catalog: &Catalog, understood: &Understood, request: &Request) -> Daily {
-    let since = catalog.stats_reset.zip(catalog.now);
-    let counted = since.and_then(|(since, now)| now.duration_since(since).ok());
-    let days = counted.map(|counted| counted.as_secs_f64() / 86_400.0).filter(|days| *days >= 1.0);
-    let of = |table: &Table| match (&request.writes, days) {
-        (Some(counted), _) => {
-            let own = counted
-                .iter()
-                .filter(|(schema, name, _)| *schema == table.schema && *name == table.name);
-            own.map(|(_, _, writes)| *writes).next().unwrap_or_default()
-        }
-        (None, Some(days)) => table.writes.times(1.0 / days),
-        (None, None) => {
-            let writes = understood.writes.get(&table.name).copied().unwrap_or_default();
-            let hot_share = table.writes.hot_updates / table.writes.updates.max(1.0);
-            Writes { hot_updates: writes.updates * hot_share, ..writes }
-        }
-    };
-    let writes = catalog.tables.values().map(|table| (table.oid, of(table))).collect();
-    Daily { writes, sets: understood.sets.clone() }
 }
 
 /// Everything that a suggestion is written from.

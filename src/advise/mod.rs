@@ -6,6 +6,7 @@ pub mod candidate;
 pub mod catalog;
 pub mod command;
 pub mod constants;
+pub mod daily;
 pub mod database;
 mod ddl;
 pub mod definition;

@@ -22,6 +22,15 @@ pub(super) fn is_same(a: &str, b: &str) -> bool {
     }
 }
 
+/// The same of what may not be there.
+pub(super) fn are_same(a: Option<&str>, b: Option<&str>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => is_same(a, b),
+        _ => false,
+    }
+}
+
 /// An expression without what does not count.
 struct Plain {
     expression: Expr,

@@ -9,10 +9,10 @@ use tokio_postgres::types::Type;
 use super::advisor::Planned;
 use super::catalog::Writes;
 use super::constants::Seen;
+use super::daily::Sets;
 use super::definition::quote;
 use super::plan::{places, read};
 use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable, seen};
-use super::upkeep::Sets;
 use super::what_if::{CANCELLED, LOCKED, WhatIf, WhatIfError, refused};
 use super::workload::{Specimen, Statement, Workload};
 

@@ -1,8 +1,9 @@
 //! What it costs to keep an index: every row that is written is written there, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::catalog::{Table, Writes};
+use super::daily::{Daily, Sets};
 use super::definition::{Definition, Key, Method};
 
 /// Seconds for one new entry where all pages are in memory and rows come in bulk. Measured with
@@ -24,18 +25,6 @@ pub const PRESENCE: f64 = 2.0;
 
 /// A partial index gets no entry for most rows; how many is not known.
 const SHARE_OF_PARTIAL: f64 = 0.3;
-
-/// Columns that statements set, with executions a day, by the table's name.
-pub type Sets = BTreeMap<String, Vec<(BTreeSet<String>, f64)>>;
-
-/// What is written in a day.
-#[derive(Clone, Debug, Default)]
-pub struct Daily {
-    /// Rows, by the table's oid.
-    pub writes: BTreeMap<u32, Writes>,
-    /// Columns that updates set.
-    pub sets: Sets,
-}
 
 /// What an index costs in a day, and what of that is for updates that it would make slower.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Allowed;
 use super::catalog::Catalog;
+use super::daily::Daily;
 use super::definition::Definition;
 use super::plan::{Place, Reading};
 use super::plannable::Plannable;
 use super::select::{Atom, Limits, Model, Priced, Weighted, left_out};
-use super::upkeep::Daily;
 use super::visits::Ground;
 use super::what_if::{WhatIf, WhatIfError};
 

@@ -133,7 +133,7 @@ impl Advisor<'_> {
                 let mut rest = chosen.clone();
                 rest.remove(&id);
                 self.verify(&rest).await?;
-                let total = self.model.total(&rest);
+                let total = self.told(&rest);
                 if rest.len() < chosen.len() && least.as_ref().is_none_or(|(l, _)| total < *l) {
                     least = Some((total, rest));
                 }

@@ -294,10 +294,7 @@ fn join_partitions(catalog: &mut Catalog) {
         table.visible_pages += part.visible_pages;
         table.is_analyzed &= part.is_analyzed;
         table.changed_since += part.changed_since;
-        table.writes.inserts += part.writes.inserts;
-        table.writes.updates += part.writes.updates;
-        table.writes.hot_updates += part.writes.hot_updates;
-        table.writes.deletes += part.writes.deletes;
+        table.writes = table.writes.and(part.writes);
         let first = biggest.entry(root).or_insert_with(|| part.clone());
         if part.rows > first.rows {
             *first = part;

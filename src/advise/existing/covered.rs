@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::usage::used;
 use super::{Existing, Fault, Inventory, KeyPart, Planned, Verdict};
 use crate::advise::definition::{Definition, Method, What};
+use crate::advise::printed::{are_same, is_same};
 use crate::advise::suggestion::Confidence;
 use crate::advise::upkeep::{PRESENCE, kept};
 use crate::advise::workload::SECONDS_PER_COST;
@@ -143,7 +144,7 @@ fn will_cover(new: &Definition, narrow: &Existing) -> bool {
             let option = i32::from(key.is_descending) | (i32::from(key.nulls_first) << 1);
             let is_same = match &key.what {
                 What::Column(name) => own.is_column && own.text == *name,
-                What::Expression(text) => !own.is_column && own.text == *text,
+                What::Expression(text) => !own.is_column && is_same(text, &own.text),
             };
             is_same
                 && !own.has_own_collation
@@ -154,7 +155,7 @@ fn will_cover(new: &Definition, narrow: &Existing) -> bool {
     };
     new.table == narrow.table
         && new.method == Method::Btree
-        && new.predicate == narrow.predicate
+        && are_same(new.predicate.as_deref(), narrow.predicate.as_deref())
         && is_more
         && narrow.includes.iter().all(carries)
         && (begins(0) || begins(3))

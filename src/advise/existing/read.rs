@@ -8,9 +8,9 @@ use super::bloated::is_suspect;
 use super::usage::{Remembered, Span};
 use super::{Existing, ForeignKey, Inventory, KeyPart, Owner};
 use crate::advise::catalog::{self, Writes};
+use crate::advise::daily::Sets;
 use crate::advise::definition::{Definition, Key, Method, What};
 use crate::advise::size;
-use crate::advise::upkeep::Sets;
 
 /// Reads all there is of tables that are not locked.
 pub async fn read(
