@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::advisor::{Advisor, Effort, Found};
 use super::candidate::Allowed;
-use super::catalog::{self, Catalog, Kind, Writes};
+use super::catalog::{self, Catalog, Kind};
 use super::constants::{self, Seen};
-use super::daily::Daily;
+use super::daily::{Counted, Daily};
 use super::ddl;
 use super::definition::Definition;
 use super::existing::Remembered;
@@ -40,9 +40,8 @@ pub struct Request {
     pub effort: Effort,
     /// What may be suggested.
     pub allowed: Allowed,
-    /// Rows written in a day by schema and table, if they were counted; else the server's own counts
-    /// are taken.
-    pub writes: Option<Vec<(String, String, Writes)>>,
+    /// Rows written in a day, if the history has counted them; else the server's own counts are taken.
+    pub writes: Option<Counted>,
     /// How indexes and tables were used, if the history knows; else the server's own counts are taken.
     pub remembered: Option<Remembered>,
     /// Days that nothing has used an index before it is suggested to be dropped.
@@ -142,7 +141,7 @@ pub async fn advise(
     };
     let left_out = bad_joins.len().saturating_sub(MOST_JOINS);
     bad_joins.truncate(MOST_JOINS);
-    let daily = Daily::of(&catalog, &understood, request.writes.as_deref());
+    let daily = Daily::of(&catalog, &understood, request.writes.as_ref());
     let effort = request.effort.clone();
     let advisor = Advisor::new(&mut what_if, &catalog, &daily, &understood.planned, effort);
     let found =

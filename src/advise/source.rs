@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::catalog::Writes;
+use super::daily::Counted;
 use super::existing::Remembered;
 use super::search_path::{self, Work};
 use super::workload::{self, Statement, Workload, WorkloadError};
@@ -22,8 +23,8 @@ const USAGE_SECONDS: i64 = 100 * 86_400;
 pub struct Source {
     /// Its statements.
     pub workload: Workload,
-    /// Rows written in a day, if they were counted: schema, table.
-    pub writes: Option<Vec<(String, String, Writes)>>,
+    /// Rows written in a day, if they were counted.
+    pub writes: Option<Counted>,
     /// How indexes and tables were used, over a longer time, if there is a history.
     pub remembered: Option<Remembered>,
     /// Which role has run what, as the server has counted it, or why that is not known.
@@ -123,9 +124,10 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
     });
     let workload = Workload { statements: statements.collect(), days };
     let tables = reader.tables(period)?;
-    let counted = tables.coverage.seconds / 86_400.0;
-    let writes = (counted > 0.0).then(|| {
-        let per_day = |count: u64| count as f64 / counted;
+    let is_enough = tables.coverage.seconds >= LEAST_COVERED.as_secs_f64();
+    let writes = is_enough.then(|| {
+        let days = tables.coverage.seconds / 86_400.0;
+        let per_day = |count: u64| count as f64 / days;
         let rows = tables.rows.into_iter().map(|row| {
             let writes = Writes {
                 inserts: per_day(row.growth.n_tup_ins),
@@ -135,7 +137,7 @@ pub fn remembered(reader: &Reader<'_>, period: &Period) -> Result<Option<Source>
             };
             (row.schema, row.table, writes)
         });
-        rows.collect()
+        Counted { days, rows: rows.collect() }
     });
     let from = format!("{} of the history", span(days));
     let long = Period { from: period.from.min(period.until - USAGE_SECONDS), ..period.clone() };

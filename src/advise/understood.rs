@@ -12,7 +12,7 @@ use super::constants::Seen;
 use super::daily::Sets;
 use super::definition::quote;
 use super::plan::{places, read};
-use super::plannable::{Change, Parsed, Plannable, Unplannable, parse, plannable, seen};
+use super::plannable::{Change, Parsed, Plannable, Target, Unplannable, parse, plannable, seen};
 use super::what_if::{CANCELLED, LOCKED, WhatIf, WhatIfError, refused};
 use super::workload::{Specimen, Statement, Workload};
 
@@ -45,11 +45,11 @@ pub struct Understood {
     pub of_workload: usize,
     /// Relations that they read: schema and name.
     pub relations: BTreeSet<(String, String)>,
-    /// Columns that updates set, by the table's name, with executions a day.
+    /// Columns that updates set, by the table as it is named, with executions a day.
     pub sets: Sets,
-    /// Rows that the statements write in a day, by the table's name; how many of the updates are HOT
-    /// no statement tells.
-    pub writes: BTreeMap<String, Writes>,
+    /// Rows that the statements write in a day, by the table as it is named; how many of the updates are
+    /// HOT no statement tells.
+    pub writes: BTreeMap<Target, Writes>,
     /// What is left out, the most time first.
     pub skipped: Vec<Skipped>,
     /// What could not be asked beside the statements, for people.
@@ -249,19 +249,30 @@ fn meaning(state: &str) -> String {
 /// What PostgreSQL asks for each deleted row of a table that others point to.
 async fn children(
     client: &Client,
-    writes: &BTreeMap<String, Writes>,
+    writes: &BTreeMap<Target, Writes>,
 ) -> Result<Vec<Statement>, WhatIfError> {
     let deleted = writes.iter().filter(|(_, writes)| writes.deletes > 0.0);
-    let names: Vec<&str> = deleted.map(|(name, _)| name.as_str()).collect();
+    let names: BTreeSet<&str> = deleted.map(|(target, _)| target.name.as_str()).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }
+    let names: Vec<&str> = names.into_iter().collect();
     let sql = include_str!("foreign_keys.sql");
     let rows = client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await.map_err(refused)?;
     let mut statements = Vec::new();
     for row in rows {
         let get = |at| row.try_get::<_, &str>(at).map_err(refused);
-        let columns: Vec<String> = row.try_get(3).map_err(refused)?;
+        let columns: Vec<String> = row.try_get(5).map_err(refused)?;
+        let share: f64 = row.try_get(2).map_err(refused)?;
+        let of = |schema: Option<&str>, name: &str| {
+            let target = Target { schema: schema.map(str::to_owned), name: name.to_owned() };
+            writes.get(&target).map_or(0.0, |writes| writes.deletes)
+        };
+        let (schema, parent) = (get(0)?, get(1)?);
+        let calls = of(Some(schema), parent) + of(None, parent) * share;
+        if calls <= 0.0 {
+            continue;
+        }
         let conditions: Vec<String> = columns
             .iter()
             .enumerate()
@@ -270,11 +281,11 @@ async fn children(
         statements.push(Statement {
             text: format!(
                 "select 1 from {}.{} x where {}",
-                quote(get(1)?),
-                quote(get(2)?),
+                quote(get(3)?),
+                quote(get(4)?),
                 conditions.join(" and ")
             ),
-            calls: writes.get(get(0)?).map_or(0.0, |writes| writes.deletes),
+            calls,
             ..Statement::default()
         });
     }

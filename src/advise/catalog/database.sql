@@ -5,7 +5,8 @@ select
   current_setting('random_page_cost')::float8,
   array(select e.extname::text from pg_extension e),
   (select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm'),
-  (select greatest(s.stats_reset, (select a.stats_reset from pg_stat_archiver a))
+  (select greatest(s.stats_reset, least(
+      (select a.stats_reset from pg_stat_archiver a), (select b.stats_reset from pg_stat_bgwriter b)))
     from pg_stat_database s where s.datname = current_database()),
   statement_timestamp(),
   pg_is_in_recovery(),

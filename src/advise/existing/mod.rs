@@ -160,6 +160,8 @@ pub struct Owner {
     pub written: Writes,
     /// Rows written in a day.
     pub writes: Writes,
+    /// Rows were deleted, as far back as the history goes.
+    pub is_deleted_from: bool,
 }
 
 /// A foreign key.
@@ -302,9 +304,11 @@ impl Inventory {
     #[must_use]
     pub fn is_followed(&self, key: &ForeignKey) -> bool {
         let sets = self.sets.get(&key.parent_name);
-        let writes = self.owners.get(&key.parent).map_or(0.0, |owner| owner.writes.deletes);
+        let owner = self.owners.get(&key.parent);
+        let writes = owner.map_or(0.0, |owner| owner.writes.deletes);
         key.deletes > 0.0
             || writes > 0.0
+            || owner.is_some_and(|owner| owner.is_deleted_from)
             || sets
                 .is_some_and(|sets| key.parent_columns.iter().any(|column| sets.contains(column)))
     }

@@ -23,14 +23,12 @@ pub async fn read(
         counted_days: server.try_get(0)?,
         in_recovery: server.try_get(1)?,
         followers: server.try_get(2)?,
-        sets: sets
-            .iter()
-            .map(|(table, sets)| {
-                (table.clone(), sets.iter().flat_map(|(columns, _)| columns.clone()).collect())
-            })
-            .collect(),
         ..Inventory::default()
     };
+    for (table, sets) in sets {
+        let all = inventory.sets.entry(table.name.clone()).or_default();
+        all.extend(sets.iter().flat_map(|(columns, _)| columns.clone()));
+    }
     for row in client.query(include_str!("owners.sql"), &[]).await? {
         inventory.owners.insert(row.try_get(0)?, owner(&row)?);
     }
@@ -71,6 +69,7 @@ fn owner(row: &Row) -> Result<Owner, Error> {
             hot_updates: row.try_get(13)?,
         },
         writes: Writes::default(),
+        is_deleted_from: false,
     })
 }
 
@@ -223,6 +222,7 @@ fn remember(inventory: &mut Inventory, remembered: Option<&Remembered>) {
             continue;
         };
         owner.reads = owner.reads.max(growth.seq_scan as f64 + growth.idx_scan as f64);
+        owner.is_deleted_from = growth.n_tup_del > 0;
         if counted >= 1.0 {
             let per_day = |count: u64| count as f64 / counted;
             owner.writes = Writes {
@@ -248,6 +248,7 @@ fn join_parts(inventory: &mut Inventory) {
             root.rows = if root.rows < 0.0 { leaf.rows } else { root.rows + leaf.rows };
             root.reads += leaf.reads;
             root.writes = root.writes.and(leaf.writes);
+            root.is_deleted_from |= leaf.is_deleted_from;
             root.written = root.written.and(leaf.written);
         }
     }

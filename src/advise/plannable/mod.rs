@@ -9,7 +9,7 @@ mod rewrite;
 
 use std::collections::BTreeMap;
 
-pub use change::Change;
+pub use change::{Change, Target};
 
 use super::search_path::SearchPath;
 
