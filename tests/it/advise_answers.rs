@@ -7,6 +7,7 @@ use erpscope::advise::advice::{Advice, Request, advise};
 use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
 use erpscope::advise::catalog::Writes;
+use erpscope::advise::daily;
 use erpscope::advise::select::Limits;
 use erpscope::advise::workload::{SECONDS_PER_COST, Specimen, Statement, Workload};
 use erpscope::demo::cluster::Cluster;
@@ -242,7 +243,7 @@ async fn advice(case: &Case, cluster: &Cluster, workload: &Workload) -> Advice {
             planning_ms: 30_000.0,
         },
         allowed: Allowed { values_of: STATES.map(str::to_owned).to_vec() },
-        writes: Some(rates.collect()),
+        writes: Some(daily::Counted { days: 7.0, rows: rates.collect() }),
         remembered: None,
         unused_days: 31.0,
     };

@@ -6,7 +6,7 @@ use erpscope::demo::cluster::{Cluster, Options};
 use tokio_postgres::NoTls;
 
 use crate::advise_faults::{load, shop, table, tables};
-use crate::rig::{admin, server};
+use crate::rig::{admin, server, until_true};
 
 const TEXT: &str = "select id from orders where partner = $1";
 
@@ -61,4 +61,35 @@ async fn each_role_is_advised_on_the_table_that_it_means() {
     run_as(&cluster, "guest", 300).await;
     let all = ["depot.orders", "hr.orders", "public.orders", "sales.orders"];
     assert_eq!(suggested(&cluster).await, all);
+}
+
+/// Orders that are deleted, and their lines, without an index that finds these.
+const SHOP: &str = "
+    create table orders (id int primary key);
+    create table order_line (id int primary key, order_id int references orders);
+    insert into orders select n from generate_series(1, 2000) n;
+    insert into order_line select n, 1001 + n % 1000 from generate_series(1, 60000) n;
+    analyze";
+
+#[tokio::test]
+async fn rows_deleted_in_one_schema_are_looked_for_among_the_children_there() {
+    let (cluster, shop) = shop(Options::default()).await;
+    for schema in ["a", "b"] {
+        load(&shop, &format!("create schema {schema}; set search_path = {schema}; {SHOP}")).await;
+    }
+    load(&shop, "reset search_path").await;
+    let reset = "select pg_stat_statements_reset()";
+    admin(&cluster).await.batch_execute(reset).await.unwrap();
+    load(&shop, "set search_path = a").await;
+    for (name, ids) in [("a.orders", 1..=200), ("orders", 201..=400)] {
+        let text = format!("delete from {name} where id = $1");
+        for id in ids {
+            shop.execute(&text, &[&id]).await.unwrap();
+        }
+    }
+    load(&shop, "reset search_path").await;
+    let counted =
+        "select count(*) = 1 from pg_stat_all_tables where relname = 'orders' and n_tup_del >= 400";
+    until_true(&shop, counted).await;
+    assert_eq!(suggested(&cluster).await, ["a.order_line"]);
 }
