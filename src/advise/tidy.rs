@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::advice::Advised;
-use super::advisor::{self, Found};
+use super::advisor::Found;
 use super::ddl::create_id;
-use super::existing::{self, Existing, Inventory, Planned, Told};
+use super::existing::{self, Inventory, Planned, Told};
 use super::suggestion::Suggestion;
 use super::what_if::{WhatIf, WhatIfError};
 use crate::pg::Session;
@@ -41,7 +41,7 @@ impl Tidy<'_> {
                 owner.writes = *writes;
             }
         }
-        inventory.planned = self.planned_with(&inventory, what_if).await?;
+        inventory.planned = self.planned_with(&inventory, request.unused_days, what_if).await?;
         let estimates = existing::estimates(asking.client(), &inventory).await?;
         let ids: Vec<(String, usize)> =
             self.passed.iter().filter_map(|id| Some((self.create_id(*id)?, *id))).collect();
@@ -71,51 +71,39 @@ impl Tidy<'_> {
         Some(create_id(&self.advised.request.datname, table, definition))
     }
 
-    /// Names of all indexes that plans use once what is suggested is there, as far as they are of tables
-    /// that have an index which nothing has scanned yet.
+    /// All indexes that plans use once what is suggested is there, with what they are parts of, as far as they are of tables
+    /// that have an index which nothing has scanned for long. A plan has names alone: they are looked up among the
+    /// tables that its statement reads, as another schema may have the same.
     async fn planned_with(
         &self,
         inventory: &Inventory,
+        unused_days: f64,
         what_if: &mut WhatIf,
-    ) -> Result<BTreeSet<String>, WhatIfError> {
-        let idle: BTreeSet<(&str, &str)> = inventory
-            .indexes
-            .iter()
-            .filter(|index| index.scans <= 0.0 && index.is_free() && !index.is_unique)
-            .map(|index| (index.schema.as_str(), index.table_name.as_str()))
-            .collect();
+    ) -> Result<BTreeSet<u32>, WhatIfError> {
+        let in_question = existing::in_question(inventory, unused_days);
         what_if.suppose_only(self.passed, &self.found.definitions, self.advised.catalog).await?;
-        let mut names = BTreeSet::new();
+        let mut found = BTreeSet::new();
         for planned in &self.advised.understood.planned {
-            let mut uses = planned.readings.iter().flat_map(|reading| reading.uses.values());
-            if !uses.any(|u| idle.contains(&(u.schema.as_str(), u.relation.as_str()))) {
+            let uses = planned.readings.iter().flat_map(|reading| reading.uses.values());
+            let read: BTreeSet<(&str, &str)> =
+                uses.map(|usage| (usage.schema.as_str(), usage.relation.as_str())).collect();
+            if read.is_disjoint(&in_question) {
                 continue;
             }
             for variant in &planned.variants {
+                let there = inventory.of_tables(&read);
                 match what_if.plan(variant).await {
                     Ok(answer) => {
-                        names.extend(answer.plan.indexes().into_iter().map(str::to_owned));
+                        let names = answer.plan.indexes();
+                        let by_name = there.filter(|index| names.contains(&index.name.as_str()));
+                        found.extend(by_name.map(|index| index.oid));
                     }
                     Err(error) if error.is_the_end() => return Err(error),
                     // Of what was not answered any index may be used.
-                    Err(_) => names.extend(indexes_of(planned, inventory)),
+                    Err(_) => found.extend(there.map(|index| index.oid)),
                 }
             }
         }
-        Ok(names)
+        Ok(inventory.with_wholes(found))
     }
-}
-
-/// Names of the indexes of all tables that a statement reads.
-fn indexes_of<'a>(
-    planned: &'a advisor::Planned,
-    inventory: &'a Inventory,
-) -> impl Iterator<Item = String> + 'a {
-    let uses = planned.readings.iter().flat_map(|reading| reading.uses.values());
-    let read: BTreeSet<(&str, &str)> =
-        uses.map(|usage| (usage.schema.as_str(), usage.relation.as_str())).collect();
-    let indexes = inventory.indexes.iter();
-    let of =
-        move |index: &&Existing| read.contains(&(index.schema.as_str(), index.table_name.as_str()));
-    indexes.filter(of).map(|index| index.name.clone())
 }

@@ -1,7 +1,7 @@
 -- every: upkeep.catalog_interval; scope: database; needs: nothing
 -- cost: catalogs of constraints and indexes, 5 ms for 1,000 foreign keys; locks: access share on catalogs
 -- Foreign keys whose own side no index serves: one that begins with their columns in any order, whole
--- or of the rows that are not null. Indexes that are partial otherwise do not count. The largest first.
+-- or of the rows in which columns of the key are not null. Indexes that are partial otherwise do not count. The largest first.
 select
   n.nspname, c.relname, k.conname, pn.nspname, p.relname,
   array(
@@ -26,7 +26,8 @@ where k.contype = 'f' and k.conparentid = 0
       and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
       and (
         i.indpred is null
-        or i.indpred::text like '{NULLTEST :arg {VAR :varno 1 :varattno ' || k.conkey[1]
-          || ' %} :nulltesttype 1 %'))
+        or i.indpred::text ~ (
+          '^([{]BOOLEXPR :boolop and :args [(])?([{]NULLTEST :arg [{]VAR :varno 1 :varattno ('
+          || array_to_string(k.conkey, '|') || ') [^{}]*[}] :nulltesttype 1 [^{}]*[}] ?)+([)] [^(){}]*[}])?$')))
 order by c.relpages desc, n.nspname, c.relname, k.conname
 limit $1

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use erpscope::advise::advice::{Advice, Request, advise};
 use erpscope::advise::advisor::{Effort, Judge};
 use erpscope::advise::candidate::Allowed;
+use erpscope::advise::existing::Remembered;
 use erpscope::advise::select::Limits;
-use erpscope::advise::workload::Workload;
+use erpscope::advise::workload::{Statement, Workload};
 use erpscope::demo::cluster::{Cluster, Options};
 use erpscope::erp::Erp;
+use erpscope::history::{Coverage, IndexSum, IndexUse, Sums};
 use erpscope::pg;
 use tokio_postgres::Client;
 
@@ -86,14 +88,51 @@ const LARGE: &str = "
     insert into deleted select generate_series(1, 60001);
     insert into kept select generate_series(1, 60000);
     create table child (id int primary key, deleted_id int references deleted, kept_id int references kept);
+    create table child_of_some (id int primary key, deleted_id int references deleted);
     insert into child select i, i, i from generate_series(1, 60000) i;
+    insert into child_of_some select i, i from generate_series(1, 60000) i;
     delete from deleted where id = 60001;
     create index child_deleted on child (deleted_id);
     create index child_kept_goes on child (kept_id);
+    create index child_of_some_deleted on child_of_some (deleted_id) where deleted_id is not null;
 
     create table failed (x int);
     insert into failed values (1), (1);
 ";
+
+/// Of two that are the same PostgreSQL takes the newer one: nothing scans the older one, which stays.
+const TWINS: &str = "
+    create table twin (id int primary key, x int);
+    insert into twin select i, i from generate_series(1, 60000) i;
+    create index twin_x on twin (x);
+    create index twin_x_goes on twin (x);
+    create table year (id int, day date not null, x int) partition by range (day);
+    create table year_2024 partition of year for values from ('2024-01-01') to ('2025-01-01');
+    insert into year select i, date '2024-01-01' + i % 300, i from generate_series(1, 60000) i;
+    create index year_x on year (x);
+    create index year_2024_goes on year_2024 (x);
+    analyze twin, year";
+
+/// Nothing has scanned what is in it, and a statement of the workload will use all but what has `_goes` in its name.
+const PLANNED: &str = "
+    create table report (id int primary key, x int, y int);
+    insert into report select i, i, i from generate_series(1, 60000) i;
+    create index report_x on report (x);
+    create index report_y_goes on report (y);
+    create table year (id int, day date not null, x int, y int) partition by range (day);
+    create table year_2024 partition of year for values from ('2024-01-01') to ('2025-01-01');
+    insert into year select i, date '2024-01-01' + i % 300, i, i from generate_series(1, 60000) i;
+    create index year_x on year (x);
+    create index year_y_goes on year (y);
+    create schema a;
+    create schema b_goes;
+    create table a.tenant (id int primary key, x int);
+    create table b_goes.tenant (id int primary key, x int);
+    insert into a.tenant select i, i from generate_series(1, 60000) i;
+    insert into b_goes.tenant select i, i from generate_series(1, 60000) i;
+    create index tenant_x on a.tenant (x);
+    create index tenant_x on b_goes.tenant (x);
+    analyze report, year, a.tenant, b_goes.tenant";
 
 /// Pages that are nearly empty.
 const BLOATED: &str = "
@@ -107,6 +146,14 @@ async fn shop() -> (Cluster, Client) {
 }
 
 async fn advice(cluster: &Cluster) -> Advice {
+    advice_on(cluster, &Workload::default(), None).await
+}
+
+async fn advice_on(
+    cluster: &Cluster,
+    workload: &Workload,
+    remembered: Option<Remembered>,
+) -> Advice {
     let server = server(cluster);
     let asking = pg::connect(&server, "shop").await.unwrap();
     let planning = pg::connect_to_plan(&server, "shop").await.unwrap();
@@ -122,11 +169,10 @@ async fn advice(cluster: &Cluster) -> Advice {
         },
         allowed: Allowed::default(),
         writes: None,
-        remembered: None,
+        remembered,
         unused_days: 0.0,
     };
-    let nothing = Workload::default();
-    advise(&asking, planning, &nothing, &Erp::new(Vec::new()), &request).await.unwrap()
+    advise(&asking, planning, workload, &Erp::new(Vec::new()), &request).await.unwrap()
 }
 
 /// What is wrong, by the index's name.
@@ -219,21 +265,24 @@ async fn what_nothing_uses_and_what_a_failed_build_left_is_to_be_dropped_and_not
     let index = "create unique index concurrently failed_x_goes on failed (x)";
     assert!(client.batch_execute(index).await.is_err());
     assert!(client.batch_execute("reindex index concurrently failed_x_goes").await.is_err());
+    let index = "create index concurrently failed_one_goes on failed ((1 / (x - 1)))";
+    assert!(client.batch_execute(index).await.is_err());
     {
         let reader = session(&cluster.url("shop")).await;
         reader
             .batch_execute("set enable_seqscan = off; select from large where used = 7")
             .await
             .unwrap();
-        let read =
-            "set enable_seqscan = on; select count(*) from large; select count(*) from child";
+        let read = "set enable_seqscan = on; select count(*) from large; select count(*) from child; \
+            select count(*) from child_of_some";
         for _ in 0..25 {
             reader.batch_execute(read).await.unwrap();
         }
     }
     until_true(
         &client,
-        "select bool_and(seq_scan >= 25) from pg_stat_user_tables where relname in ('large', 'child')",
+        "select bool_and(seq_scan >= 25) from pg_stat_user_tables
+         where relname in ('large', 'child', 'child_of_some')",
     )
     .await;
     let advice = advice(&cluster).await;
@@ -243,6 +292,7 @@ async fn what_nothing_uses_and_what_a_failed_build_left_is_to_be_dropped_and_not
         ("child_kept_goes", "unused"),
         ("failed_x_goes", "invalid"),
         ("failed_x_goes_ccnew", "invalid"),
+        ("failed_one_goes", "invalid"),
     ]);
     assert_eq!(faults(&advice), expected);
     let of = |name: &str| {
@@ -252,7 +302,102 @@ async fn what_nothing_uses_and_what_a_failed_build_left_is_to_be_dropped_and_not
     assert!(of("public.child_kept_goes").warnings.iter().any(|w| w.contains("child_kept_id_fkey")));
     assert!(of("public.large_lower_goes").warnings.iter().any(|w| w.contains("create statistics")));
     assert!(of("public.failed_x_goes_ccnew").explanation.contains("The original is still there"));
+    assert!(of("public.failed_one_goes").undo.is_empty(), "it served nobody");
     run_and_undo(&client, &advice).await;
+}
+
+#[tokio::test]
+async fn of_two_that_are_the_same_one_stays_whichever_is_scanned() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(TWINS).await.unwrap();
+    {
+        let reader = session(&cluster.url("shop")).await;
+        for x in 1..=25 {
+            let read = format!("select from twin where x = {x}; select from year where x = {x}");
+            reader.batch_execute(&read).await.unwrap();
+        }
+    }
+    let scans = "select count(*) = 2 and bool_and(idx_scan = 25) from pg_stat_user_indexes
+        where indexrelname in ('twin_x_goes', 'year_2024_goes')";
+    until_true(&client, scans).await;
+    let unscanned = "select count(*) = 2 and bool_and(idx_scan = 0) from pg_stat_user_indexes
+        where indexrelname in ('twin_x', 'year_2024_x_idx')";
+    assert!(client.query_one(unscanned, &[]).await.unwrap().get::<_, bool>(0));
+    let advice = advice(&cluster).await;
+    let expected = wanted(&[("twin_x_goes", "duplicate"), ("year_2024_goes", "duplicate")]);
+    assert_eq!(faults(&advice), expected);
+    run_and_undo(&client, &advice).await;
+}
+
+/// The history has looked at it for 40 days and has seen no scan.
+fn quiet(table: &str, index: &str) -> IndexSum {
+    IndexSum {
+        schema: "public".into(),
+        table: table.into(),
+        index: index.into(),
+        growth: IndexUse::default(),
+        last_scan_hour: None,
+        bytes: 8_192,
+        first_hour: 0,
+        last_hour: 40 * 86_400,
+    }
+}
+
+#[tokio::test]
+async fn what_plans_of_the_workload_use_is_not_unused() {
+    let (cluster, client) = shop().await;
+    client.batch_execute(PLANNED).await.unwrap();
+    {
+        let reader = session(&cluster.url("shop")).await;
+        // Scans that the server counts, before the history looked.
+        let early = "set enable_seqscan = off; select from report where x = 7; select from report where y = 7";
+        reader.batch_execute(early).await.unwrap();
+        let read = "set enable_seqscan = on; select count(*) from report; select count(*) from year; \
+            select count(*) from a.tenant; select count(*) from b_goes.tenant";
+        for _ in 0..25 {
+            reader.batch_execute(read).await.unwrap();
+        }
+    }
+    let reads = "select count(*) = 4 and bool_and(seq_scan >= 25) from pg_stat_user_tables
+        where relname in ('report', 'year_2024', 'tenant')";
+    until_true(&client, reads).await;
+    let coverage = Coverage {
+        seconds: 40.0 * 86_400.0,
+        first_hour: Some(0),
+        last_hour: Some(40 * 86_400),
+        resets: 1,
+    };
+    let rows = vec![quiet("report", "report_x"), quiet("report", "report_y_goes")];
+    let remembered = Remembered {
+        indexes: Sums { coverage, rows },
+        tables: Sums { coverage, rows: Vec::new() },
+    };
+    let statement = |text: &str| Statement {
+        text: text.into(),
+        calls: 100.0,
+        seconds: Some(1.0),
+        rows: 100.0,
+        ..Statement::default()
+    };
+    let statements = vec![
+        statement("select * from report where x = $1"),
+        statement("select * from year where x = $1"),
+        statement("select * from a.tenant where x = $1"),
+    ];
+    let workload = Workload { statements, days: 1.0 };
+    let unused = |advice: &Advice| -> Vec<String> {
+        assert!(advice.suggestions.iter().all(|s| s.reason == "unused"));
+        let mut names: Vec<String> =
+            advice.suggestions.iter().filter_map(|s| s.index.clone()).collect();
+        names.sort();
+        names
+    };
+    let advised = advice_on(&cluster, &workload, Some(remembered.clone())).await;
+    let goes = ["b_goes.tenant_x", "public.report_y_goes", "public.year_y_goes"];
+    assert_eq!(unused(&advised), goes);
+    // Without the workload all of them would be.
+    let advised = advice_on(&cluster, &Workload::default(), Some(remembered)).await;
+    assert_eq!(unused(&advised).len(), 6);
 }
 
 #[tokio::test]

@@ -61,6 +61,33 @@ const SCHEMA: &str = "
     select setval('sale_order_id_seq', 1932735283);
     analyze";
 
+#[tokio::test]
+async fn an_index_that_leaves_out_only_rows_without_a_parent_serves_its_foreign_key() {
+    let cluster = cluster(&Options::default()).await;
+    let admin = admin(&cluster).await;
+    let schema = "create table parent (a int, b int, primary key (a, b))";
+    admin.batch_execute(schema).await.unwrap();
+    for (name, only) in [
+        ("one", "b is not null"),
+        ("each", "a is not null and b is not null"),
+        ("whole", "true"),
+        ("other_unserved", "z is not null"),
+        ("more_unserved", "a is not null and z is not null"),
+        ("either_unserved", "a is not null or b is not null"),
+        ("null_unserved", "a is null"),
+    ] {
+        let schema = format!(
+            "create table {name} (z int, b int, a int, foreign key (a, b) references parent);
+             create index on {name} (b, a) where {only}"
+        );
+        admin.batch_execute(&schema.replace(" where true", "")).await.unwrap();
+    }
+    let sql = include_str!("../../src/sample/catalog_foreign_keys.sql");
+    let rows = admin.query(sql, &[&10_i64]).await.unwrap();
+    let unserved: Vec<&str> = rows.iter().map(|row| row.get(1)).collect();
+    assert_eq!(unserved, ["either_unserved", "more_unserved", "null_unserved", "other_unserved"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_indexes_functions_and_numbers_are_what_the_server_has() {
     let options = Options::default().set("autovacuum", "off").set("track_functions", "pl");

@@ -59,7 +59,7 @@ pub fn covered(
         });
         let verdict = narrowest.and_then(|cover| verdict(index, &cover, inventory, block_size));
         if let Some(verdict) = verdict {
-            gone.insert(index.oid);
+            gone.append(&mut inventory.with_parts([index.oid]));
             verdicts.push(verdict);
         }
     }

@@ -5,16 +5,30 @@
 //! the same storage parameters where these shape what is in it. A unique one does what one that is not unique does; the
 //! reverse is not so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Existing, Fault, Inventory, Verdict};
 use crate::advise::suggestion::Confidence;
 
-/// Those that are there once more.
+/// Those that are there once more. Parts of a partitioned index that goes are nobody's twins: they go with it.
 #[must_use]
 pub fn duplicates(inventory: &Inventory) -> Vec<Verdict> {
+    let mut parts = BTreeSet::new();
+    loop {
+        let verdicts = duplicates_beside(&parts, inventory);
+        let going = inventory.with_parts(verdicts.iter().map(|verdict| verdict.index));
+        let known = parts.len();
+        parts.extend(going.into_iter().filter(|oid| verdicts.iter().all(|v| v.index != *oid)));
+        if parts.len() == known {
+            return verdicts;
+        }
+    }
+}
+
+fn duplicates_beside(parts: &BTreeSet<u32>, inventory: &Inventory) -> Vec<Verdict> {
     let mut alike: BTreeMap<_, Vec<&Existing>> = BTreeMap::new();
-    for index in inventory.indexes.iter().filter(|index| index.is_valid) {
+    let stays = |index: &&Existing| index.is_valid && !parts.contains(&index.oid);
+    for index in inventory.indexes.iter().filter(stays) {
         let what = (&index.method, &index.keys, &index.includes, &index.predicate, &index.storage);
         let shape = (index.table, what);
         alike.entry(shape).or_default().push(index);
@@ -51,12 +65,12 @@ fn verdict(index: &Existing, keeper: &Existing) -> Verdict {
         );
     }
     let confidence = if index.constraint.is_some() { Confidence::Medium } else { Confidence::High };
-    let fault = Fault::Duplicate { keeps: keeper.qualified() };
+    let fault = Fault::Duplicate { keeps: keeper.qualified(), keeper: keeper.oid };
     Verdict { index: index.oid, fault, confidence, warnings }
 }
 
 /// What others stand on first, then what forbids more, then what is older: mostly the one that belongs to the
-/// ERP. Which one is used more says nothing, as the planner takes either.
+/// ERP. Which one is used says nothing: the planner takes the newest, and without that the next.
 fn best_first(a: &Existing, b: &Existing) -> std::cmp::Ordering {
     let rank = |index: &Existing| {
         [

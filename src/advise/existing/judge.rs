@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Inventory, Verdict, bloated, covered, duplicate, invalid, unused};
+use super::{Inventory, Verdict, bloated, covered, credit, duplicate, invalid, unused};
 use crate::advise::definition::Definition;
 
 /// An index that is suggested to be created.
@@ -19,7 +19,8 @@ pub struct Planned<'a> {
 /// At most one verdict an index, the surest and safest first: leftovers, those that are there twice,
 /// those that others cover, those that nothing uses, those to rebuild.
 ///
-/// What nothing uses is no cover for another, and of two indexes that could stand in for each other one stays.
+/// What is used is judged as it will be without what is there twice. What nothing uses is no cover for another, and of two
+/// indexes that could stand in for each other one stays. With a partitioned index its parts go.
 #[must_use]
 pub fn judge(
     inventory: &Inventory,
@@ -30,11 +31,14 @@ pub fn judge(
 ) -> Vec<Verdict> {
     let invalid = invalid::invalid(inventory);
     let duplicates = duplicate::duplicates(inventory);
-    let mut gone: BTreeSet<u32> = invalid.iter().chain(&duplicates).map(|v| v.index).collect();
+    let inventory = &*credit::credited(inventory, &duplicates);
+    let with_parts =
+        |verdicts: &[Verdict]| inventory.with_parts(verdicts.iter().map(|verdict| verdict.index));
+    let mut gone: BTreeSet<u32> = &with_parts(&invalid) | &with_parts(&duplicates);
     let unused = unused::unused(inventory, &gone, least_days);
-    gone.extend(unused.iter().map(|verdict| verdict.index));
+    gone.append(&mut with_parts(&unused));
     let covered = covered::covered(inventory, planned, &gone, block_size);
-    gone.extend(covered.iter().map(|verdict| verdict.index));
+    gone.append(&mut with_parts(&covered));
     let bloated =
         inventory.indexes.iter().filter(|index| !gone.contains(&index.oid)).filter_map(|index| {
             let estimate = estimates.get(&index.oid)?;

@@ -5,9 +5,12 @@
 
 mod bloated;
 mod covered;
+mod credit;
 mod duplicate;
+mod foreign_key;
 mod invalid;
 mod judge;
+mod parts;
 mod read;
 mod unused;
 mod usage;
@@ -15,8 +18,10 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use foreign_key::ForeignKey;
 pub use judge::{Planned, judge};
 pub use read::{estimates, read};
+pub use unused::in_question;
 pub use usage::{Idle, Remembered, Span};
 pub use write::{Told, write};
 
@@ -36,8 +41,8 @@ pub struct Inventory {
     pub foreign_keys: Vec<ForeignKey>,
     /// Columns that updates set, by the table's name: what is known from the workload.
     pub sets: BTreeMap<String, BTreeSet<String>>,
-    /// Indexes that plans of the workload use, with what is suggested.
-    pub planned: BTreeSet<String>,
+    /// Indexes that plans of the workload use, with what is suggested, and those that they are parts of.
+    pub planned: BTreeSet<u32>,
     /// Days since the server counts.
     pub counted_days: f64,
     /// A standby: how its primary uses an index is not known here.
@@ -162,25 +167,9 @@ pub struct Owner {
     pub writes: Writes,
     /// Rows were deleted, as far back as the history goes.
     pub is_deleted_from: bool,
-}
-
-/// A foreign key.
-#[derive(Clone, Debug, Default)]
-pub struct ForeignKey {
-    /// Its name.
-    pub name: String,
-    /// The table that points.
-    pub table: u32,
-    /// Its columns.
-    pub columns: Vec<String>,
-    /// Oid of the table pointed to.
-    pub parent: u32,
-    /// Its name.
-    pub parent_name: String,
-    /// The columns pointed to.
-    pub parent_columns: Vec<String>,
-    /// Rows deleted from there since the server counts.
-    pub deletes: f64,
+    /// Days since the history saw the last of its indexes that were scanned and are not there any more: what is left has
+    /// had their work since then only.
+    pub index_gone_days: Option<f64>,
 }
 
 /// What is wrong with an index.
@@ -188,8 +177,10 @@ pub struct ForeignKey {
 pub enum Fault {
     /// Another index is the same.
     Duplicate {
-        /// The one that stays.
+        /// The one that stays, as SQL names it.
         keeps: String,
+        /// Its oid.
+        keeper: u32,
     },
     /// Another index is searched by the same keys, and more.
     Covered {
@@ -264,18 +255,6 @@ impl Existing {
     pub fn columns(&self) -> impl Iterator<Item = Option<&str>> {
         self.keys.iter().map(|key| key.is_column.then_some(key.text.as_str()))
     }
-
-    /// Whether the children of a row of the foreign key's parent are found by it.
-    #[must_use]
-    pub fn serves(&self, key: &ForeignKey) -> bool {
-        let is_able = self.table == key.table
-            && self.is_valid
-            && self.predicate.is_none()
-            && matches!(self.method.as_str(), "btree" | "hash");
-        let leading =
-            || self.columns().take(key.columns.len()).flatten().collect::<BTreeSet<&str>>();
-        is_able && leading() == key.columns.iter().map(String::as_str).collect()
-    }
 }
 
 impl Inventory {
@@ -283,34 +262,6 @@ impl Inventory {
     #[must_use]
     pub fn index(&self, oid: u32) -> Option<&Existing> {
         self.indexes.iter().find(|index| index.oid == oid)
-    }
-
-    /// Foreign keys whose children would be found by no index any more, if this one went too.
-    pub fn orphaned<'a>(
-        &'a self,
-        index: &'a Existing,
-        gone: &'a BTreeSet<u32>,
-    ) -> impl Iterator<Item = &'a ForeignKey> {
-        let others = move |key: &ForeignKey| {
-            self.indexes.iter().any(|other| {
-                other.oid != index.oid && !gone.contains(&other.oid) && other.serves(key)
-            })
-        };
-        self.foreign_keys.iter().filter(move |key| index.serves(key) && !others(key))
-    }
-
-    /// Whether PostgreSQL looks for the children of this key's parents: rows are deleted there, or
-    /// updates set the columns that are pointed to.
-    #[must_use]
-    pub fn is_followed(&self, key: &ForeignKey) -> bool {
-        let sets = self.sets.get(&key.parent_name);
-        let owner = self.owners.get(&key.parent);
-        let writes = owner.map_or(0.0, |owner| owner.writes.deletes);
-        key.deletes > 0.0
-            || writes > 0.0
-            || owner.is_some_and(|owner| owner.is_deleted_from)
-            || sets
-                .is_some_and(|sets| key.parent_columns.iter().any(|column| sets.contains(column)))
     }
 }
 

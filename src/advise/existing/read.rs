@@ -70,6 +70,7 @@ fn owner(row: &Row) -> Result<Owner, Error> {
         },
         writes: Writes::default(),
         is_deleted_from: false,
+        index_gone_days: None,
     })
 }
 
@@ -207,9 +208,10 @@ fn remember(inventory: &mut Inventory, remembered: Option<&Remembered>) {
     let Some(remembered) = remembered else { return };
     let known = remembered.known();
     for index in &mut inventory.indexes {
-        let name = (index.schema.as_str(), index.table_name.as_str(), index.name.as_str());
-        index.remembered = known.get(&name).copied();
+        index.remembered = known.get(&index.named()).copied();
     }
+    let there: BTreeSet<_> = inventory.indexes.iter().map(Existing::named).collect();
+    let gone = remembered.gone(&there);
     let counted = remembered.tables.coverage.seconds / 86_400.0;
     let tables: BTreeMap<(&str, &str), _> = remembered
         .tables
@@ -218,7 +220,9 @@ fn remember(inventory: &mut Inventory, remembered: Option<&Remembered>) {
         .map(|sum| ((sum.schema.as_str(), sum.table.as_str()), &sum.growth))
         .collect();
     for owner in inventory.owners.values_mut() {
-        let Some(growth) = tables.get(&(owner.schema.as_str(), owner.name.as_str())) else {
+        let name = (owner.schema.as_str(), owner.name.as_str());
+        owner.index_gone_days = gone.get(&name).copied();
+        let Some(growth) = tables.get(&name) else {
             continue;
         };
         owner.reads = owner.reads.max(growth.seq_scan as f64 + growth.idx_scan as f64);
@@ -249,6 +253,8 @@ fn join_parts(inventory: &mut Inventory) {
             root.reads += leaf.reads;
             root.writes = root.writes.and(leaf.writes);
             root.is_deleted_from |= leaf.is_deleted_from;
+            let gone = [root.index_gone_days, leaf.index_gone_days];
+            root.index_gone_days = gone.into_iter().flatten().min_by(f64::total_cmp);
             root.written = root.written.and(leaf.written);
         }
     }

@@ -1,8 +1,11 @@
 //! Each rule where it fires, and where it nearly does.
 
+mod foreign_keys;
 mod idle;
+mod parts;
+mod twins;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::advise::definition::{Definition, Key};
@@ -247,43 +250,13 @@ fn what_nothing_has_used_for_long_goes() {
     standby.in_recovery = true;
     assert_eq!(judged(&standby, &[]), BTreeMap::new());
     let mut planned = inventory(vec![unused(10, "u", &["x"])]);
-    planned.planned.insert("u".into());
+    planned.planned.insert(10);
     assert_eq!(judged(&planned, &[]), BTreeMap::new());
     let mut followed = inventory(vec![unused(10, "u", &["x"])]);
     followed.followers = 1;
     let verdicts = judge(&followed, &[], &BTreeMap::new(), 31.0, BLOCK);
     assert_eq!(verdicts[0].confidence, Confidence::Low);
     assert!(verdicts[0].warnings.iter().any(|w| w.starts_with("1 server follows")));
-}
-
-#[test]
-fn the_only_index_for_the_children_of_deleted_rows_stays() {
-    let key = |deletes| ForeignKey {
-        name: "move_order_fkey".into(),
-        table: 1,
-        columns: vec!["x".into()],
-        parent: 2,
-        parent_name: "order".into(),
-        parent_columns: vec!["id".into()],
-        deletes,
-    };
-    let with = |deletes, indexes| {
-        let mut all = inventory(indexes);
-        all.foreign_keys.push(key(deletes));
-        all
-    };
-    assert_eq!(judged(&with(9.0, vec![unused(10, "u", &["x"])]), &[]), BTreeMap::new());
-    let never = with(0.0, vec![unused(10, "u", &["x"])]);
-    let verdicts = judge(&never, &[], &BTreeMap::new(), 31.0, BLOCK);
-    assert!(verdicts[0].warnings[0].contains("move_order_fkey"), "{verdicts:?}");
-    let mut moved = never.clone();
-    moved.sets.insert("order".into(), BTreeSet::from(["id".to_owned()]));
-    assert_eq!(judged(&moved, &[]), BTreeMap::new(), "the parent's key changes");
-    // Of two that nothing uses one stays.
-    let two = with(9.0, vec![unused(10, "u", &["x"]), unused(11, "v", &["x", "y"])]);
-    assert_eq!(judged(&two, &[]).len(), 1);
-    let partial = Existing { predicate: Some("y".into()), ..index(11, "v", &["x"]) };
-    assert_eq!(judged(&with(9.0, vec![unused(10, "u", &["x"]), partial]), &[]), BTreeMap::new());
 }
 
 #[test]
@@ -346,7 +319,7 @@ fn what_is_run_and_what_takes_it_back_fit_the_index() {
         let suggestion = write(&told, &verdict).unwrap();
         (suggestion.ddl, suggestion.undo)
     };
-    let same = || Fault::Duplicate { keeps: "public.b".into() };
+    let same = || Fault::Duplicate { keeps: "public.b".into(), keeper: 11 };
     let plain = Existing {
         schema: "Büro".into(),
         name: "order".into(),
@@ -389,4 +362,9 @@ fn what_is_run_and_what_takes_it_back_fit_the_index() {
     let (ddl, undo) = told(index(10, "a", &["x"]), Fault::Bloated { bytes_after: 1.0 });
     assert_eq!(ddl, ["reindex index concurrently public.a"]);
     assert!(undo.is_empty());
+    for leftover in [Leftover::Created, Leftover::Copy, Leftover::Replaced] {
+        let (ddl, undo) = told(index(10, "a", &["x"]), Fault::Invalid(leftover));
+        assert_eq!(ddl, ["drop index concurrently public.a"]);
+        assert!(undo.is_empty(), "it served nobody: {leftover:?}");
+    }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::usage::idle;
-use super::{Existing, Fault, Inventory, Verdict};
+use super::{Existing, Fault, Idle, Inventory, Verdict};
 use crate::advise::suggestion::Confidence;
 
 /// A table that was read less often says nothing of its indexes.
@@ -25,20 +25,44 @@ const MONTH_DAYS: f64 = 31.0;
 /// Those that nothing has used for `least_days`.
 #[must_use]
 pub fn unused(inventory: &Inventory, gone: &BTreeSet<u32>, least_days: f64) -> Vec<Verdict> {
-    if inventory.in_recovery {
-        return Vec::new();
-    }
     let mut gone = gone.clone();
     let mut verdicts = Vec::new();
     for index in &inventory.indexes {
         if !gone.contains(&index.oid)
             && let Some(verdict) = verdict(index, inventory, &gone, least_days)
         {
-            gone.insert(index.oid);
+            gone.append(&mut inventory.with_parts([index.oid]));
             verdicts.push(verdict);
         }
     }
     verdicts
+}
+
+/// Tables, by schema and name, of which a plan may use an index that would be called unused else; of a partitioned index,
+/// those of its parts.
+#[must_use]
+pub fn in_question(inventory: &Inventory, least_days: f64) -> BTreeSet<(&str, &str)> {
+    let idle =
+        inventory.indexes.iter().filter(|index| may_go(index, inventory, least_days).is_some());
+    let oids = inventory.with_parts(idle.map(|index| index.oid));
+    inventory
+        .indexes
+        .iter()
+        .filter(|index| oids.contains(&index.oid))
+        .map(Existing::relation)
+        .collect()
+}
+
+/// For how long nothing has scanned it, if that is long enough for what nobody needs for anything else.
+fn may_go(index: &Existing, inventory: &Inventory, least_days: f64) -> Option<Idle> {
+    let owner = inventory.owners.get(&index.table)?;
+    let may_go = !inventory.in_recovery
+        && index.is_valid
+        && index.is_free()
+        && !index.is_unique
+        && index.bytes >= LEAST_BYTES
+        && owner.reads >= LEAST_READS;
+    idle(index, inventory).filter(|idle| may_go && idle.days >= least_days)
 }
 
 fn verdict(
@@ -47,24 +71,22 @@ fn verdict(
     gone: &BTreeSet<u32>,
     least_days: f64,
 ) -> Option<Verdict> {
-    let owner = inventory.owners.get(&index.table)?;
-    let may_go = index.is_valid
-        && index.is_free()
-        && !index.is_unique
-        && !inventory.planned.contains(&index.name)
-        && index.bytes >= LEAST_BYTES
-        && owner.reads >= LEAST_READS;
-    let idle = idle(index, inventory).filter(|idle| may_go && idle.days >= least_days)?;
+    let idle =
+        may_go(index, inventory, least_days).filter(|_| !inventory.planned.contains(&index.oid))?;
     let mut warnings = Vec::new();
     for key in inventory.orphaned(index, gone) {
         if inventory.is_followed(key) {
             return None;
         }
-        warnings.push(format!(
+        let warning = format!(
             "it is the only index for the foreign key {}: should rows of {} ever be deleted, each deletion would read \
              all of {}",
             key.name, key.parent_name, index.table_name
-        ));
+        );
+        // Each partition has the key once more.
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
     if inventory.followers > 0 {
         warnings.push(format!(

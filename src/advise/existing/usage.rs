@@ -1,6 +1,6 @@
 //! How much an index is used, and for how long it has not been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Existing, Inventory};
 use crate::history::{IndexSum, Sums, TableSum};
@@ -75,10 +75,26 @@ impl Remembered {
         rows.map(|sum| ((sum.schema.as_str(), sum.table.as_str(), sum.index.as_str()), span(sum)))
             .collect()
     }
+
+    /// Of each table, by schema and name: days since the last of its indexes went that was scanned while it was there.
+    #[must_use]
+    pub fn gone(&self, there: &BTreeSet<(&str, &str, &str)>) -> BTreeMap<(&str, &str), f64> {
+        let mut gone: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        let Some(last) = self.indexes.coverage.last_hour else { return gone };
+        for sum in &self.indexes.rows {
+            let table = (sum.schema.as_str(), sum.table.as_str());
+            if sum.growth.idx_scan > 0 && !there.contains(&(table.0, table.1, &*sum.index)) {
+                let days = (last - sum.last_hour).max(0) as f64 / DAY;
+                gone.entry(table).and_modify(|least| *least = least.min(days)).or_insert(days);
+            }
+        }
+        gone
+    }
 }
 
 /// The longest time that is known without a scan: by the history, which adds up over resets, by
-/// the server's counters, or by the time of the last scan. An index that is younger had less.
+/// the server's counters, or by the time of the last scan. An index that is younger had less, and one that stood in the shadow
+/// of another until that went is as if it was made then: of two that would do PostgreSQL takes one.
 ///
 /// What the server has may be that of a standby which took over, or of an index that replaced another of the same name:
 /// where the history has seen scans, it is believed no further back than the last of them.
@@ -95,11 +111,12 @@ pub fn idle(index: &Existing, inventory: &Inventory) -> Option<Idle> {
         scanned.map(|span| span.last_scan_days.unwrap_or(0.0)).filter(|seen| *seen < days);
     let (days, source) = scanned.map_or((days, source), |seen| (seen, REMEMBERED_SCAN));
     let new = index.remembered.filter(|span| span.is_new).map(|span| span.days);
+    let alone = inventory.owners.get(&index.table).and_then(|owner| owner.index_gone_days);
     let age = [new, index.age_days].into_iter().flatten().min_by(f64::total_cmp);
     // It was scanned then, or seen then: so it was there. What counters do not know may have been another of its name.
     let is_seen = source != "the server's counters" && source != REMEMBERED_SCAN;
     Some(Idle {
-        days: age.map_or(days, |age| days.min(age)),
+        days: [age, alone].into_iter().flatten().fold(days, f64::min),
         source,
         is_age_known: is_seen || age.is_some(),
     })

@@ -115,15 +115,9 @@ fn table(index: &Existing) -> String {
     format!("{}.{}", quote(&index.schema), quote(&index.table_name))
 }
 
-/// What creates it again. A rebuilt index needs no undo, nor does what nobody could use: a unique one
-/// would fail again while there are duplicates.
+/// What creates it again. A rebuilt index needs no undo, nor does what nobody could use.
 fn undo(index: &Existing, fault: &Fault) -> Vec<String> {
-    let is_needless = match fault {
-        Fault::Bloated { .. } => true,
-        Fault::Invalid(leftover) => *leftover != Leftover::Created || index.is_unique,
-        _ => false,
-    };
-    if is_needless {
+    if matches!(fault, Fault::Bloated { .. } | Fault::Invalid(_)) {
         return Vec::new();
     }
     let definition = &index.definition;
@@ -155,7 +149,7 @@ fn undo(index: &Existing, fault: &Fault) -> Vec<String> {
 fn explanation(inventory: &Inventory, index: &Existing, owner: &Owner, fault: &Fault) -> String {
     let name = index.qualified();
     let mut text = match fault {
-        Fault::Duplicate { keeps } => format!(
+        Fault::Duplicate { keeps, .. } => format!(
             "{name} has the same keys, operator classes, order and rows as {keeps}, which stays: whatever one finds \
              the other finds as quickly."
         ),

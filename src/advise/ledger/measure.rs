@@ -180,9 +180,10 @@ pub(super) fn measure(line: &Line, past: &Past, now: i64) -> Option<Measured> {
 }
 
 /// Whether it is measured by all statements of its table: who used an index that is gone, or one that is made again,
-/// nobody has written down. What nobody could use is not measured: it has no undo.
+/// nobody has written down. What nobody could use is not measured, also where a line of an earlier version has an undo.
 pub(super) fn is_of_table(line: &Line) -> bool {
-    let is_drop = line.action == "drop" && !line.undo.is_empty();
+    let is_leftover = line.cause.as_deref() == Some("invalid");
+    let is_drop = line.action == "drop" && !line.undo.is_empty() && !is_leftover;
     is_drop || (line.action == "create" && line.undoes.is_some())
 }
 

@@ -1,5 +1,7 @@
 //! For how long nothing has used an index, by those who counted.
 
+use std::collections::BTreeSet;
+
 use super::{index as used, inventory, judged, unused};
 use crate::advise::existing::Existing;
 use crate::advise::existing::usage::{Remembered, Span, idle};
@@ -55,9 +57,9 @@ fn counters_that_know_nothing_of_scans_that_were_seen_claim_no_more_than_since_t
     assert!(!in_use(promoted(Some(70.0))) && in_use(used(10, "u", &["x"])));
 }
 
-#[test]
-fn the_history_tells_when_an_index_was_scanned_last() {
-    let sum = |last_scan_hour, idx_scan| IndexSum {
+/// What a history of 40 days knows of the index `u`.
+fn history(last_scan_hour: Option<i64>, idx_scan: u64, last_hour: i64) -> Remembered {
+    let sum = IndexSum {
         schema: "public".into(),
         table: "move".into(),
         index: "u".into(),
@@ -65,20 +67,41 @@ fn the_history_tells_when_an_index_was_scanned_last() {
         last_scan_hour,
         bytes: 8_192,
         first_hour: 0,
-        last_hour: 40 * DAY,
+        last_hour,
     };
-    let known = |sum| {
-        let coverage = Coverage {
-            seconds: 40.0 * 86_400.0,
-            first_hour: Some(0),
-            last_hour: Some(40 * DAY),
-            resets: 1,
-        };
-        let tables = Sums { coverage, rows: Vec::new() };
-        let remembered = Remembered { indexes: Sums { coverage, rows: vec![sum] }, tables };
-        remembered.known()[&("public", "move", "u")]
+    let coverage = Coverage {
+        seconds: 40.0 * 86_400.0,
+        first_hour: Some(0),
+        last_hour: Some(40 * DAY),
+        resets: 1,
     };
-    let span = known(sum(Some(30 * DAY), 5));
+    let tables = Sums { coverage, rows: Vec::new() };
+    Remembered { indexes: Sums { coverage, rows: vec![sum] }, tables }
+}
+
+#[test]
+fn the_history_tells_when_an_index_was_scanned_last() {
+    let known =
+        |last_scan, scans| history(last_scan, scans, 40 * DAY).known()[&("public", "move", "u")];
+    let span = known(Some(30 * DAY), 5);
     assert_eq!((span.days, span.scans, span.last_scan_days), (40.0, 5.0, Some(10.0)));
-    assert_eq!(known(sum(None, 0)).last_scan_days, None);
+    assert_eq!(known(None, 0).last_scan_days, None);
+}
+
+#[test]
+fn what_stood_in_the_shadow_of_an_index_that_is_gone_is_unused_only_since_then() {
+    let gone = |remembered: &Remembered, there| {
+        remembered.gone(&BTreeSet::from([there])).get(&("public", "move")).copied()
+    };
+    let dropped = history(Some(30 * DAY), 5, 30 * DAY);
+    assert_eq!(gone(&dropped, ("public", "move", "v")), Some(10.0));
+    assert_eq!(gone(&dropped, ("public", "move", "u")), None, "it is there");
+    let idle = history(None, 0, 30 * DAY);
+    assert_eq!(gone(&idle, ("public", "move", "v")), None, "nobody had used it");
+    let since = |days| {
+        let mut there = inventory(vec![unused(10, "v", &["x"])]);
+        there.owners.values_mut().for_each(|owner| owner.index_gone_days = days);
+        judged(&there, &[]).len()
+    };
+    assert_eq!((since(None), since(Some(10.0)), since(Some(40.0))), (1, 0, 1));
 }
