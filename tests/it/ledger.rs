@@ -105,8 +105,8 @@ impl<'a> Desk<'a> {
         relations.insert(("public".into(), "doc".into()));
         let session = pg::connect(&server(self.cluster), "shop").await.unwrap();
         let catalog = database::look(&session, "shop", &relations).await.unwrap();
-        let lines = self.ledger.watched("shop", now);
-        let past = self.history.ask(move |r| Past::read(r, &place(), &lines, now)).unwrap();
+        let watched = self.ledger.watched("shop", &catalog, now);
+        let past = self.history.ask(move |r| Past::read(r, &place(), &watched, now)).unwrap();
         let Place { server, datname } = place();
         let past = past.unwrap();
         let look = Look {
@@ -544,5 +544,28 @@ async fn what_the_advisor_lacks_is_said_and_leaves_the_agent_ready() {
     })
     .await;
     rig.samples(2).await;
+    rig.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_suggested_for_a_database_that_is_dropped_is_gone_and_looking_goes_on() {
+    let (cluster, shop) = shop(&["hypopg"]).await;
+    work(&shop, 300).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = advising(&cluster, &folder.path().join("history.db"));
+    config.advisor.interval = Duration::from_secs(12);
+    let rig = Rig::start(config);
+    let line = until(&rig, "suggested").await;
+    drop(shop);
+    let admin = admin(&cluster).await;
+    admin.batch_execute("drop database shop with (force)").await.unwrap();
+    let gone = until(&rig, "gone").await;
+    assert_eq!(gone["id"], line["id"]);
+    assert_eq!(gone["reason"], "the database is not there any more", "{gone}");
+    rig.until("a look that did not fail", |server| {
+        let looks = server.samplers.records.get(&erpscope::sample::Sampler::Ledger);
+        looks.is_some_and(|looks| looks.failure.is_none())
+    })
+    .await;
     rig.agent.stop().await;
 }

@@ -65,6 +65,8 @@ mod integrations;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_partitions;
+#[cfg(test)]
 mod lock_scenes;
 #[cfg(test)]
 mod lock_waits;

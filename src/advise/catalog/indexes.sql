@@ -12,7 +12,7 @@ select
   i.indoption::int2[]::int4[],
   pg_get_expr(i.indpred, i.indrelid),
   c.relpages::float8, coalesce(s.idx_scan, 0)::float8, pg_get_indexdef(i.indexrelid),
-  c.relfilenode
+  c.relfilenode, c.relispartition
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_am m on m.oid = c.relam

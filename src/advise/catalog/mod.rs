@@ -194,6 +194,8 @@ pub struct Index {
     pub definition: String,
     /// The file it is in; another one after it was built anew.
     pub filenode: u32,
+    /// Part of an index of the table that its own is a part of: it goes with that one, and not without it.
+    pub is_attached: bool,
 }
 
 /// One key of an index.

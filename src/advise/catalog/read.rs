@@ -249,6 +249,7 @@ fn index(row: &Row) -> Result<Index, tokio_postgres::Error> {
         scans: row.try_get(15)?,
         definition: row.try_get(16)?,
         filenode: row.try_get(17)?,
+        is_attached: row.try_get(18)?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::line::{Built, Line, Stage};
 use super::{Look, same};
-use crate::advise::catalog::{Catalog, Index, Table};
+use crate::advise::catalog::{Catalog, Index, Kind, Table};
 use crate::advise::definition::{identifiers, quote};
 
 /// Looks whether it was done, or is undone.
@@ -16,14 +16,16 @@ pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
         }
         return;
     };
+    let mut parts = None;
     let done = match (&line.index, line.action.as_str()) {
         (Some(definition), "create") => {
             let found = same::find(definition, table, look.catalog);
             let whole = found.as_ref().is_some_and(same::Found::is_whole);
+            parts = found.as_ref().filter(|_| !whole).and_then(|found| found.parts);
             if !line.state.is_over() && !line.state.is_done() {
-                line.applied_parts = found.as_ref().filter(|_| !whole).and_then(|f| f.parts);
+                line.applied_parts = parts;
             }
-            found.filter(|_| whole).map(|found| Some(found.name))
+            found.filter(|_| whole).map(|found| Some(found.names.join(", ")))
         }
         // What was dropped comes back under the name that it had.
         (None, "create") => {
@@ -32,11 +34,11 @@ pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
             there.map(|index| Some(format!("{}.{}", quote(&table.schema), quote(&index.name))))
         }
         (_, "drop") => {
-            let there = target(line).is_some_and(|t| index_of(line, &t, look.catalog).is_some());
-            (!there).then_some(None)
+            let is_there = |name| index_of(line, &name, look.catalog).is_some();
+            (!line.ddl.iter().filter_map(|ddl| target(ddl)).any(is_there)).then_some(None)
         }
         (_, "reindex") => {
-            let now = target(line).and_then(|t| index_of(line, &t, look.catalog));
+            let now = rebuilt(line, look.catalog);
             let is_new = now.is_some_and(|now| now.is_valid && line.built != Some(built(now)));
             // Without what it was, nobody can tell.
             (line.built.is_some() && is_new).then_some(None)
@@ -53,11 +55,14 @@ pub(super) fn check(line: &mut Line, look: &Look<'_>, looked: Option<i64>) {
         }
         (Some(Some(name)), state) if state.is_done() => line.applied_as = Some(name),
         (None, state) if state.is_done() => {
-            let what = match line.action.as_str() {
-                "drop" => "the index is there again",
-                _ => "the index is not there any more",
+            let what = match (line.action.as_str(), parts) {
+                ("drop", _) => "the index is there again".to_owned(),
+                (_, Some((there, all))) => {
+                    format!("the index is only on {there} of {all} partitions")
+                }
+                _ => "the index is not there any more".to_owned(),
             };
-            undone(line, what.to_owned(), look.now);
+            undone(line, what, look.now);
         }
         _ => {}
     }
@@ -74,7 +79,28 @@ fn undone(line: &mut Line, reason: String, now: i64) {
 
 /// The file that the index of a line is in now.
 pub(super) fn built_now(line: &Line, catalog: &Catalog) -> Option<Built> {
-    target(line).and_then(|target| index_of(line, &target, catalog)).map(built)
+    rebuilt(line, catalog).map(built)
+}
+
+/// The index that is to be built again.
+fn rebuilt<'a>(line: &Line, catalog: &'a Catalog) -> Option<&'a Index> {
+    index_of(line, &target(line.ddl.first()?)?, catalog)
+}
+
+/// What the indexes that a line has made are called, as SQL, as far as the server counts their scans: not that of a
+/// partitioned table, but those of its parts.
+pub(super) fn scanned(line: &Line, catalog: &Catalog) -> Vec<String> {
+    let Some((schema, name)) = line.relation() else { return Vec::new() };
+    match (&line.index, catalog.table(&schema, &name)) {
+        (Some(definition), Some(table)) => same::scanned(definition, table, catalog),
+        // One that is made again is known by its name, and its parts are not.
+        (None, Some(_)) => {
+            let of = catalog.relation(&schema, &name);
+            let is_counted = of.is_some_and(|of| of.kind != Kind::Partitioned);
+            line.applied_as.iter().filter(|_| is_counted).cloned().collect()
+        }
+        (_, None) => Vec::new(),
+    }
 }
 
 fn built(index: &Index) -> Built {
@@ -83,8 +109,7 @@ fn built(index: &Index) -> Built {
 
 /// The index that a `drop index`, a `reindex index` or the drop of its constraint names: its schema, if
 /// that is named, and name. A constraint's index is called as it is.
-fn target(line: &Line) -> Option<(Option<String>, String)> {
-    let ddl = line.ddl.first()?;
+fn target(ddl: &str) -> Option<(Option<String>, String)> {
     if let Some((_, constraint)) = ddl.rsplit_once(" drop constraint ") {
         return Some((None, identifiers(constraint)?.pop()?));
     }

@@ -140,7 +140,7 @@ pub struct Line {
     /// When it was first seen in the catalog.
     #[serde(with = "moment::maybe", default)]
     pub applied_at: Option<i64>,
-    /// What the index is called there, as SQL.
+    /// What the index is called there, as SQL; where the parts of a partitioned table have one each, what all are called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
     /// Of a partitioned table, while it is not whole: in so many partitions, of so many.
@@ -248,6 +248,14 @@ impl Line {
         self.estimated_speedup = estimated(&suggestion.helps);
         self.index = index.cloned();
         (self.seen_at, self.missed) = (now, 0);
+    }
+
+    /// It is suggested as if for the first time: nothing of what became of it before counts.
+    pub(super) fn begin_anew(&mut self) {
+        (self.applied_at, self.not_applied_at, self.applied_as) = (None, None, None);
+        (self.measured_at, self.measured, self.reason) = (None, None, None);
+        (self.taken_back_at, self.built) = (None, None);
+        self.state = Stage::Suggested;
     }
 
     /// Its table's schema and name.

@@ -5,13 +5,17 @@
 //! same calls: what the calls of an hour took, over what they would have taken at each statement's
 //! mean time before. Those ratios, of the hours before and of the hours after, are what Welch's test
 //! compares, as logarithms: times of hours are skewed, their ratios much less.
+//!
+//! Nights are not like days, so hours since are compared with hours before of the same time of day, where there are enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::line::Line;
 use super::past::Past;
+use super::persistence;
 use super::welch;
 use crate::history::{HOUR, StatementHour, Work, hour_of};
 
@@ -53,7 +57,9 @@ pub struct Compared {
     pub mean_after_seconds: f64,
     /// The first over the second: above 1 it is faster.
     pub speedup: f64,
-    /// Probability of such a difference if nothing has changed (Welch's test on hourly ratios).
+    /// Probability of such a difference if nothing has changed (Welch's test on hourly ratios, of which those that are like
+    /// the hour before count for less); 1 if the hours by themselves differ the other way, as they do where a few that
+    /// were unlike all others make up the sum.
     pub p_value: f64,
 }
 
@@ -87,7 +93,7 @@ pub struct Measured {
     /// Of a drop, the statement that has become slower by itself and takes most of the time that this costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slower: Option<Slower>,
-    /// Scans of the index since, if it is looked at how indexes are used.
+    /// Scans of the index since, if it is looked at how indexes are used; of a partitioned table, of those of all parts.
     pub index_scans: Option<u64>,
     /// Other suggestions for the same statements that were applied in the same time: what they
     /// have brought cannot be told apart.
@@ -139,20 +145,48 @@ impl Compared {
 
 /// Hours that are whole before somebody may have applied it, and whole after somebody has.
 struct Sides {
-    before: std::ops::Range<i64>,
-    after: std::ops::Range<i64>,
+    before: Side,
+    after: Side,
+}
+
+/// Hours of one side.
+#[derive(Clone)]
+struct Side {
+    hours: Range<i64>,
+    /// Those of these times of day alone; `None`: all.
+    of_day: Option<BTreeSet<i64>>,
+}
+
+impl Side {
+    fn has(&self, hour: i64) -> bool {
+        let is_like = |of_day: &BTreeSet<i64>| of_day.contains(&time_of_day(hour));
+        self.hours.contains(&hour) && self.of_day.as_ref().is_none_or(is_like)
+    }
+}
+
+const fn time_of_day(hour: i64) -> i64 {
+    hour.rem_euclid(24 * HOUR)
 }
 
 impl Sides {
     fn of(line: &Line, now: i64) -> Option<Self> {
         let unseen = line.not_applied_at.unwrap_or(line.seen_at).min(line.applied_at?);
         let last = hour_of(unseen);
-        Some(Self { before: last - WINDOW..last, after: after(line, now)? })
+        let side = |hours| Side { hours, of_day: None };
+        Some(Self { before: side(last - WINDOW..last), after: side(after(line, now)?) })
+    }
+
+    /// Before, only hours of those times of day in which these statements have run since.
+    fn alike(&self, ids: &[i64], past: &Past) -> Self {
+        let since = ids.iter().flat_map(|id| within(*id, past, &self.after));
+        let of_day = Some(since.map(|hour| time_of_day(hour.hour)).collect());
+        let before = Side { of_day, ..self.before.clone() };
+        Self { before, after: self.after.clone() }
     }
 }
 
 /// Hours that are whole after somebody has applied it, and are written by now.
-pub(super) fn after(line: &Line, now: i64) -> Option<std::ops::Range<i64>> {
+pub(super) fn after(line: &Line, now: i64) -> Option<Range<i64>> {
     let first = hour_of(line.applied_at?) + HOUR;
     Some(first..hour_of(now - LATE).min(first + WINDOW))
 }
@@ -174,7 +208,7 @@ pub(super) fn measure(line: &Line, past: &Past, now: i64) -> Option<Measured> {
         writers: compare(&writers, past, &sides),
         overall: compare(&all, past, &sides),
         slower: is_of_table(line).then(|| slower_alone(&ids, past, &sides)).flatten(),
-        index_scans: line.applied_as.as_ref().and_then(|name| past.scans.get(name).copied()),
+        index_scans: None,
         together_with: Vec::new(),
     })
 }
@@ -221,14 +255,12 @@ fn sum<'a>(hours: impl Iterator<Item = &'a StatementHour>) -> Work {
     })
 }
 
-fn within<'a>(
-    id: i64,
-    past: &'a Past,
-    side: &'a std::ops::Range<i64>,
-) -> impl Iterator<Item = &'a StatementHour> {
-    past.hours.get(&id).into_iter().flatten().filter(|hour| {
-        side.contains(&hour.hour) && hour.work.calls > 0 && hour.work.exec_seconds > 0.0
-    })
+fn within<'a>(id: i64, past: &'a Past, side: &'a Side) -> impl Iterator<Item = &'a StatementHour> {
+    past.hours
+        .get(&id)
+        .into_iter()
+        .flatten()
+        .filter(|hour| side.has(hour.hour) && hour.work.calls > 0 && hour.work.exec_seconds > 0.0)
 }
 
 fn of_statement(id: i64, past: &Past, sides: &Sides) -> Option<OfStatement> {
@@ -244,13 +276,18 @@ fn of_statement(id: i64, past: &Past, sides: &Sides) -> Option<OfStatement> {
 }
 
 fn compare(ids: &[i64], past: &Past, sides: &Sides) -> Option<Compared> {
+    let alike = compare_sides(ids, past, &sides.alike(ids, past));
+    alike.or_else(|| compare_sides(ids, past, sides))
+}
+
+fn compare_sides(ids: &[i64], past: &Past, sides: &Sides) -> Option<Compared> {
     // One that did not run on both sides cannot be compared.
     let means: BTreeMap<i64, f64> = ids
         .iter()
         .filter_map(|id| of_statement(*id, past, sides))
         .filter_map(|one| Some((one.queryid.parse().ok()?, one.mean_before_seconds)))
         .collect();
-    let side = |side: &std::ops::Range<i64>| {
+    let side = |side: &Side| {
         let mut hours: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
         let mut calls = 0;
         for (id, mean) in &means {
@@ -270,11 +307,9 @@ fn compare(ids: &[i64], past: &Past, sides: &Sides) -> Option<Compared> {
     if !enough(before.len(), calls_before) || !enough(after.len(), calls_after) {
         return None;
     }
-    let ratios = |hours: &BTreeMap<i64, (f64, f64)>| -> Vec<f64> {
-        hours.values().map(|(took, expected)| (took / expected).ln()).collect()
-    };
     let took: f64 = after.values().map(|(took, _)| took).sum();
     let expected: f64 = after.values().map(|(_, expected)| expected).sum();
+    let speedup = expected / took;
     Some(Compared {
         hours_before: before.len(),
         hours_after: after.len(),
@@ -282,7 +317,25 @@ fn compare(ids: &[i64], past: &Past, sides: &Sides) -> Option<Compared> {
         calls_after,
         mean_before_seconds: expected / calls_after as f64,
         mean_after_seconds: took / calls_after as f64,
-        speedup: expected / took,
-        p_value: welch::p_value(&ratios(&before), &ratios(&after))?,
+        speedup,
+        p_value: chance(&before, &after, speedup)?,
     })
+}
+
+/// The probability of this speed-up by chance, from what the calls of each hour took and what they would have taken before.
+fn chance(
+    before: &BTreeMap<i64, (f64, f64)>,
+    after: &BTreeMap<i64, (f64, f64)>,
+    speedup: f64,
+) -> Option<f64> {
+    let ratio = |(took, expected): &(f64, f64)| (took / expected).ln();
+    let by_hour = before.iter().map(|(hour, of_hour)| (*hour, ratio(of_hour))).collect();
+    let worth = persistence::worth(&by_hour);
+    let before: Vec<f64> = by_hour.into_values().collect();
+    let after: Vec<f64> = after.values().map(ratio).collect();
+    // The test knows of no direction, and a mean of logarithms may have another one than a sum.
+    if (welch::mean(&after) < welch::mean(&before)) != (speedup > 1.0) {
+        return Some(1.0);
+    }
+    welch::p_value(&before, &after, worth)
 }

@@ -8,6 +8,7 @@ mod done;
 mod line;
 mod measure;
 mod past;
+mod persistence;
 mod picture;
 mod same;
 mod show;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 pub use self::line::{Built, Line, Stage};
 pub use self::measure::{Compared, Measured, OfStatement, Slower};
-pub use self::past::Past;
+pub use self::past::{Past, Watched};
 pub use self::picture::{OfDatabase, Picture};
 pub use self::show::{markdown, table};
 use super::catalog::Catalog;
@@ -123,9 +124,11 @@ impl Ledger {
 
     /// Lines of a database of which it is still measured what they bring.
     #[must_use]
-    pub fn watched(&self, datname: &str, now: i64) -> Vec<Line> {
-        let watched = |line: &&Line| verdict::is_watched(line, now);
-        self.of_database(datname).filter(watched).cloned().collect()
+    pub fn watched(&self, datname: &str, catalog: &Catalog, now: i64) -> Vec<Watched> {
+        self.of_database(datname)
+            .filter(|line| verdict::is_watched(line, now))
+            .map(|line| Watched { line: line.clone(), indexes: done::scanned(line, catalog) })
+            .collect()
     }
 
     /// When a database was last suggested something, in seconds since 1970.
@@ -166,6 +169,21 @@ impl Ledger {
         changes
     }
 
+    /// A database is not there any more, and with it all that was in it; returns the lines that have changed.
+    pub fn without(&mut self, datname: &str, now: i64) -> Vec<Change> {
+        self.looked.remove(datname);
+        let here = self.lines.values_mut().filter(|line| *line.datname == *datname);
+        here.filter(|line| line.state != Stage::Gone)
+            .map(|line| {
+                let before = Some(line.state);
+                line.state = Stage::Gone;
+                line.reason = Some("the database is not there any more".to_owned());
+                line.updated_at = now;
+                Change { before, line: line.clone() }
+            })
+            .collect()
+    }
+
     fn suggest(&mut self, look: &Look<'_>, today: Today<'_>) {
         for suggestion in today.suggestions {
             let index = today.definitions.get(&suggestion.id);
@@ -178,10 +196,12 @@ impl Ledger {
                 Stage::Suggested => line.renew(suggestion, index, look.now),
                 Stage::Gone if rests(line, look.now) => {}
                 Stage::Withdrawn | Stage::Gone => {
-                    (line.applied_at, line.not_applied_at, line.applied_as) = (None, None, None);
-                    (line.measured_at, line.measured, line.reason) = (None, None, None);
-                    line.taken_back_at = None;
-                    line.state = Stage::Suggested;
+                    line.begin_anew();
+                    line.renew(suggestion, index, look.now);
+                }
+                // What was built anew can come to the same again, and is then there as it was before.
+                _ if line.action == "reindex" && !verdict::is_young(line, look.now) => {
+                    line.begin_anew();
                     line.renew(suggestion, index, look.now);
                 }
                 Stage::Applied | Stage::Measured | Stage::Kept | Stage::Regressed => {}
@@ -225,7 +245,7 @@ impl Ledger {
                 measured.together_with = together(&line.id, &applied);
             }
             match (was, line.state) {
-                (_, Stage::Regressed) => undo.extend(undo::of(line, look.now)),
+                (_, Stage::Regressed) => undo.extend(undo::of(line, look.catalog, look.now)),
                 (Stage::Regressed, _) => kept.push(line.id.clone()),
                 _ => {}
             }

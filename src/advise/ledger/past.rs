@@ -14,6 +14,16 @@ const WRITERS: usize = 20;
 /// Statements that name one table, the heaviest.
 const USERS: usize = 30;
 
+/// A line of which it is still measured what it brings.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The line.
+    pub line: Line,
+    /// What its indexes are called whose scans are counted, as SQL, with the schema: of a partitioned table, those of its
+    /// parts.
+    pub indexes: Vec<String>,
+}
+
 /// What is needed to compare before and after.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Past {
@@ -40,20 +50,21 @@ impl Past {
     pub fn read(
         reader: &Reader<'_>,
         place: &Place,
-        lines: &[Line],
+        watched: &[Watched],
         now: i64,
     ) -> Result<Self, HistoryError> {
+        let lines = || watched.iter().map(|watched| &watched.line);
         let applied =
             |line: &Line| Some(line.not_applied_at.unwrap_or(line.seen_at).min(line.applied_at?));
-        let Some(first) = lines.iter().filter_map(applied).min() else {
+        let Some(first) = lines().filter_map(applied).min() else {
             return Ok(Self::default());
         };
         let from = first - WINDOW - HOUR;
         let period = Period { place: place.clone(), from, until: now + 1 };
         let mut past = Self::default();
-        let mut wanted: BTreeSet<i64> = lines.iter().flat_map(Line::queryids).collect();
-        let tables: BTreeSet<String> = lines.iter().map(|line| line.table.clone()).collect();
-        let of_table = lines.iter().filter(|line| is_of_table(line));
+        let mut wanted: BTreeSet<i64> = lines().flat_map(Line::queryids).collect();
+        let tables: BTreeSet<String> = lines().map(|line| line.table.clone()).collect();
+        let of_table = lines().filter(|line| is_of_table(line));
         let dropped: BTreeSet<String> = of_table.map(|line| line.table.clone()).collect();
         for sum in reader.statements(&period)?.rows {
             let (Some(queryid), Some(text)) = (sum.queryid, &sum.text) else { continue };
@@ -75,7 +86,7 @@ impl Past {
         for queryid in wanted {
             past.hours.insert(queryid, reader.statement(&period, queryid)?);
         }
-        past.read_scans(reader, &Period { from: first, ..period }, lines, now)?;
+        past.read_scans(reader, &Period { from: first, ..period }, watched, now)?;
         Ok(past)
     }
 
@@ -83,7 +94,7 @@ impl Past {
         &mut self,
         reader: &Reader<'_>,
         period: &Period,
-        lines: &[Line],
+        watched: &[Watched],
         now: i64,
     ) -> Result<(), HistoryError> {
         let mut met = BTreeMap::new();
@@ -92,8 +103,9 @@ impl Past {
             met.insert(name.clone(), index.first_hour);
             self.scans.insert(name, index.growth.idx_scan);
         }
-        for line in lines {
-            let met = line.applied_as.as_ref().and_then(|name| met.get(name));
+        for Watched { line, indexes } in watched {
+            // Of parts the first one: all are looked at together, so one that is met later was made later.
+            let met = indexes.iter().filter_map(|name| met.get(name)).min();
             let (Some(met), Some(hours)) = (met, after(line, now)) else { continue };
             // Before it was met its zeros say nothing.
             let from = hours.start.max(*met);
@@ -103,6 +115,12 @@ impl Past {
             self.looked.insert(line.id.clone(), seconds / all);
         }
         Ok(())
+    }
+
+    /// Scans of these indexes together, as far as the history knows them; nothing if it knows none of them.
+    pub(super) fn scans_of(&self, indexes: &[String]) -> Option<u64> {
+        let known = indexes.iter().filter_map(|name| self.scans.get(name));
+        known.copied().reduce(u64::saturating_add)
     }
 
     pub(super) fn writers_of(&self, table: &str) -> impl Iterator<Item = i64> {

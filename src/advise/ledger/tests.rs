@@ -4,9 +4,12 @@ mod applied;
 mod dropped;
 mod looked;
 mod measured;
+mod partitioned;
+mod rebuilt;
 mod regressed;
 mod suggested;
 mod told;
+mod waited;
 
 use super::line::Built;
 use super::*;

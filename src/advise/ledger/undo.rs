@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::line::Line;
+use super::same;
+use crate::advise::catalog::Catalog;
 use crate::advise::suggestion::Confidence;
 
 /// What takes back an index that was made, or makes again one that was dropped; nothing for what is itself such a
 /// suggestion.
-pub(super) fn of(line: &Line, now: i64) -> Option<Line> {
+pub(super) fn of(line: &Line, catalog: &Catalog, now: i64) -> Option<Line> {
     if line.undoes.is_some() {
         return None;
     }
@@ -16,18 +18,22 @@ pub(super) fn of(line: &Line, now: i64) -> Option<Line> {
     match line.action.as_str() {
         "create" => {
             let name = line.applied_as.as_ref()?;
-            // An index of a partitioned table cannot be dropped concurrently.
-            let is_concurrent = line.undo.starts_with("drop index concurrently ");
-            let how = if is_concurrent { "concurrently " } else { "" };
+            let (schema, table) = line.relation()?;
+            let table = catalog.table(&schema, &table)?;
+            let ddl = same::drops(line.index.as_ref()?, table, catalog);
+            if ddl.is_empty() {
+                return None;
+            }
+            let (what, was) = if ddl.len() > 1 { ("indexes", "were") } else { ("index", "was") };
             Some(Line {
                 action: "drop".to_owned(),
-                ddl: vec![format!("drop index {how}{name}")],
+                ddl,
                 undo: line.ddl.join(";\n"),
                 saved_seconds_per_day: line.upkeep_seconds_per_day,
                 upkeep_seconds_per_day: 0.0,
                 warnings: vec!["a standby has statistics of its own: look there, too".to_owned()],
                 explanation: format!(
-                    "The index {name} was suggested as {}, and made: {reason}.",
+                    "The {what} {name} {was} suggested as {}, and made: {reason}.",
                     line.id
                 ),
                 ..undo

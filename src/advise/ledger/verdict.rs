@@ -1,10 +1,9 @@
 //! Kept or regressed: what the figures of an applied suggestion mean.
 
-use super::Look;
 use super::line::{Line, Stage};
 use super::measure::{Compared, Measured, WINDOW, is_of_table, measure, measure_writers};
 use super::past::Past;
-use super::same;
+use super::{Look, done, same};
 
 /// Before a day is over nobody knows what its night jobs say.
 const DAY: i64 = 86_400;
@@ -13,23 +12,32 @@ const WATCHED: i64 = WINDOW;
 /// Nothing has used an index if its scans are known for that share of the time.
 const LEAST_LOOKED: f64 = 0.8;
 
-/// Whether it is still measured what it brings.
+/// Whether it is still measured what it brings. What has no verdict waits for one, however long nobody could say it.
 pub(super) fn is_watched(line: &Line, now: i64) -> bool {
-    // The last hours of the last day come late.
-    let until = WATCHED + DAY;
-    line.state.is_done() && line.applied_at.is_some_and(|at| now - at <= until)
+    match line.state {
+        Stage::Applied | Stage::Measured => line.applied_at.is_some(),
+        // The last hours of the last day come late.
+        state => state.is_done() && line.applied_at.is_some_and(|at| now - at <= WATCHED + DAY),
+    }
+}
+
+/// Whether its time of measuring is not over.
+pub(super) fn is_young(line: &Line, now: i64) -> bool {
+    line.applied_at.is_some_and(|at| now - at < WATCHED)
 }
 
 /// Measures it anew and says what that means.
 pub(super) fn judge(line: &mut Line, past: &Past, look: &Look<'_>) {
     let now = look.now;
     let Some(applied_at) = line.applied_at else { return };
-    if let Some(measured) = measure(line, past, now) {
+    let scans = past.scans_of(&done::scanned(line, look.catalog));
+    if let Some(mut measured) = measure(line, past, now) {
+        measured.index_scans = scans;
         line.measured_at = line.measured_at.or(Some(now));
         line.measured = Some(measured);
     }
     let age = now - applied_at;
-    if let Some(reason) = harm(line, past, age, look) {
+    if let Some(reason) = harm(line, past, scans, look) {
         line.state = Stage::Regressed;
         line.reason = Some(reason);
         return;
@@ -44,7 +52,7 @@ pub(super) fn judge(line: &mut Line, past: &Past, look: &Look<'_>) {
 }
 
 /// Why it is worse than nothing, if it is.
-fn harm(line: &Line, past: &Past, age: i64, look: &Look<'_>) -> Option<String> {
+fn harm(line: &Line, past: &Past, scans: Option<u64>, look: &Look<'_>) -> Option<String> {
     if is_of_table(line) {
         return line.measured.as_ref().and_then(|measured| slower(line, measured));
     }
@@ -56,7 +64,7 @@ fn harm(line: &Line, past: &Past, age: i64, look: &Look<'_>) -> Option<String> {
             more(overall)
         ));
     }
-    if !is_unused(line, past, look) {
+    if !is_unused(line, past, scans, look) {
         return None;
     }
     let writers = measure_writers(line, past, look.now);
@@ -65,15 +73,14 @@ fn harm(line: &Line, past: &Past, age: i64, look: &Look<'_>) -> Option<String> {
         return Some(format!("nothing has used it, and writes to {table} take {more} than before"));
     }
     let is_written = past.writers_of(&line.table).next().is_some();
-    (age >= WATCHED && is_written).then(|| {
+    (!is_young(line, look.now) && is_written).then(|| {
         format!("nothing has used it in {} days, and each write pays for it", WATCHED / DAY)
     })
 }
 
 /// Whether nothing has used its index, and somebody would know: the history knows its scans for most of the time since, and
 /// the server, whose counter also has what happened while nobody looked, has counted none.
-fn is_unused(line: &Line, past: &Past, look: &Look<'_>) -> bool {
-    let scans = line.applied_as.as_ref().and_then(|name| past.scans.get(name));
+fn is_unused(line: &Line, past: &Past, scans: Option<u64>, look: &Look<'_>) -> bool {
     let looked = past.looked.get(&line.id).copied().unwrap_or(0.0);
     let table = line.relation().and_then(|(schema, name)| look.catalog.table(&schema, &name));
     let is_counted = line
@@ -81,7 +88,7 @@ fn is_unused(line: &Line, past: &Past, look: &Look<'_>) -> bool {
         .as_ref()
         .zip(table)
         .is_some_and(|(index, table)| same::is_scanned(index, table, look.catalog));
-    scans == Some(&0) && looked >= LEAST_LOOKED && !is_counted
+    scans == Some(0) && looked >= LEAST_LOOKED && !is_counted
 }
 
 /// Of what is measured by its table: which statements have become slower, if any have.

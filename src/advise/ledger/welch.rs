@@ -10,10 +10,14 @@
 const LEAST_VARIANCE: f64 = 1e-4;
 
 /// Probability that the means of two sets differ at least so much if nothing has changed, 0 to 1;
-/// `None` with fewer than two of either.
+/// `None` with fewer than two of either. `worth`: the share of an independent measurement that each is worth; if they are
+/// worth fewer than two, all may be chance.
 #[must_use]
-pub(super) fn p_value(a: &[f64], b: &[f64]) -> Option<f64> {
-    let (of_a, of_b) = (moments(a)?, moments(b)?);
+pub(super) fn p_value(a: &[f64], b: &[f64], worth: f64) -> Option<f64> {
+    let (of_a, of_b) = (moments(a, worth)?, moments(b, worth)?);
+    if of_a.number.min(of_b.number) < 2.0 {
+        return Some(1.0);
+    }
     let (error_a, error_b) = (of_a.variance / of_a.number, of_b.variance / of_b.number);
     let error = error_a + error_b;
     let t = (of_a.mean - of_b.mean) / error.sqrt();
@@ -22,20 +26,26 @@ pub(super) fn p_value(a: &[f64], b: &[f64]) -> Option<f64> {
     Some(incomplete_beta(freedom / 2.0, 0.5, freedom / (freedom + t * t)).clamp(0.0, 1.0))
 }
 
+/// Of at least one.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 struct Moments {
     number: f64,
     mean: f64,
     variance: f64,
 }
 
-fn moments(values: &[f64]) -> Option<Moments> {
+fn moments(values: &[f64], worth: f64) -> Option<Moments> {
     if values.len() < 2 {
         return None;
     }
     let number = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / number;
+    let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some(Moments { number, mean, variance: (squares / (number - 1.0)).max(LEAST_VARIANCE) })
+    let variance = (squares / (number - 1.0)).max(LEAST_VARIANCE);
+    Some(Moments { number: number * worth, mean, variance })
 }
 
 /// The regularised incomplete beta function.
@@ -126,13 +136,25 @@ mod tests {
     fn the_test_is_welchs() {
         let a = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
         let b = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
-        assert!((p_value(&a, &b).unwrap() - 0.079_394_14).abs() < 1e-6);
+        assert!((p_value(&a, &b, 1.0).unwrap() - 0.079_394_14).abs() < 1e-6);
     }
 
     #[test]
     fn one_measurement_tells_nothing_and_equal_ones_are_not_certain() {
-        assert_eq!(p_value(&[1.0], &[2.0, 2.0]), None);
-        assert!((p_value(&[1.0, 1.0], &[1.0, 1.0]).unwrap() - 1.0).abs() < 1e-9);
-        assert!(p_value(&[1.0, 1.0, 1.0], &[1.001, 1.001, 1.001]).unwrap() > 0.5);
+        assert_eq!(p_value(&[1.0], &[2.0, 2.0], 1.0), None);
+        assert!((p_value(&[1.0, 1.0], &[1.0, 1.0], 1.0).unwrap() - 1.0).abs() < 1e-9);
+        assert!(p_value(&[1.0, 1.0, 1.0], &[1.001, 1.001, 1.001], 1.0).unwrap() > 0.5);
+    }
+
+    /// Twice the same measurements, each worth a half, are as many as before, but for what `n - 1` makes of their variance.
+    #[test]
+    fn measurements_that_are_worth_less_prove_less() {
+        let (a, b) = ([1.0, 1.2, 1.1, 1.3], [1.4, 1.6, 1.5, 1.7]);
+        let twice = |values: [f64; 4]| [values, values].concat();
+        let once = p_value(&a, &b, 1.0).unwrap();
+        let half = p_value(&twice(a), &twice(b), 0.5).unwrap();
+        let whole = p_value(&twice(a), &twice(b), 1.0).unwrap();
+        assert!((half / once - 1.0).abs() < 0.5 && whole < half / 5.0, "{once} {half} {whole}");
+        assert_eq!(p_value(&a, &b, 0.4), Some(1.0), "that is not even two");
     }
 }

@@ -3,6 +3,7 @@
 //! here fails alone.
 
 mod of_server;
+mod shares;
 mod told;
 mod turns;
 mod waiting;

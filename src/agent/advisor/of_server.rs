@@ -1,11 +1,14 @@
 //! One server's turns: run the advisor, look what was applied, tell what is news.
 
+mod look;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Surroundings;
+use super::shares::{Shares, in_order};
 use super::told::{databases, erps, failure, forget_joins, report};
 use super::turns::Turns;
 use super::waiting::waited;
@@ -15,7 +18,7 @@ use crate::advise::ledger::{Change, Ledger, Line, Look, OfDatabase, Past, Pictur
 use crate::advise::source;
 use crate::config;
 use crate::erp::Erps;
-use crate::history::{Batch, Period, Place, hour_of};
+use crate::history::{Batch, Period, Place};
 use crate::pg;
 use crate::sample::{Outcome, Sampler};
 use crate::state::{Event, Failure, Sampled, Spending, What};
@@ -37,6 +40,8 @@ pub(in crate::agent) struct OfServer {
     turns: Turns,
     /// The hour up to which each database's applied suggestions were measured.
     measured: BTreeMap<Arc<str>, i64>,
+    /// What the planner last took for each database.
+    planned: BTreeMap<Arc<str>, Duration>,
     /// What was last said of each database in the log.
     said: BTreeMap<Arc<str>, Vec<String>>,
 }
@@ -53,6 +58,7 @@ impl OfServer {
             picture: Arc::default(),
             turns: Turns::default(),
             measured: BTreeMap::new(),
+            planned: BTreeMap::new(),
             said: BTreeMap::new(),
         }
     }
@@ -130,7 +136,10 @@ impl OfServer {
         let mut cost = Duration::ZERO;
         let result = self.advise_on_all(server, around, &mut cost).await?;
         self.turns.failed = result.is_err();
-        self.turns.looked = Some(around.clock.now().elapsed);
+        // A run that failed has seen no catalog.
+        if result.is_ok() {
+            self.turns.looked = Some(around.clock.now().elapsed);
+        }
         let interval = around.config.interval;
         let took = around.clock.now().elapsed.saturating_sub(began.elapsed);
         self.ran(Sampler::Advisor, (took, cost), interval, result, around).await
@@ -149,22 +158,31 @@ impl OfServer {
             Err(error) => return ControlFlow::Continue(Err(failure(&error))),
         };
         let erps = erps(server, around);
-        let mut rest = around.config.database_time;
+        let mut shares = Shares::of(around.config.database_time, datnames.len());
         let mut last: Option<Failure> = None;
         let mut advised = 0;
-        for datname in &datnames {
-            let datname: Arc<str> = datname.as_str().into();
+        for datname in in_order(&datnames, &self.planned) {
             let began = around.clock.now().elapsed;
-            let advising = self.advise_on(server, &erps, &datname, rest, around);
+            let share = shares.next();
+            let advising = self.advise_on(server, &erps, &datname, share, around);
             let (answer, waiting) = waited(Box::pin(advising)).await;
             *cost += waiting;
             let took = around.clock.now().elapsed.saturating_sub(began);
             match &answer {
                 Ok((advised, _)) => {
                     let planning = Duration::try_from_secs_f64(advised.advice.planning_ms / 1e3);
-                    rest = rest.saturating_sub(planning.unwrap_or_default());
+                    let planning = planning.unwrap_or_default();
+                    shares.spent(planning);
+                    self.planned.insert(Arc::clone(&datname), planning);
                 }
-                Err((_, failure)) => last = Some(failure.clone()),
+                Err((kind, failure)) => {
+                    // Nobody knows how much of it those took.
+                    if matches!(*kind, "timeout" | "planner") {
+                        shares.spent(share);
+                        self.planned.insert(Arc::clone(&datname), share);
+                    }
+                    last = Some(failure.clone());
+                }
             }
             advised += usize::from(answer.is_ok());
             let changes = self.take(&datname, took, answer, around);
@@ -255,7 +273,7 @@ impl OfServer {
                 of.notes.clone_from(&advice.notes);
                 let notes = advice.notes.clone();
                 self.say(datname, notes);
-                let past = self.past(datname, now, around);
+                let past = self.past(datname, &catalog, now, around);
                 let today = Today {
                     suggestions: &advice.suggestions,
                     definitions: &advice.definitions,
@@ -268,63 +286,6 @@ impl OfServer {
                 of.failure = Some(failure.message.clone());
                 self.say(datname, vec![failure.message]);
                 Vec::new()
-            }
-        }
-    }
-
-    /// Looks at the catalog of each database with lines that something may still become of.
-    async fn look(&mut self, server: &config::Server, around: &Surroundings) -> ControlFlow<()> {
-        let open = self.ledger.open();
-        if open.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        let began = around.clock.now().elapsed;
-        let mut result: Ran = Ok(Sampled::Advice);
-        for datname in open {
-            let relations = self.ledger.relations(&datname);
-            let looking = async {
-                let session = pg::connect(server, &datname).await?;
-                database::look(&session, &datname, &relations).await
-            };
-            let limit = server.connect_timeout + server.statement_timeout * 4 + NETWORK;
-            match tokio::time::timeout(limit, looking).await {
-                Ok(Ok(catalog)) => {
-                    let now = unix(around.clock.now().wall);
-                    let past = self.past(&datname, now, around);
-                    let changes = self.fold(&datname, now, &catalog, None, past.as_ref());
-                    if !changes.is_empty() {
-                        self.tell(around, changes).await?;
-                    }
-                }
-                Ok(Err(error)) => result = Err(failure(&error)),
-                Err(_) => {
-                    let message = format!("no answer from `{datname}` within {limit:?}");
-                    result = Err(Failure { outcome: Outcome::Timeout, message });
-                }
-            }
-        }
-        let took = around.clock.now().elapsed.saturating_sub(began);
-        let interval = around.config.look_interval;
-        self.ran(Sampler::Ledger, (took, took), interval, result, around).await
-    }
-
-    /// What the history says of applied suggestions, once for each hour that is whole.
-    fn past(&mut self, datname: &Arc<str>, now: i64, around: &Surroundings) -> Option<Past> {
-        let hour = hour_of(now - LATE);
-        let lines = self.ledger.watched(datname, now);
-        if lines.is_empty() || self.measured.get(datname) == Some(&hour) {
-            return None;
-        }
-        let place = self.place(datname);
-        let asked = around.history.ask(move |reader| Past::read(reader, &place, &lines, now));
-        match asked.and_then(|answer| answer) {
-            Ok(past) => {
-                self.measured.insert(Arc::clone(datname), hour);
-                Some(past)
-            }
-            Err(error) => {
-                tracing::warn!(server = %self.name, datname = &**datname, "{error}");
-                None
             }
         }
     }

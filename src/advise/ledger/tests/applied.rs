@@ -108,37 +108,6 @@ fn a_class_with_its_schema_and_rows_as_they_are_suggested_are_found_as_the_catal
 }
 
 #[test]
-fn of_a_partitioned_table_every_part_must_have_it() {
-    let parts = |of_first: bool, of_second: bool, of_parent: bool| {
-        let mut catalog = Catalog::default();
-        let own =
-            |there: bool| if there { vec![index("i", vec![column("order_id")])] } else { vec![] };
-        let table = |oid, name: &str, indexes| Table {
-            oid,
-            root: 7,
-            schema: "public".to_owned(),
-            name: name.to_owned(),
-            indexes,
-            ..Table::default()
-        };
-        let parent = table(7, "sale_line", own(of_parent));
-        catalog.add(Table { kind: Kind::Partitioned, leaves: vec![8, 9], ..parent });
-        catalog.add(table(8, "sale_line_1", own(of_first)));
-        catalog.add(table(9, "sale_line_2", own(of_second)));
-        catalog
-    };
-    let mut book = Book::new();
-    book.fold(NOON, &parts(false, false, false), Some(&[create()]), None);
-    book.fold(NOON + 1, &parts(true, false, false), None, None);
-    let line = book.line("create-1");
-    assert_eq!((line.state, line.applied_parts), (Stage::Suggested, Some((1, 2))));
-    book.fold(NOON + 2, &parts(true, true, false), None, None);
-    assert_eq!(book.line("create-1").state, Stage::Applied);
-    book.fold(NOON + 3, &parts(true, true, true), None, None);
-    assert_eq!(book.line("create-1").state, Stage::Applied);
-}
-
-#[test]
 fn an_index_that_goes_again_is_gone_and_may_be_suggested_again() {
     let mut book = Book::applied();
     let changes = book.fold(NOON + 2 * HOUR, &catalog(vec![]), None, None);

@@ -32,27 +32,6 @@ fn an_index_that_the_server_has_counted_a_scan_of_is_used_whatever_the_history_k
     assert_eq!(state(10, Some(1.0), 3.0, 0.004), Stage::Applied);
 }
 
-#[test]
-fn of_a_partitioned_table_a_scan_in_any_part_counts() {
-    let table = |oid, name: &str, scans| Table {
-        oid,
-        root: 7,
-        schema: "public".to_owned(),
-        name: name.to_owned(),
-        indexes: vec![Index { scans, ..index("i", vec![column("order_id")]) }],
-        ..Table::default()
-    };
-    let is_scanned = |scans| {
-        let parent = table(7, "sale_line", 0.0);
-        let mut catalog = Catalog::default();
-        catalog.add(Table { kind: Kind::Partitioned, leaves: vec![8, 9], ..parent });
-        catalog.add(table(8, "sale_line_1", 0.0));
-        catalog.add(table(9, "sale_line_2", scans));
-        same::is_scanned(&by_order(), &catalog.tables[&7], &catalog)
-    };
-    assert!(is_scanned(1.0) && !is_scanned(0.0));
-}
-
 /// For which share of the time since the index was made a history knows its scans that has looked in these hours, and
 /// has met the index in the first of them. It was made in the hour after noon, and 11 hours are over.
 fn looked(covered: std::ops::Range<i64>) -> Option<f64> {
@@ -87,8 +66,8 @@ fn looked(covered: std::ops::Range<i64>) -> Option<f64> {
     });
     let book = Book::applied();
     let now = NOON + 12 * HOUR + measure::LATE;
-    let lines = book.ledger.watched("shop", now);
-    let past = history.ask(move |reader| Past::read(reader, &place(), &lines, now)).unwrap();
+    let watched = book.ledger.watched("shop", &made(), now);
+    let past = history.ask(move |reader| Past::read(reader, &place(), &watched, now)).unwrap();
     let past = past.unwrap();
     assert!(past.scans.values().all(|scans| *scans == 0), "{past:?}");
     past.looked.get("create-1").copied()

@@ -75,3 +75,47 @@ fn suggestions_for_the_same_statements_are_measured_together_and_say_so() {
     let measured = book.line("create-1").measured.as_ref().unwrap();
     assert_eq!(measured.together_with, ["drop-9"]);
 }
+
+/// Hours of some days, from midnight on, with calls of so many seconds by day and of a third of that by night.
+fn by_day(hours_of: std::ops::Range<i64>, mean: f64) -> Vec<StatementHour> {
+    let mean = |n: i64| if (8..20).contains(&n.rem_euclid(24)) { mean } else { mean / 3.0 };
+    hours_of.flat_map(|n| hours(n..n + 1, 100, mean(n))).collect()
+}
+
+#[test]
+fn hours_of_a_busy_day_are_compared_with_hours_of_busy_days() {
+    let mut book = Book::new();
+    book.fold(NOON + 7 * HOUR, &catalog(vec![]), Some(&[create()]), None);
+    book.fold(NOON + 8 * HOUR, &made(), None, None);
+    let look = |book: &mut Book, last: i64, mean| {
+        let of = both(by_day(-14 * 24..7, 0.030), by_day(9..last, mean));
+        book.fold(NOON + (last + 1) * HOUR, &made(), None, Some(&past(&[(42, of)], &[], 400)));
+        let line = book.line("create-1");
+        (line.state, line.measured.as_ref().unwrap().helped.clone())
+    };
+    // Mornings are slower than nights, and this one is as others were.
+    let (state, helped) = look(&mut book, 14, 0.030);
+    assert_eq!(state, Stage::Measured, "{helped:?}");
+    assert_eq!((helped.hours_before, helped.hours_after), (14 * 5, 5));
+    assert!((helped.speedup - 1.0).abs() < 0.05, "{helped:?}");
+    // One that is slower than other mornings, if faster than the whole of a day, is seen.
+    let (state, helped) = look(&mut book, 18, 0.040);
+    assert_eq!(state, Stage::Regressed, "{helped:?}");
+    // Once a day is over all hours count.
+    let (_, helped) = look(&mut book, 40, 0.030);
+    assert_eq!((helped.hours_before, helped.hours_after), (14 * 24, 31));
+}
+
+#[test]
+fn one_hour_unlike_all_others_is_no_proof_against_an_index_that_made_the_others_faster() {
+    let mut book = Book::applied();
+    let incident = hours(20..21, 100, 2.0);
+    let after =
+        || both(hours(2..20, 100, 0.030), both(incident.clone(), hours(21..26, 100, 0.030)));
+    let of = both(hours(-48..0, 100, 0.040), after());
+    book.fold(NOON + 28 * HOUR, &made(), None, Some(&past(&[(42, of)], &[], 400)));
+    let line = book.line("create-1");
+    let helped = &line.measured.as_ref().unwrap().helped;
+    assert!(helped.speedup < 0.5, "{helped:?}");
+    assert_eq!((line.state, helped.p_value), (Stage::Measured, 1.0), "{helped:?}");
+}
