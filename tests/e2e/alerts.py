@@ -40,6 +40,8 @@ ABSENT = {
     "erpscope_standby_receiving": "the same",
     "erpscope_standby_replay_paused": "the same",
     "erpscope_replication_replay_lag_seconds": "the same",
+    "erpscope_replication_standbys": "the same",
+    "erpscope_replication_streaming": "the same",
     "erpscope_replication_slot_active": "the demo has no replication slot",
     "erpscope_replication_slot_lost": "the same",
     "erpscope_replication_slot_retained_bytes": "the same",

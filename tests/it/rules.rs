@@ -322,7 +322,9 @@ fn alertmanager_accepts_the_example_and_sends_each_alert_where_it_belongs() {
         ("dba", "alertname=ErpscopeFindingCritical severity=warning signal=findings server=erp"),
         ("dba", "alertname=ErpscopeSlotKeepsLog severity=warning signal=replication server=erp"),
         ("pager", "alertname=ErpscopeWraparound severity=page signal=capacity server=erp"),
+        ("dba", "alertname=ErpscopeStandbyMissing severity=warning signal=replication server=erp"),
         ("dba", "alertname=ErpscopeQueueStuck severity=warning signal=queues server=erp"),
+        ("chat", "alertname=ErpscopeRulesOff severity=warning signal=agent instance=a"),
         ("tickets", "alertname=ErpscopeSuggestionWorthIt severity=info signal=suggestions"),
         ("tickets", "alertname=ErpscopeSightIncomplete severity=info signal=agent"),
         ("chat", "alertname=SomebodyElses severity=warning"),
@@ -343,39 +345,15 @@ impl Drop for Running {
     }
 }
 
-#[tokio::test]
-async fn what_an_alert_explains_is_not_told_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // Nobody is to be told of a test.
-    let mut config: Value = serde_norway::from_str(&read("deploy/alertmanager.yml")).unwrap();
-    for receiver in config["receivers"].as_array_mut().unwrap() {
-        receiver.as_object_mut().unwrap().remove("webhook_configs");
-    }
-    let file = folder.path().join("alertmanager.yml");
-    std::fs::write(&file, config.to_string()).unwrap();
-    let program = ["prometheus-alertmanager", "alertmanager"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok())
-        .expect("Alertmanager is installed by `make test`");
-    let _running = Running(
-        Command::new(program)
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", folder.path().display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{free}"))
-            .arg("--cluster.listen-address=")
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
-    let url = format!("http://127.0.0.1:{free}");
+/// Alerts that others explain, and others that are nearly so.
+fn explaining_and_explained() -> Value {
     let alert = |name: &str, severity: &str, signal: &str, more: Value| {
         let mut labels =
             json!({"alertname": name, "severity": severity, "signal": signal, "instance": "a"});
         labels.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({ "labels": labels })
     };
-    let sent = json!([
+    json!([
         alert("ErpscopeServerDown", "page", "server", json!({"server": "a"})),
         alert(
             "ErpscopeBlockedTime",
@@ -413,7 +391,44 @@ async fn what_an_alert_explains_is_not_told_beside_it() {
         alert("ErpscopeIntegrationFailing", "page", "integrations", json!({"integration": "shop"})),
         alert("ErpscopeAgentDown", "page", "agent", json!({"instance": "gone"})),
         alert("ErpscopeDropping", "warning", "agent", json!({"instance": "gone"})),
-    ]);
+        alert(
+            "ErpscopeDropping",
+            "warning",
+            "agent",
+            json!({"instance": "gone", "site": "two", "server": "elsewhere"})
+        ),
+        alert("ErpscopeServerUnwatched", "warning", "agent", json!({"server": "c"})),
+        alert("ErpscopeConnectionsHigh", "page", "connections", json!({"server": "c"})),
+    ])
+}
+
+#[tokio::test]
+async fn what_an_alert_explains_is_not_told_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody is to be told of a test.
+    let mut config: Value = serde_norway::from_str(&read("deploy/alertmanager.yml")).unwrap();
+    for receiver in config["receivers"].as_array_mut().unwrap() {
+        receiver.as_object_mut().unwrap().remove("webhook_configs");
+    }
+    let file = folder.path().join("alertmanager.yml");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let program = ["prometheus-alertmanager", "alertmanager"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok())
+        .expect("Alertmanager is installed by `make test`");
+    let _running = Running(
+        Command::new(program)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.path={}", folder.path().display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{free}"))
+            .arg("--cluster.listen-address=")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let url = format!("http://127.0.0.1:{free}");
+    let sent = explaining_and_explained();
     let mut is_up = false;
     for _ in 0..600 {
         let sending = http().post(format!("{url}/api/v2/alerts")).json(&sent).send().await;
@@ -424,8 +439,14 @@ async fn what_an_alert_explains_is_not_told_beside_it() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(is_up, "Alertmanager does not take alerts");
-    let wanted =
-        ["BlockedTime a", "BlockedTime b", "Dropping ", "IntegrationFailing bank", "LockWait b"];
+    let wanted = [
+        "BlockedTime a",
+        "BlockedTime b",
+        "ConnectionsHigh c",
+        "Dropping ",
+        "IntegrationFailing bank",
+        "LockWait b",
+    ];
     let mut silent = Vec::new();
     for _ in 0..200 {
         let (_, answer) = get(&format!("{url}/api/v2/alerts?inhibited=true")).await;

@@ -14,7 +14,7 @@ pub fn reference() -> String {
          writes it anew.\n\n\
          Counters start at 0 with the agent and only grow; seconds and bytes are base units. \
          A statement that is not among the heaviest is counted in `usename=\"other\",queryid=\"other\"` \
-         of its `datname`, so a sum over all series is the truth. A series that leaves the top stays \
+         of its `datname` and `module`, so a sum over all series is the truth. A series that leaves the top stays \
          for five minutes, unchanged, and goes on from its value when it comes back.\n\n\
          ## Of each server\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",

@@ -102,7 +102,7 @@ fn drawn(panel: &Panel, id: u64, place: &Value, dashboard: &Dashboard) -> Value 
     let is_table = panel.kind == Kind::Table;
     // A label is a column of a table, nothing that can be drawn.
     let in_columns = is_table || panel.label.is_some();
-    let is_instant = in_columns || panel.kind == Kind::Bars;
+    let is_instant = in_columns || panel.now || panel.kind == Kind::Bars;
     let targets = panel.query.iter().enumerate().map(|(at, query)| {
         json!({
             "refId": letter(at),
@@ -270,7 +270,7 @@ fn options(panel: &Panel) -> (&'static str, Value) {
                 json!({
                     "reduceOptions": panel.label.as_ref().map_or(last, each),
                     "colorMode": "value",
-                    "graphMode": if panel.label.is_some() { "none" } else { "area" },
+                    "graphMode": if panel.now || panel.label.is_some() { "none" } else { "area" },
                     "justifyMode": "auto", "orientation": "auto",
                     "textMode": if panel.label.is_some() { "value" } else { "auto" },
                 }),

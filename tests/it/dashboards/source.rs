@@ -58,6 +58,9 @@ pub struct Panel {
     /// A number is the mean of the time shown, not the latest one.
     #[serde(default)]
     pub mean: bool,
+    /// A number is that of now, and nothing where nobody tells it now; not the last that was told.
+    #[serde(default)]
+    pub now: bool,
     /// A number's label that is shown in its place.
     pub label: Option<String>,
     /// Lines on top of each other.
