@@ -81,7 +81,9 @@ async fn how_far_a_standby_is_behind_is_seen_on_both_and_what_replay_cancels_is_
     drop(writer);
     primary.stop().await.unwrap();
     let gone = here.until("no receiver", |s| is(s, None)).await;
-    assert!(gone.replication.streamed.is_some_and(|at| gone.replication.at > Some(at)));
+    assert!(
+        gone.replication.streamed.is_some() && gone.replication.streamed != gone.replication.at
+    );
     here.agent.stop().await;
 }
 

@@ -140,7 +140,7 @@ fn an_index_of_a_partitioned_table_is_never_dropped_alone_or_concurrently() {
     let mut written = table("t", 100_000);
     written.counters.n_tup_ins = 5_000;
     let with = |partitions, is_valid| {
-        let index = Index { partitions, is_valid, ..index(0) };
+        let index = Index { is_valid, partitions, ..index(0) };
         with_tables(Stage::new(), vec![written.clone()], vec![index])
     };
     let unused = with(Partitions::None, true).look("unused_indexes").remove(0).sql;
