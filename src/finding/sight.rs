@@ -220,10 +220,16 @@ impl Sight<'_> {
         (self.statement_seconds(datname) - waited).max(0.0)
     }
 
+    /// When the window began, by the agent's clock.
+    #[must_use]
+    pub fn began(&self) -> SystemTime {
+        self.now.checked_sub(self.span).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
     /// Slow transactions that ended in the window, as far as they are remembered, and then those
     /// that are open.
     pub fn transactions(&self) -> impl Iterator<Item = &SlowTransaction> {
-        let began = self.now.checked_sub(self.span).unwrap_or(SystemTime::UNIX_EPOCH);
+        let began = self.began();
         let ended = self.reports().filter(move |(at, _)| *at >= began);
         let ended = ended.filter_map(|(_, report)| match report {
             Report::SlowTransaction(slow) => Some(slow),

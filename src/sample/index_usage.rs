@@ -21,6 +21,18 @@ pub struct Counters {
     pub idx_tup_read: u64,
 }
 
+/// Whether an index has to do with partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitions {
+    /// It has not.
+    #[default]
+    None,
+    /// It is that of a partitioned table: it has nothing itself, and scans are counted in its parts.
+    Whole,
+    /// It is a part of another, and cannot be dropped without it.
+    Part,
+}
+
 /// One index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
@@ -40,6 +52,8 @@ pub struct Index {
     pub is_valid: bool,
     /// It enforces something: a primary key, a unique or exclusion constraint, or unique by itself.
     pub enforces: bool,
+    /// Whether it is a partitioned one, or a part of one.
+    pub partitions: Partitions,
 }
 
 /// Reads all of the connected database, but for those of catalogs, TOAST and temporary tables, and adds the scans of each
@@ -71,6 +85,11 @@ pub async fn read(client: &Client, tables: &mut [Table]) -> Result<Vec<Index>, S
             bytes: count(6)?,
             is_valid: row.try_get(7)?,
             enforces: row.try_get(8)?,
+            partitions: match (row.try_get(9)?, row.try_get(10)?) {
+                (_, true) => Partitions::Part,
+                (true, false) => Partitions::Whole,
+                (false, false) => Partitions::None,
+            },
         });
     }
     Ok(indexes)
@@ -80,6 +99,7 @@ pub async fn read(client: &Client, tables: &mut [Table]) -> Result<Vec<Index>, S
 impl Index {
     pub(crate) fn named(oid: u32, schema: String, table: String, index: String) -> Self {
         let counters = Counters::default();
-        Self { oid, schema, table, index, counters, bytes: 0, is_valid: true, enforces: false }
+        let (partitions, is_valid, enforces) = (Partitions::None, true, false);
+        Self { oid, schema, table, index, counters, bytes: 0, is_valid, enforces, partitions }
     }
 }

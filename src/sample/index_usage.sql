@@ -5,7 +5,8 @@ select
   i.indexrelid, i.indrelid, c.relname,
   pg_stat_get_numscans(c.oid), pg_stat_get_tuples_returned(c.oid), pg_stat_get_tuples_fetched(c.oid),
   c.relpages::bigint * (select current_setting('block_size')::bigint),
-  i.indisvalid and i.indisready and i.indislive, i.indisunique or i.indisexclusion
+  i.indisvalid and i.indisready and i.indislive, i.indisunique or i.indisexclusion,
+  c.relkind = 'I', c.relispartition
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_namespace n on n.oid = c.relnamespace

@@ -74,7 +74,8 @@ pub struct Conflicts {
 /// This server as a standby.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Here {
-    /// `streaming` and others; `None` if nothing is received, as from an archive.
+    /// `streaming` and others; `hidden` where our role may not see it; `None` if nothing is received, as
+    /// from an archive.
     pub receiver: Option<String>,
     /// WAL received and not replayed; `None` if none is received, as from an archive.
     pub unreplayed_bytes: Option<u64>,

@@ -1,9 +1,10 @@
 -- every: upkeep.interval; scope: server; needs: pg_monitor
 -- cost: shared memory, and one row a database; locks: access share on pg_database
+-- That there is a receiver everybody may see, what it does pg_monitor alone.
 -- A standby that has replayed all that it received is not behind, however old its last transaction is.
 select
   pg_is_in_recovery(),
-  (select r.status from pg_stat_wal_receiver r),
+  (select coalesce(r.status, 'hidden') from pg_stat_wal_receiver r),
   pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::bigint,
   case
     when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0

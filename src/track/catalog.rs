@@ -35,6 +35,8 @@ pub struct Number {
     pub sequence: Option<(String, String)>,
     /// The column that they are for, if that is known.
     pub column: Option<Column>,
+    /// The column is `generated ... as identity`: what its type becomes, its sequence becomes, too.
+    pub is_identity: bool,
     /// The last number there is room for.
     pub end: u64,
     /// Share that is used.
@@ -89,6 +91,7 @@ impl Catalogs {
             Some(Number {
                 sequence: Some((sequence.schema.clone(), sequence.sequence.clone())),
                 column: sequence.column.clone(),
+                is_identity: sequence.is_identity,
                 end: sequence.end,
                 used_ratio: sequence.used_ratio?,
                 ratio_per_day: None,
@@ -97,6 +100,7 @@ impl Catalogs {
         let of_keys = read.integer_keys.rows.iter().map(|key| Number {
             sequence: None,
             column: Some(key.column.clone()),
+            is_identity: false,
             end: if key.column.type_name == "smallint" { 32_767 } else { 2_147_483_647 },
             used_ratio: key.used_ratio,
             ratio_per_day: None,

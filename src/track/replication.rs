@@ -20,6 +20,8 @@ pub struct View {
     pub slots: BTreeMap<Arc<str>, Slot>,
     /// This server as a standby.
     pub here: Option<Here>,
+    /// When it was last seen to stream, as a standby that it has been since; `None` if it never was.
+    pub streamed: Option<Moment>,
     /// What replay has cancelled since the agent first saw it.
     pub conflicts: Conflicts,
 }
@@ -44,16 +46,26 @@ pub struct Replication {
     slots: BTreeSet<Arc<str>>,
     last: Option<Conflicts>,
     conflicts: Conflicts,
+    streamed: Option<Moment>,
 }
 
 impl Replication {
     /// The next sample is only a base: the server is another one.
     pub fn rebase(&mut self) {
         self.last = None;
+        self.streamed = None;
     }
 
     /// Folds a sample in.
     pub fn apply(&mut self, at: Moment, sample: Sample) -> View {
+        self.streamed = match sample.here.as_ref().map(|here| here.receiver.as_deref()) {
+            // A primary, perhaps one that was a standby.
+            None => None,
+            Some(Some("streaming")) => Some(at),
+            // It may stream.
+            Some(Some("hidden")) => self.streamed.map(|_| at),
+            Some(_) => self.streamed,
+        };
         if let Some(here) = &sample.here {
             let now = here.conflicts;
             let last = self.last.replace(now).unwrap_or(now);
@@ -75,7 +87,14 @@ impl Replication {
         for slot in sample.slots {
             slots.entry(label(&mut self.slots, &slot.name)).or_insert(slot);
         }
-        View { at: Some(at), standbys, slots, here: sample.here, conflicts: self.conflicts }
+        View {
+            at: Some(at),
+            standbys,
+            slots,
+            here: sample.here,
+            streamed: self.streamed,
+            conflicts: self.conflicts,
+        }
     }
 }
 
@@ -126,6 +145,26 @@ mod tests {
             flush_lag_seconds: None,
             replay_lag_seconds: None,
         }
+    }
+
+    #[test]
+    fn a_standby_is_known_to_have_streamed_until_it_is_none_any_more() {
+        let mut replication = Replication::default();
+        let mut seen = |seconds, receiver: Option<Option<&str>>| {
+            let elapsed = Duration::from_secs(seconds);
+            let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed };
+            let here = receiver.map(|of| Here { receiver: of.map(str::to_owned), ..here(0) });
+            let view = replication.apply(at, Sample { here, ..Sample::default() });
+            view.streamed.map(|at| at.elapsed.as_secs())
+        };
+        assert_eq!(seen(1, Some(None)), None, "an archive feeds it");
+        assert_eq!(seen(2, Some(Some("hidden"))), None);
+        assert_eq!(seen(3, Some(Some("streaming"))), Some(3));
+        assert_eq!(seen(4, Some(Some("waiting"))), Some(3));
+        assert_eq!(seen(5, Some(None)), Some(3));
+        assert_eq!(seen(6, Some(Some("hidden"))), Some(6), "it may stream");
+        assert_eq!(seen(7, None), None, "it was promoted");
+        assert_eq!(seen(8, Some(None)), None);
     }
 
     fn here(lock: u64) -> Here {

@@ -141,6 +141,8 @@ pub struct Index {
     pub is_valid: bool,
     /// It enforces something, so that it is of use even if nobody scans it.
     pub enforces: bool,
+    /// Whether it is a partitioned one, or a part of one.
+    pub partitions: index_usage::Partitions,
     /// When the agent first saw it, by its clock; `None` if it was there already at the first look.
     pub since: Option<SystemTime>,
 }

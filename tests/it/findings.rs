@@ -234,6 +234,12 @@ async fn what_catalogs_and_settings_say_is_found_and_what_is_sound_is_not() {
     assert_eq!(check.candidate.severity.name(), "info");
     let number = until_found(&rig, "numbers_run_out", "account_move.id", idle).await;
     assert_eq!(number.candidate.severity.name(), "critical");
+    for sql in &number.candidate.sql {
+        admin.batch_execute(sql).await.unwrap();
+    }
+    let mended = "select a.atttypid = 'bigint'::regtype and q.seqmax = 9223372036854775807 from pg_attribute a,
+         pg_sequence q where a.attrelid = 'account_move'::regclass and a.attname = 'id' and q.seqrelid = 'account_seq'::regclass";
+    assert!(admin.query_one(mended, &[]).await.unwrap().get::<_, bool>(0));
     // The cluster of the tests is as fast as it can be, and would not survive a power cut.
     until_found(&rig, "settings", "fsync", idle).await;
     let all = told(&rig);

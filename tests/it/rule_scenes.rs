@@ -151,6 +151,10 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
              create table purchase_order_line (id int primary key, order_id int references purchase_order);
              create index sale_order_note_order on sale_order_note (order_id);
              create index sale_order_line_unused on sale_order_line (note);
+             create table stock_ledger (id int, day int) partition by range (day);
+             create table stock_ledger_1 partition of stock_ledger for values from (0) to (9);
+             create index stock_ledger_day on stock_ledger (day);
+             insert into stock_ledger select n, 1 from generate_series(1, 5000) n;
              create table stock_lot (id int, n int) with (autovacuum_enabled = off);
              create table stock_quant (id int, n int) with (autovacuum_enabled = off);
              insert into sale_order select n, 'o' from generate_series(1, 50000) n;
@@ -166,7 +170,7 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
     drop(maker);
     // What a session has counted is known when it has ended: before that, analyze would not see it.
     let admin = admin(&cluster).await;
-    until_true(&admin, "select count(*) = 7 from pg_stat_user_tables where n_tup_ins > 0").await;
+    until_true(&admin, "select count(*) = 8 from pg_stat_user_tables where n_tup_ins > 0").await;
     admin.batch_execute("vacuum (analyze)").await.unwrap();
     admin
         .batch_execute(
@@ -205,6 +209,7 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
         ("stale_statistics", "stock_quant"),
         ("unused_indexes", "sale_order_note_order"),
         ("unused_indexes", "sale_order_line_pkey"),
+        ("unused_indexes", "stock_ledger"),
     ];
     silent(&rig, &near).await;
     rig.agent.stop().await;

@@ -70,8 +70,21 @@ async fn how_far_a_standby_is_behind_is_seen_on_both_and_what_replay_cancels_is_
     for sampler in [Sampler::Io, Sampler::Vacuum, Sampler::Usage, Sampler::Catalog] {
         here.until("all samplers on a standby", |s| ran(s, sampler, Outcome::Ok) > 0).await;
     }
-    here.agent.stop().await;
     there.agent.stop().await;
+
+    let is = |s: &ServerSnapshot, receiver: Option<&str>| {
+        s.replication.here.as_ref().is_some_and(|h| h.receiver.as_deref() == receiver)
+    };
+    writer.batch_execute("revoke pg_monitor from erpscope").await.unwrap();
+    let hidden = here.until("a receiver that is hidden", |s| is(s, Some("hidden"))).await;
+    assert_eq!(hidden.replication.streamed, hidden.replication.at, "it may stream");
+    drop(writer);
+    primary.stop().await.unwrap();
+    let gone = here.until("no receiver", |s| is(s, None)).await;
+    assert!(
+        gone.replication.streamed.is_some() && gone.replication.streamed != gone.replication.at
+    );
+    here.agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

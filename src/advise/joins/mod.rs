@@ -21,6 +21,7 @@ use serde::Serialize;
 pub use memory::Memory;
 pub use show::{markdown, table};
 pub use sign::{Sign, Terms};
+pub use spill::MOST_MEMORY;
 
 use self::spotted::Reader;
 use super::advisor::Planned;

@@ -20,8 +20,8 @@ const SPARE: f64 = 1.25;
 
 const MEGABYTE: f64 = 1_048_576.0;
 
-/// A `work_mem` that is larger than 1 GB is no remedy.
-const MOST_MEMORY: f64 = 1_024.0 * MEGABYTE;
+/// A `work_mem` that is larger than 1 GB is no remedy: each sort of each session that has it may take as much.
+pub const MOST_MEMORY: f64 = 1_024.0 * MEGABYTE;
 
 /// Hash joins of a plan that are expected not to fit, where the statement did write temporary files: at
 /// least half of what does not fit.

@@ -1,13 +1,16 @@
 //! Writes past the ERP's own logic. Of integrations: those into tables that they do not own, as
-//! `[[integration]] owns` says. Of others: rows that a role writes which no integration declares, and
-//! which writes less than a fifth of what is written in its database, so it is not the ERP's own.
+//! `[[integration]] owns` says; the right to write is taken from a role only that is an integration's
+//! alone, as many work under the ERP's own. Of others: rows that a role writes which no integration
+//! declares, and which writes less than a fifth of what such roles write in its database, so it is not
+//! the ERP's own. Where none of them writes a fifth, each person has a role, and nothing is said of roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::autovacuum_behind::quoted;
 use crate::erp::{OTHER, tables_changed};
 use crate::finding::sight::{dearest, growth};
-use crate::finding::{Judge, Rule, Sight};
+use crate::finding::{Grown, Judge, Rule, Sight};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, counted};
 use crate::track::reports::{BoundaryBreach, Report};
 
@@ -23,7 +26,8 @@ pub(super) static RULE: Rule = Rule {
         remedy: &[
             "Find out who owns that system, and what it needs to change.",
             "Let it call the ERP's API instead, or write into a table of its own that a job takes up.",
-            "Then take its right to write away; until then, declare what it may write in `owns`.",
+            "Then give it a role of its own, if it works under another's, and take that role's right to write \
+             away. Until then, declare what it may write in `owns`.",
         ],
     },
     judge: Judge::Server(judge),
@@ -66,8 +70,24 @@ fn breaches(sight: &Sight<'_>) -> Vec<Candidate> {
 fn breach_case(sight: &Sight<'_>, breach: &BoundaryBreach, table: &str, count: u64) -> Candidate {
     let integration = &breach.integration;
     let role = breach.party.usename.as_deref().unwrap_or(OTHER);
+    let datname = breach.party.datname.clone().unwrap_or_else(|| "".into());
+    let mut evidence = vec![
+        Fact::text("integration", Arc::clone(integration)),
+        Fact::text("table", table),
+        Fact::text("usename", role),
+        Fact::text("query", breach.party.query.as_deref().unwrap_or_default()),
+        Fact::number("writes_into_module_per_day", sight.per_day(count as f64)),
+    ];
+    let mut sql = Vec::new();
+    if has_own_role(sight, breach) {
+        let tables = written(sight, &datname, table);
+        sql.push(format!("revoke insert, update, delete on {tables} from {};", quote(role)));
+    } else {
+        let first = "give it a role of its own: this one may be the ERP's, which has to write";
+        evidence.push(Fact::text("first", first));
+    }
     Candidate {
-        datname: breach.party.datname.clone().unwrap_or_else(|| "".into()),
+        datname,
         subject: format!("{integration} writes {table}").into(),
         module: Arc::clone(&breach.module),
         severity: Severity::Warning,
@@ -75,20 +95,28 @@ fn breach_case(sight: &Sight<'_>, breach: &BoundaryBreach, table: &str, count: u
             "{integration} writes {table}, which is not its own; {count} writes into {} were seen",
             breach.module
         ),
-        evidence: vec![
-            Fact::text("integration", Arc::clone(integration)),
-            Fact::text("table", table),
-            Fact::text("usename", role),
-            Fact::text("query", breach.party.query.as_deref().unwrap_or_default()),
-            Fact::number("writes_into_module_per_day", sight.per_day(count as f64)),
-        ],
-        sql: vec![format!(
-            "revoke insert, update, delete on {} from {};",
-            quote(table),
-            quote(role)
-        )],
+        evidence,
+        sql,
         cost_seconds_per_day: None,
     }
+}
+
+/// Whether an integration is told by the role that has written, and by nothing else: of a session that
+/// is told by its name, address or comments the role may be anybody's.
+fn has_own_role(sight: &Sight<'_>, breach: &BoundaryBreach) -> bool {
+    let of = sight.snapshot.calls.integrations.iter().find(|of| of.name == breach.integration);
+    let declared = of.and_then(|of| of.declared.as_ref());
+    let usename = breach.party.usename.as_deref();
+    declared.zip(usename).is_some_and(|(of, usename)| of.rules.is_role(usename))
+}
+
+/// The tables of that name, which is without a schema, in each schema that has one; as it is where none
+/// is known.
+fn written(sight: &Sight<'_>, datname: &str, name: &str) -> String {
+    let tables = sight.server.tables.databases.get(datname).map(|database| &database.tables);
+    let of_name = tables.into_iter().flatten().filter(|table| *table.table == *name);
+    let all: BTreeSet<String> = of_name.map(|table| quoted(&table.schema, &table.table)).collect();
+    if all.is_empty() { quote(name) } else { Vec::from_iter(all).join(", ") }
 }
 
 /// What one role has written into one database.
@@ -99,11 +127,13 @@ struct Written {
     module: Option<Arc<str>>,
 }
 
-/// What is written by roles that nobody declares.
+/// What is written by roles that nobody declares, where one of these is the ERP's own.
 fn strangers(sight: &Sight<'_>) -> Vec<Candidate> {
     let mut roles: BTreeMap<(&Arc<str>, &Arc<str>), Written> = BTreeMap::new();
     let mut all: BTreeMap<&Arc<str>, u64> = BTreeMap::new();
-    for grown in sight.statements.iter().filter(|grown| is_business(&grown.module)) {
+    let undeclared =
+        |grown: &&Grown| is_business(&grown.module) && !is_declared(sight, &grown.usename);
+    for grown in sight.statements.iter().filter(undeclared) {
         let tables = changed_rows(grown.text());
         if tables.is_empty() {
             continue;
@@ -114,16 +144,22 @@ fn strangers(sight: &Sight<'_>) -> Vec<Candidate> {
         role.tables.extend(tables);
         role.module.get_or_insert_with(|| Arc::clone(&grown.module));
     }
-    let mut found = Vec::new();
-    for ((datname, usename), written) in roles {
-        let rows = written.rows as f64;
-        let share = rows / (all.get(datname).copied().unwrap_or(0).max(1) as f64);
-        let is_much = sight.per_day(rows) >= sight.limit("rows_per_day");
-        if share < OWN_SHARE && is_much && !is_declared(sight, usename) {
-            found.push(stranger_case(datname, usename, written));
-        }
-    }
-    found
+    let is_own = |datname: &Arc<str>, written: &Written| {
+        let rows = all.get(datname).copied().unwrap_or(0).max(1) as f64;
+        written.rows as f64 / rows >= OWN_SHARE
+    };
+    let with_an_own: BTreeSet<&Arc<str>> = roles
+        .iter()
+        .filter(|((datname, _), written)| is_own(datname, written))
+        .map(|((datname, _), _)| *datname)
+        .collect();
+    let strangers = roles.into_iter().filter(|((datname, _), written)| {
+        let is_much = sight.per_day(written.rows as f64) >= sight.limit("rows_per_day");
+        is_much && with_an_own.contains(datname) && !is_own(datname, written)
+    });
+    strangers
+        .map(|((datname, usename), written)| stranger_case(datname, usename, written))
+        .collect()
 }
 
 fn stranger_case(datname: &Arc<str>, usename: &Arc<str>, written: Written) -> Candidate {

@@ -8,6 +8,7 @@ use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 use crate::track::hot_spots::{Spot, SpotKey};
 use crate::track::reports::{LockWait, Report};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -34,6 +35,8 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let minus = |now: Spot, then: Spot| Spot {
         waits: now.waits.saturating_sub(then.waits),
         blocked: now.blocked.saturating_sub(then.blocked),
+        // The longest since the start: of the window if it is longer than the one before it.
+        longest: if now.longest > then.longest { now.longest } else { Duration::ZERO },
         ..now
     };
     let (now, then) = (&sight.server.activity.hot_spots, &sight.before.activity.hot_spots);
@@ -53,9 +56,11 @@ fn case(sight: &Sight<'_>, key: &SpotKey, spot: Spot, cost: f64) -> Candidate {
         Fact::count("waits", spot.waits),
         Fact::seconds("waited_seconds", seconds),
         Fact::seconds("mean_wait_seconds", seconds / (spot.waits.max(1) as f64)),
-        Fact::seconds("longest_wait_seconds", spot.longest.as_secs_f64()),
     ];
-    if let Some(wait) = example(sight, key) {
+    let example = example(sight, key);
+    let longest = example.map_or(0.0, |wait| wait.seconds).max(spot.longest.as_secs_f64());
+    evidence.extend((longest > 0.0).then(|| Fact::seconds("longest_wait_seconds", longest)));
+    if let Some(wait) = example {
         let waiter = wait.waiter.as_ref();
         if let Some(waiter) = waiter {
             evidence.push(Fact::text("waiting_application", Arc::clone(&waiter.application)));
@@ -86,11 +91,17 @@ fn case(sight: &Sight<'_>, key: &SpotKey, spot: Spot, cost: f64) -> Candidate {
     }
 }
 
-/// The longest wait for such a row that was told.
+/// The longest wait for such a row, in this database, that was told in the window.
 fn example<'a>(sight: &'a Sight<'_>, key: &SpotKey) -> Option<&'a LockWait> {
     let object = format!("a row of {}", key.relation);
-    let waits = sight.reports().filter_map(|(_, report)| match report {
-        Report::LockWait(wait) if wait.object == object => Some(wait),
+    let is_its = |wait: &LockWait| {
+        let datname = wait.waiter.as_ref().and_then(|waiter| waiter.datname.as_ref());
+        wait.object == object && datname == Some(&key.datname)
+    };
+    let began = sight.began();
+    let told = sight.reports().filter(|(at, _)| *at >= began);
+    let waits = told.filter_map(|(_, report)| match report {
+        Report::LockWait(wait) if is_its(wait) => Some(wait),
         _ => None,
     });
     waits.max_by(|a, b| a.seconds.total_cmp(&b.seconds))

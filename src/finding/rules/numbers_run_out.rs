@@ -1,6 +1,7 @@
 //! Sequences that do not begin again, and integer keys, by the share of their numbers that is used and
 //! the days that are left at the rate of late. A sequence that is nearly empty is not told of, whatever
-//! its rate; one that is fuller is, if it lasts no longer than the days of the config.
+//! its rate; one that is fuller is, if it lasts no longer than the days of the config. What ends first is
+//! changed: a column by its type, a sequence by its own, as that of a `serial` stays an integer's.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::autovacuum_behind::{named, quoted};
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
+use crate::sample::catalog::Column;
 use crate::track::catalog::Number;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 
@@ -22,6 +24,7 @@ pub(super) static RULE: Rule = Rule {
         remedy: &[
             "Ask the ERP's vendor for the upgrade that makes the column a bigint.",
             "Or change the column yourself, in a maintenance window: the table is rewritten and locked.",
+            "Change its sequence and the columns that refer to it, too: otherwise these end where it did.",
             "See whether something throws numbers away, such as inserts that conflict or are rolled back.",
         ],
     },
@@ -32,6 +35,8 @@ pub(super) static RULE: Rule = Rule {
 const EMERGENCY: (f64, f64) = (0.9, 14.0);
 /// A supply that is emptier is not told of.
 const NEARLY_UNUSED: f64 = 0.25;
+/// A sequence that ends here or before is narrower than a bigint.
+const NARROW: u64 = 1 << 31;
 
 fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -62,13 +67,6 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, number: &Number) -> Candidate {
     ];
     evidence.extend(days.map(|days| Fact::number("days_left", days)));
     evidence.extend(column.map(|column| Fact::text("type", column.type_name.as_str())));
-    let sql = column.filter(|column| column.type_name != "bigint").map(|column| {
-        format!(
-            "alter table {} alter column \"{}\" type bigint; -- rewrites the table under a lock",
-            quoted(&column.schema, &column.table),
-            column.column.replace('"', "\"\"")
-        )
-    });
     let table = column.map(|column| column.table.as_str());
     Candidate {
         datname: Arc::clone(datname),
@@ -85,7 +83,54 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, number: &Number) -> Candidate {
             }
         },
         evidence,
-        sql: sql.into_iter().collect(),
+        sql: remedy(number),
         cost_seconds_per_day: None,
     }
+}
+
+/// What makes room: of column and sequence those that end here.
+fn remedy(number: &Number) -> Vec<String> {
+    let mut sql = Vec::new();
+    let narrow = number.column.as_ref().filter(|of| end_of(&of.type_name) == Some(number.end));
+    if let Some(column) = narrow {
+        sql.push(format!(
+            "alter table {} alter column \"{}\" type bigint; -- rewrites the table under a lock",
+            quoted(&column.schema, &column.table),
+            column.column.replace('"', "\"\"")
+        ));
+    }
+    let is_carried_along = number.is_identity && narrow.is_some();
+    if let Some((schema, sequence)) = &number.sequence
+        && !is_carried_along
+        && number.end <= NARROW
+    {
+        // That of an identity has the type of its column.
+        let how = if number.is_identity { "no maxvalue" } else { "as bigint no maxvalue" };
+        let is_a_types = ["smallint", "integer"].iter().any(|of| end_of(of) == Some(number.end));
+        let unless = if is_a_types { "" } else { " -- unless its end is meant" };
+        sql.push(format!("alter sequence {} {how};{unless}", quoted(schema, sequence)));
+    }
+    sql.extend(narrow.map(referring));
+    sql
+}
+
+/// The largest number of a type that is too narrow.
+fn end_of(type_name: &str) -> Option<u64> {
+    match type_name {
+        "smallint" => Some(32_767),
+        "integer" => Some(2_147_483_647),
+        _ => None,
+    }
+}
+
+/// What finds the columns that refer to one.
+fn referring(column: &Column) -> String {
+    let table = quoted(&column.schema, &column.table).replace('\'', "''");
+    let name = column.column.replace('\'', "''");
+    format!(
+        "select c.conrelid::regclass, a.attname, a.atttypid::regtype from pg_constraint c join pg_attribute a on \
+         a.attrelid = c.conrelid and a.attnum = c.conkey[array_position(c.confkey, (select k.attnum from \
+         pg_attribute k where k.attrelid = c.confrelid and k.attname = '{name}'))] where c.contype = 'f' and \
+         c.confrelid = '{table}'::regclass; -- these have to become bigint, too"
+    )
 }

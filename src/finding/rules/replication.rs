@@ -1,14 +1,16 @@
-//! Slots that keep the write-ahead log because nobody reads them, standbys that lag, and a standby that
-//! does not replay. A slot that is read and keeps little is no fault, nor is a lag of seconds.
+//! Slots that keep the write-ahead log because nobody reads them, standbys that lag, a standby that does
+//! not replay what it has received, and one that has streamed and receives nothing any more, whose lag is 0
+//! then. A slot that is read and keeps little is no fault, nor is a lag of seconds. How far a standby is
+//! behind that is fed from an archive is not known: that its primary has been idle looks the same.
 
 use std::sync::Arc;
 
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
-use crate::sample::replication::Slot;
+use crate::sample::replication::{Here, Slot};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
-use crate::track::replication::Standing;
+use crate::track::replication::{Standing, View};
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -20,7 +22,8 @@ pub(super) static RULE: Rule = Rule {
             that run there are old; and what it has not read yet is kept for it, until the disk of \
             the primary is full and everything stops.",
         remedy: &[
-            "See whether the standby runs and can be reached; look into its log.",
+            "See whether the standby runs and can be reached; look into its log. If it receives nothing: whether it \
+             can reach its primary.",
             "If nobody will read a slot any more, drop it: the log it keeps goes at the next checkpoint.",
             "Set max_slot_wal_keep_size, so that a dead reader cannot fill the disk.",
         ],
@@ -33,16 +36,46 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     let slots = view.slots.iter().filter_map(|(name, slot)| slot_case(sight, name, slot));
     let standbys = view.standbys.iter().filter_map(|(name, of)| standby_case(sight, name, of));
     let mut found: Vec<Candidate> = slots.chain(standbys).collect();
-    let here = view.here.as_ref().and_then(|here| here.lag_seconds);
-    if let Some(lag) = here.filter(|lag| *lag >= sight.limit("lag")) {
-        found.push(said(
-            "this standby".into(),
-            Severity::Warning,
-            format!("this standby is {} behind its primary", Value::Seconds(lag)),
-            vec![Fact::seconds("lag_seconds", lag)],
-        ));
+    if let Some(here) = &view.here {
+        found.extend(lag_case(sight, here));
+        found.extend(detached_case(sight, view, here));
     }
     dearest(found)
+}
+
+/// It has log that it does not replay. Without any, time since its last transaction is no lag.
+fn lag_case(sight: &Sight<'_>, here: &Here) -> Option<Candidate> {
+    let has_more = here.unreplayed_bytes.is_some_and(|bytes| bytes > 0) || here.is_paused;
+    let lag = here.lag_seconds.filter(|lag| has_more && *lag >= sight.limit("lag"))?;
+    let replay = if here.is_paused { "paused" } else { "goes on" };
+    let mut evidence = vec![Fact::seconds("lag_seconds", lag), Fact::text("replay", replay)];
+    evidence.extend(here.unreplayed_bytes.map(|bytes| Fact::bytes("behind_bytes", bytes)));
+    Some(said(
+        "this standby".into(),
+        Severity::Warning,
+        format!("this standby is {} behind its primary", Value::Seconds(lag)),
+        evidence,
+    ))
+}
+
+/// It has streamed and does no more. Of one that was never seen to stream it is not told: an archive may
+/// feed it, or our role may not see what does.
+fn detached_case(sight: &Sight<'_>, view: &View, here: &Here) -> Option<Candidate> {
+    let (now, streamed) = view.at.zip(view.streamed)?;
+    let silent = now.elapsed.saturating_sub(streamed.elapsed).as_secs_f64();
+    if silent < sight.limit("lag") {
+        return None;
+    }
+    let receiver = here.receiver.as_deref().unwrap_or("gone");
+    Some(said(
+        "receiver of this standby".into(),
+        Severity::Warning,
+        format!(
+            "this standby has received nothing from its primary for {}",
+            Value::Seconds(silent)
+        ),
+        vec![Fact::seconds("not_streaming_seconds", silent), Fact::text("receiver", receiver)],
+    ))
 }
 
 fn slot_case(sight: &Sight<'_>, name: &Arc<str>, slot: &Slot) -> Option<Candidate> {

@@ -1,13 +1,14 @@
 //! Settings that hurt: those that risk data, those that switch off what keeps a server healthy,
-//! and those without which one cannot see what is wrong. What depends on
-//! the machine (memory, disks) is told as information only.
+//! and those without which one cannot see what is wrong. What depends on the machine (memory, disks) is
+//! told as information only; how much memory it has, the database does not tell, so `shared_buffers` is
+//! advised in words. So is `max_connections`, and on a standby not at all: with fewer than its primary has
+//! it would not start.
 
 use crate::erp::OTHER;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::sample::settings::Setting;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
-use crate::track::settings::View;
 
 pub(super) static RULE: Rule = Rule {
     about: About {
@@ -31,7 +32,17 @@ struct Case {
     is_bad: fn(f64) -> bool,
     severity: Severity,
     why: &'static str,
-    better: &'static str,
+    better: Better,
+}
+
+/// What to do about it.
+enum Better {
+    /// Set it so.
+    Value(&'static str),
+    /// What to think of: the value depends on the machine.
+    Words(&'static str),
+    /// Fewer sessions, but not fewer than there are; nothing on a standby.
+    Sessions,
 }
 
 const fn case(
@@ -39,7 +50,7 @@ const fn case(
     is_bad: fn(f64) -> bool,
     severity: Severity,
     why: &'static str,
-    better: &'static str,
+    better: Better,
 ) -> Case {
     Case { name, is_bad, severity, why, better }
 }
@@ -50,71 +61,79 @@ const CASES: &[Case] = &[
         is_off,
         Severity::Critical,
         "after a power cut the data can be broken beyond repair",
-        "on",
+        Better::Value("on"),
     ),
     case(
         "full_page_writes",
         is_off,
         Severity::Critical,
         "after a power cut pages can be half old and half new",
-        "on",
+        Better::Value("on"),
     ),
     case(
         "autovacuum",
         is_off,
         Severity::Critical,
         "nothing is cleaned up, and transaction numbers run out",
-        "on",
+        Better::Value("on"),
     ),
-    case("track_counts", is_off, Severity::Critical, "autovacuum cannot know where to go", "on"),
+    case(
+        "track_counts",
+        is_off,
+        Severity::Critical,
+        "autovacuum cannot know where to go",
+        Better::Value("on"),
+    ),
     case(
         "random_page_cost",
         |v| v >= 4.0,
         Severity::Info,
         "right for turning disks; on flash, indexes are used too seldom",
-        "1.1",
+        Better::Value("1.1"),
     ),
     case(
         "track_io_timing",
         is_off,
         Severity::Info,
         "nobody can tell how long reading from disk takes",
-        "on",
+        Better::Value("on"),
     ),
     case(
         "log_lock_waits",
         is_off,
         Severity::Info,
         "waits for locks leave no trace in the server's log",
-        "on",
+        Better::Value("on"),
     ),
     case(
         "idle_in_transaction_session_timeout",
         |v| v == 0.0,
         Severity::Info,
         "a forgotten transaction stays open for ever",
-        "'10min'",
+        Better::Value("'10min'"),
     ),
     case(
         "shared_buffers",
         |v| v <= 128.0 * MIB,
         Severity::Info,
         "the default of a small machine; a quarter of the memory is usual",
-        "'4GB'",
+        Better::Words(
+            "a quarter of the machine's memory; with more than it has, the server does not start",
+        ),
     ),
     case(
         "work_mem",
         |v| v > 1024.0 * MIB,
         Severity::Warning,
         "each sort of each session may take that much memory",
-        "'64MB'",
+        Better::Value("'64MB'"),
     ),
     case(
         "max_connections",
         |v| v > 1000.0,
         Severity::Info,
         "so many sessions at work would stand in each other's way: a pooler serves more with fewer",
-        "200",
+        Better::Sessions,
     ),
 ];
 
@@ -130,7 +149,18 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let bad = CASES.iter().filter(|case| settings.number(case.name).is_some_and(case.is_bad));
-    dearest(bad.map(|case| told(settings, case)).collect())
+    dearest(bad.filter_map(|case| told(sight, case)).collect())
+}
+
+/// On a standby nothing.
+fn fewer_sessions(sight: &Sight<'_>) -> Option<String> {
+    let now = sight.server.databases.server.as_ref().filter(|facts| !facts.in_recovery)?;
+    let earlier = [Some(sight.before), sight.middle].into_iter().flatten();
+    let earlier = earlier.filter_map(|server| server.databases.server.as_ref());
+    let seen = earlier.map(|facts| facts.connections).fold(now.connections, u32::max);
+    Some(format!(
+        "a pooler before it first; then not fewer than are in use, of late {seen} at once"
+    ))
 }
 
 /// Its value for people: a setting in pages of 8 KiB is not its number of pages.
@@ -145,11 +175,19 @@ fn shown(setting: &Setting) -> String {
     }
 }
 
-fn told(settings: &View, case: &Case) -> Candidate {
+fn told(sight: &Sight<'_>, case: &Case) -> Option<Candidate> {
+    let (better, sql) = match case.better {
+        Better::Value(value) => {
+            (value.to_owned(), Some(format!("alter system set {} = {value};", case.name)))
+        }
+        Better::Words(words) => (words.to_owned(), None),
+        Better::Sessions => (fewer_sessions(sight)?, None),
+    };
+    let settings = &sight.server.settings;
     let setting = settings.get(case.name);
     let value = setting.map(shown).unwrap_or_default();
     let source = setting.map_or("", |s| s.source.as_str());
-    Candidate {
+    Some(Candidate {
         datname: "".into(),
         subject: case.name.into(),
         module: OTHER.into(),
@@ -158,9 +196,9 @@ fn told(settings: &View, case: &Case) -> Candidate {
         evidence: vec![
             Fact::text("value", value),
             Fact::text("set_by", source),
-            Fact::text("better", case.better),
+            Fact::text("better", better),
         ],
-        sql: vec![format!("alter system set {} = {};", case.name, case.better)],
+        sql: sql.into_iter().collect(),
         cost_seconds_per_day: None,
-    }
+    })
 }

@@ -1,8 +1,10 @@
 //! Statements that write temporary files: what they sort or join does not fit into work_mem. Small
-//! and rare ones are no fault. A block is taken as 8 KiB, as nearly every server is built.
+//! and rare ones are no fault. A block is taken as 8 KiB, as nearly every server is built. More work_mem is
+//! advised up to 1 GiB, and of no utility statement: `create index` sorts in maintenance_work_mem.
 
 use std::sync::Arc;
 
+use crate::advise::joins::MOST_MEMORY;
 use crate::finding::sight::dearest;
 use crate::finding::{Grown, Judge, Rule, Sight};
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
@@ -39,7 +41,6 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
 fn case(sight: &Sight<'_>, grown: &Grown) -> Candidate {
     let bytes = grown.work.temp_written.saturating_mul(BLOCK);
     let per_call = bytes / grown.work.calls.max(1);
-    let memory = (per_call.saturating_mul(3) >> 20).max(8);
     Candidate {
         datname: Arc::clone(&grown.datname),
         subject: format!("statement {}", grown.queryid).into(),
@@ -57,7 +58,26 @@ fn case(sight: &Sight<'_>, grown: &Grown) -> Candidate {
             Fact::text("usename", Arc::clone(&grown.usename)),
             Fact::text("query", grown.text()),
         ],
-        sql: vec![format!("set local work_mem = '{memory}MB'; -- in the transaction that runs it")],
+        sql: enough(per_call).filter(|_| is_planned(grown.text())).into_iter().collect(),
         cost_seconds_per_day: None,
     }
+}
+
+/// What a person may run so that so much fits; nothing if that is more than anybody should give. In memory
+/// a row takes about three times what it takes in a file.
+fn enough(per_call: u64) -> Option<String> {
+    let bytes = per_call.saturating_mul(3);
+    let megabytes = (bytes >> 20).max(8);
+    (bytes as f64 <= MOST_MEMORY).then(|| {
+        format!("set local work_mem = '{megabytes}MB'; -- in the transaction that runs it")
+    })
+}
+
+/// A query or a change of rows: what it sorts and joins is in work_mem.
+fn is_planned(text: &str) -> bool {
+    let is_end = |c: char| !c.is_ascii_alphabetic();
+    let first = text.trim_start_matches(|c: char| c == '(' || c.is_whitespace());
+    let first = first.split(is_end).next().unwrap_or_default().to_lowercase();
+    ["select", "with", "values", "table", "insert", "update", "delete", "merge"]
+        .contains(&first.as_str())
 }

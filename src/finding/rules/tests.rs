@@ -26,7 +26,7 @@ use crate::track::growth;
 use crate::track::histogram::Histogram;
 use crate::track::hot_spots::{HotSpots, Spot, SpotKey};
 use crate::track::lock_waits::BlockedKey;
-use crate::track::reports::{BoundaryBreach, Part, Party, Report, SlowTransaction};
+use crate::track::reports::{BoundaryBreach, LockWait, Part, Party, Report, SlowTransaction};
 use crate::track::tables::{Database as Tables, Due, Index, Module, Table};
 use crate::track::vacuum::{Age, Running};
 
@@ -113,6 +113,7 @@ fn index(scans: u64) -> Index {
         bytes: 10 << 20,
         is_valid: true,
         enforces: false,
+        partitions: index_usage::Partitions::None,
         since: None,
     }
 }
@@ -158,6 +159,7 @@ fn read_through(name: &str) -> Table {
     Table { bytes: 4_000 * 8_192, ..table }
 }
 
+mod advice;
 mod bad_joins;
 mod bloat;
 mod duplicate_records;

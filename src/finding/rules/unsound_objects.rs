@@ -1,7 +1,8 @@
 //! Indexes that are not valid, as `create index concurrently` has failed or was broken off, and
 //! constraints that were never checked for the rows that were there before them. An index that is being
 //! made is not valid either: it is told of only if its table is not vacuumed or indexed just now, which
-//! the time until a finding opens takes care of for most.
+//! the time until a finding opens takes care of for most. That of a partitioned table is valid once each
+//! partition has its part; it goes as a whole only.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::autovacuum_behind::{named, quoted};
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::sample::catalog::Constraint;
+use crate::sample::index_usage::Partitions;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 use crate::track::tables::Index;
 
@@ -59,10 +61,17 @@ fn index_case(datname: &Arc<str>, index: &Index) -> Candidate {
             Fact::text("table", named(&index.schema, &index.table)),
             Fact::bytes("bytes", index.bytes),
         ],
-        sql: vec![
-            format!("reindex index concurrently {quoted};"),
-            format!("drop index concurrently {quoted};"),
-        ],
+        sql: match index.partitions {
+            Partitions::None => vec![
+                format!("reindex index concurrently {quoted};"),
+                format!("drop index concurrently {quoted};"),
+            ],
+            // It cannot be dropped without the whole.
+            Partitions::Part => vec![format!("reindex index concurrently {quoted};")],
+            Partitions::Whole => vec![format!(
+                "drop index {quoted}; -- locks the table and its partitions for a moment, so set a lock_timeout"
+            )],
+        },
         cost_seconds_per_day: None,
     }
 }

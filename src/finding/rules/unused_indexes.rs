@@ -4,6 +4,8 @@
 //! emptied them: the archiver's have the mark of that. Those of an index that was made while the agent
 //! looked began when it was first seen. A standby has statistics of its own, and some indexes are wanted
 //! at the end of a month only: look there before you drop one. Invalid ones are told by unsound_objects.
+//! Of a partitioned table the index advisor alone tells: its index can be dropped as a whole only, and one
+//! partition's may be unused because nobody asks for old rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use super::autovacuum_behind::{named, quoted};
 use crate::advise::ledger::Line;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
+use crate::sample::index_usage::Partitions;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 use crate::track::tables::{Database, Index};
 
@@ -56,7 +59,9 @@ fn of_database(sight: &Sight<'_>, datname: &Arc<str>, database: &Database) -> Ve
         let days = counted.min(own);
         let is_long = days >= sight.limit("days");
         let written = writes.get(&(&*index.schema, &*index.table)).copied().unwrap_or(0);
-        let is_unused = index.is_valid && !index.enforces && index.counters.idx_scan == 0;
+        let is_single = index.partitions == Partitions::None;
+        let is_unused =
+            is_single && index.is_valid && !index.enforces && index.counters.idx_scan == 0;
         let is_large = index.bytes as f64 >= sight.limit("bytes");
         (is_long && is_unused && is_large && written as f64 >= sight.limit("writes"))
             .then(|| case(datname, index, written, days))

@@ -1,6 +1,7 @@
-//! The age of the oldest transaction of each database that is not frozen, beside where the server stops
-//! taking writes; and how many days are left at the rate of late. Autovacuum begins at
-//! autovacuum_freeze_max_age (a tenth by default), so what is told here is what it did not manage.
+//! The age of the oldest transaction of each database that is not frozen, or of the oldest multixact if that
+//! is older, beside where the server stops taking writes; and, of transactions, how many days are left at the
+//! rate of late. Autovacuum begins at autovacuum_freeze_max_age (a tenth by default), so what is told here is
+//! what it did not manage.
 
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
 }
 
 fn case(sight: &Sight<'_>, datname: &Arc<str>, age: Age) -> Option<Candidate> {
-    let oldest = age.xids.max(age.mxids);
-    let share = f64::from(oldest) / WRAPAROUND;
+    let is_of_multixacts = age.mxids > age.xids;
+    let share = f64::from(age.xids.max(age.mxids)) / WRAPAROUND;
     if share < sight.limit("share") {
         return None;
     }
@@ -47,15 +48,23 @@ fn case(sight: &Sight<'_>, datname: &Arc<str>, age: Age) -> Option<Candidate> {
         Fact::count("multixacts", u64::from(age.mxids)),
         Fact::share("share_of_all_numbers", share),
     ];
-    evidence.extend(sight.server.vacuum.days_left(age).map(|days| Fact::number("days_left", days)));
+    let (numbers, order) = if is_of_multixacts { ("multixact", 3) } else { ("transaction", 2) };
+    // At what rate multixacts are used is not known.
+    let days = sight.server.vacuum.days_left(age).filter(|_| !is_of_multixacts);
+    evidence.extend(days.map(|days| Fact::number("days_left", days)));
     Some(Candidate {
         datname: Arc::clone(datname),
         subject: format!("database {datname}").into(),
         module: OTHER.into(),
         severity: if share >= EMERGENCY { Severity::Critical } else { Severity::Warning },
-        summary: format!("{} of all transaction numbers are in use in {datname}", Value::Share(share)),
+        summary: format!(
+            "{} of all {numbers} numbers are in use in {datname}",
+            Value::Share(share)
+        ),
         evidence,
-        sql: vec!["select oid::regclass, age(relfrozenxid), relminmxid from pg_class where relkind in ('r', 'm', 't') order by 2 desc limit 10;".to_owned()],
+        sql: vec![format!(
+            "select oid::regclass, age(relfrozenxid), mxid_age(relminmxid) from pg_class where relkind in ('r', 'm', 't') order by {order} desc limit 10;"
+        )],
         cost_seconds_per_day: None,
     })
 }

@@ -271,6 +271,7 @@ impl Tracked {
                 bytes: index.bytes,
                 is_valid: index.is_valid,
                 enforces: index.enforces,
+                partitions: index.partitions,
                 since: self.new_indexes.get(&index.oid).copied(),
             })
         })

@@ -28,7 +28,12 @@ pub(super) const INTEGRATION_FAILURES: Section = rule(
     "Other systems whose calls fail.",
     &[
         ENABLED,
-        key("share", Shape::Share, "0.05", "Of the calls in the window fail."),
+        key(
+            "share",
+            Shape::Share,
+            "0.05",
+            "Of the calls in the window fail; or fewer, if an integration's `success` allows fewer.",
+        ),
         key("calls", MANY, "5", "Calls that have failed at least."),
     ],
 );

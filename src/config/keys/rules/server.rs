@@ -54,7 +54,12 @@ pub(super) const REPLICATION: Section = rule(
     "Standbys and slots that fall behind.",
     &[
         ENABLED,
-        key("lag", seconds(1, 604_800), "5m", "A standby lags by so much."),
+        key(
+            "lag",
+            seconds(1, 604_800),
+            "5m",
+            "A standby lags by so much, or has received nothing for so long.",
+        ),
         key(
             "kept_bytes",
             Shape::Count { min: 1, max: 1 << 60 },

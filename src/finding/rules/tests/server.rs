@@ -67,6 +67,7 @@ fn numbers_that_run_out_are_told_transactions_and_keys() {
         let number = Number {
             sequence: None,
             column: Some(column),
+            is_identity: false,
             end: 2_147_483_647,
             used_ratio,
             ratio_per_day,
@@ -142,6 +143,40 @@ fn slots_that_nobody_reads_and_standbys_that_lag_are_told() {
     };
     assert_eq!(standby(600.0), ["standby replica"]);
     assert!(standby(5.0).is_empty());
+}
+
+#[test]
+fn a_standby_that_receives_nothing_any_more_is_told_and_one_that_an_archive_feeds_not() {
+    use crate::sample::replication::{Conflicts, Here};
+    let with = |receiver: Option<&str>, streamed: Option<u64>, unreplayed_bytes, lag| {
+        let mut stage = Stage::new();
+        let view = Arc::make_mut(&mut stage.server().replication);
+        view.at = Some(at(3_600));
+        view.streamed = streamed.map(at);
+        view.here = Some(Here {
+            receiver: receiver.map(Into::into),
+            unreplayed_bytes,
+            lag_seconds: Some(lag),
+            is_paused: false,
+            conflicts: Conflicts::default(),
+        });
+        stage
+    };
+    let subjects = |stage: &Stage| stage.subjects("replication");
+    let gone = "receiver of this standby";
+    assert_eq!(subjects(&with(None, Some(3_000), Some(0), 0.0)), [gone]);
+    assert_eq!(subjects(&with(Some("waiting"), Some(3_000), Some(0), 0.0)), [gone]);
+    assert!(subjects(&with(None, Some(3_500), Some(0), 0.0)).is_empty(), "for a moment");
+    assert!(subjects(&with(Some("streaming"), Some(3_600), Some(0), 0.0)).is_empty());
+    assert!(subjects(&with(Some("hidden"), None, Some(0), 0.0)).is_empty(), "it may stream");
+    let weekend = 172_800.0;
+    let mut archive = with(None, None, None, weekend);
+    assert!(subjects(&archive).is_empty(), "nobody has written");
+    assert!(subjects(&with(None, None, Some(0), weekend)).is_empty(), "it streamed before us");
+    assert_eq!(subjects(&with(Some("streaming"), Some(3_600), Some(9), 600.0)), ["this standby"]);
+    let view = Arc::make_mut(&mut archive.server().replication);
+    view.here.as_mut().unwrap().is_paused = true;
+    assert_eq!(subjects(&archive), ["this standby"], "it does not replay");
 }
 
 #[test]
