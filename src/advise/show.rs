@@ -284,7 +284,20 @@ fn explained(s: &Suggestion) -> String {
     out
 }
 
-/// A line feed in a name must not end the comment.
+/// Neither a line feed nor a carriage return in a name must end the comment: for PostgreSQL both do.
 fn commented(text: &str) -> String {
-    text.lines().fold(String::new(), |out, line| out + "-- " + line + "\n")
+    let lines = text.trim_end_matches(['\n', '\r']).split(['\n', '\r']);
+    lines.fold(String::new(), |out, line| out + "-- " + line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commented;
+
+    #[test]
+    fn no_name_ends_a_comment() {
+        let text = "drop x\rcreate table y;\r\n--\nz\n";
+        let lines = "-- drop x\n-- create table y;\n-- \n-- --\n-- z\n";
+        assert_eq!(commented(text), lines);
+    }
 }

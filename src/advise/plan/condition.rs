@@ -1,9 +1,12 @@
 //! Conditions as the planner prints them: `((o.state = 'open'::text) AND (o.id = l.order_id))`.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, ObjectNamePart, visit_expressions};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
-use std::ops::ControlFlow;
+
+use super::init_plan::as_parameters;
 
 /// How two sides are compared, as far as an index can serve it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +80,8 @@ pub enum Condition {
 #[must_use]
 pub fn parse(text: &str) -> Option<Expr> {
     let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_recursion_limit(100).try_with_sql(text).ok()?;
+    let text = as_parameters(text);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(100).try_with_sql(&text).ok()?;
     let expr = parser.parse_expr().ok()?;
     let end = parser.peek_token().token == sqlparser::tokenizer::Token::EOF;
     end.then_some(expr)

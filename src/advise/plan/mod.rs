@@ -1,6 +1,7 @@
 //! What the planner says: a plan as data, without literals' meaning and without running anything.
 
 mod condition;
+mod init_plan;
 mod place;
 mod reading;
 

@@ -91,7 +91,8 @@ fn parameter(expr: &Expr) -> Option<usize> {
     match expr {
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => parameter(inner),
         Expr::Value(value) => match &value.value {
-            Value::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
+            // `$0` is no parameter: a subquery has answered it.
+            Value::Placeholder(name) => name.strip_prefix('$')?.parse().ok().filter(|n| *n > 0),
             _ => None,
         },
         _ => None,
@@ -157,5 +158,6 @@ mod tests {
             found("((s.day > (now() - $1)) AND (lower(s.name) = $2) AND (s.a = s.b))").is_empty()
         );
         assert!(found("(s.id = ANY ($1))").is_empty());
+        assert!(found("((s.id = $0) AND (s.day > (InitPlan 2).col1))").is_empty());
     }
 }

@@ -22,6 +22,9 @@ const CORRELATION_OF_SEVERAL: f64 = 0.75;
 /// Operators' worth of going down one page (`DEFAULT_PAGE_CPU_MULTIPLIER`).
 const PAGE_CPU: f64 = 50.0;
 
+/// Columns that no index holds.
+const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
+
 /// One index on one relation of a plan.
 pub struct Path<'a> {
     /// The index.
@@ -186,10 +189,12 @@ impl Path<'_> {
     fn range(&self, key: &Key) -> Option<f64> {
         let is_for_patterns =
             key.opclass.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
+        let column = key.name().and_then(|name| self.table.column(name));
+        let is_bytewise = key.opclass.is_none() && column.is_some_and(|column| column.is_bytewise);
         let fits = |term: &&Term| {
             term.what == key.what
                 && match term.operator {
-                    Operator::Like => is_for_patterns || key.opclass.is_none(),
+                    Operator::Like => is_for_patterns || is_bytewise,
                     Operator::Range => !is_for_patterns,
                     _ => false,
                 }
@@ -221,7 +226,9 @@ impl Path<'_> {
                 || self.index.keys.iter().any(|key| key.name() == Some(name))
         };
         let needed = self.usage.needed.iter().filter(|name| self.table.column(name).is_some());
-        !self.usage.whole_row && needed.into_iter().all(has)
+        // What finds a row to change or to lock is in no index.
+        let is_of_the_row = self.usage.needed.iter().any(|name| SYSTEM_COLUMNS.contains(&&**name));
+        !self.usage.whole_row && !is_of_the_row && needed.into_iter().all(has)
     }
 
     /// Entries looked at, and what going through them costs.

@@ -76,6 +76,10 @@ fn term(condition: &Condition, table: &Table) -> Option<(Term, bool)> {
                     let share = column.map_or(0.995, |column| 1.0 - column.null_share);
                     (term(side, *operator, share, name.map(|n| format!("{n} is not null"))), true)
                 }
+                // What may begin with anything no order helps to find.
+                Operator::Like if !is_anchored(value.as_ref()) => {
+                    (term(side, Operator::ILike, 1.0, None), false)
+                }
                 _ => (term(side, *operator, 1.0, None), false),
             }
         }
@@ -148,6 +152,11 @@ fn literal(expr: &Expr) -> Option<String> {
         Expr::Cast { expr, .. } | Expr::Nested(expr) => literal(expr),
         _ => None,
     }
+}
+
+/// A pattern that is known to begin with a letter.
+fn is_anchored(value: Option<&Expr>) -> bool {
+    value.and_then(literal).is_some_and(|pattern| !pattern.starts_with(['%', '_']))
 }
 
 fn column<'a>(side: &Side, table: &'a Table) -> Option<&'a Column> {
