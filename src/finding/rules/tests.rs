@@ -16,7 +16,7 @@ use crate::sample::settings::Setting;
 use crate::sample::statements::Counters;
 use crate::sample::{index_usage, table_usage, vacuum as sampled};
 use crate::track::activity::{StateKey, View as Activity};
-use crate::track::calls::{OfView, OperationView, View as Calls};
+use crate::track::calls::{Held, HeldIn, OfView, OperationView, Sum, View as Calls};
 use crate::track::capped::Capped;
 use crate::track::catalog::{Database as Catalog, Number};
 use crate::track::duplicates::{Database as Keys, Key, View as KeysView};
