@@ -1,6 +1,7 @@
 //! The rules at work: beside the sampling, so that no rule holds up a sample.
 
 mod bench;
+mod deletes;
 mod memory;
 mod months;
 
@@ -43,6 +44,7 @@ impl Judging {
             bench: Bench::new(RULES),
             memory: Memory::new(Arc::clone(history)),
             months: months::Memory::new(Arc::clone(history)),
+            deletes: deletes::Memory::new(Arc::clone(history)),
             past: Past::default(),
             board: Arc::clone(board),
             clock,
@@ -68,6 +70,7 @@ struct Judge {
     bench: Bench,
     memory: Memory,
     months: months::Memory,
+    deletes: deletes::Memory,
     past: Past,
     board: Board,
     clock: Clock,
@@ -97,7 +100,9 @@ impl Judge {
         self.past.remember(now, &snapshot, config.window);
         let hours = Arc::clone(self.memory.hours());
         let months = self.months.recall(now).await;
+        let deletes = self.deletes.recall(now).await;
         let scene = Scene::new(now, &snapshot, &self.past, config.warm_up);
+        let scene = scene.over_at_least(config.window).with_deletes(deletes);
         let scene = scene.with_hours(hours).with_months(months);
         let looks = self.bench.look(&Arc::new(scene), &config.rules).await;
         let servers = snapshot.servers.iter().map(|server| Arc::clone(&server.name));

@@ -128,6 +128,7 @@ mod tests {
             query: Some(format!("{queryid} of {usename}").into()),
             series: Counters::default(),
             total: Counters { exec_seconds, ..Counters::default() },
+            here: Counters::default(),
             leaving: false,
         });
         ServerSnapshot {

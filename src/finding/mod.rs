@@ -4,7 +4,9 @@
 //! `track/findings`. To add one: its file in `rules/`, its line in [`RULES`], its table in
 //! `config/keys/rules/`, its runbook in `docs/runbooks/`.
 
+mod deletes;
 mod forecast;
+mod grown;
 mod hours;
 pub mod month;
 mod past;
@@ -16,11 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+pub use self::deletes::{Deleted, Deletes};
+pub use self::grown::Grown;
 pub use self::hours::{Hours, hours_of_weeks};
 pub use self::past::Past;
 pub use self::rules::RULES;
 pub use self::shape::Shape;
-pub use self::sight::{Around, Grown, Scene, Sight};
+pub use self::sight::{Around, Scene, Sight};
 use crate::advise::ledger::OfDatabase;
 use crate::track::findings::{About, Candidate, Look, Need};
 

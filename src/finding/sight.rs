@@ -1,63 +1,23 @@
 //! What a rule sees: what is true now, and what has grown over the window.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::grown::{Grown, grown};
 use super::month::{Months, Peak};
 use super::past::has_begun;
-use super::{Hours, Limits, Past};
+use super::{Deleted, Deletes, Hours, Limits, Past};
 use crate::advise::ledger::{Line, Stage};
 use crate::history::{HourLoad, Place};
 use crate::sample::Moment;
-use crate::sample::statements::Counters;
 use crate::state::{ServerSnapshot, Snapshot};
 use crate::track::capped::{Capped, Coarse};
-use crate::track::cumulative::Cumulative;
 use crate::track::findings::Candidate;
 use crate::track::reports::{Report, SlowTransaction};
-use crate::track::statements::Shown;
 use crate::track::tables::Table;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
-
-/// A statement and what it took over the window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Grown {
-    /// Its database.
-    pub datname: Arc<str>,
-    /// Its role.
-    pub usename: Arc<str>,
-    /// Hash of its shape.
-    pub queryid: i64,
-    /// The business module of its tables.
-    pub module: Arc<str>,
-    /// Its normalised text.
-    pub query: Option<Arc<str>>,
-    /// What has grown.
-    pub work: Counters,
-}
-
-impl Grown {
-    /// Shared blocks that it asked for.
-    #[must_use]
-    pub fn blocks(&self) -> f64 {
-        (self.work.blocks_hit.saturating_add(self.work.blocks_read)) as f64
-    }
-
-    /// This much for each call.
-    #[must_use]
-    pub fn per_call(&self, much: f64) -> f64 {
-        much / (self.work.calls.max(1) as f64)
-    }
-
-    /// Its text, or nothing.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        self.query.as_deref().unwrap_or_default()
-    }
-}
 
 /// What all rules look at, at one time.
 #[derive(Clone, Debug)]
@@ -69,6 +29,8 @@ pub struct Scene {
     middle: Option<Snapshot>,
     hours: Arc<Hours>,
     months: Arc<Months>,
+    deletes: Arc<Deletes>,
+    window: Duration,
 }
 
 /// What was measured of one server.
@@ -103,6 +65,8 @@ impl Scene {
             snapshot: snapshot.clone(),
             hours: Arc::default(),
             months: Arc::default(),
+            deletes: Arc::default(),
+            window: Duration::ZERO,
             middle: before.and_then(|(then, _)| past.middle(then, now)).cloned(),
             before: before.map(|(then, before)| (then, before.clone())),
         }
@@ -120,6 +84,19 @@ impl Scene {
         Self { months, ..self }
     }
 
+    /// With rows that were deleted, from the history.
+    #[must_use]
+    pub fn with_deletes(self, deletes: Arc<Deletes>) -> Self {
+        Self { deletes, ..self }
+    }
+
+    /// With rates over so long at least, also before that has passed: what happened in the first minutes
+    /// need not go on all day.
+    #[must_use]
+    pub fn over_at_least(self, window: Duration) -> Self {
+        Self { window, ..self }
+    }
+
     /// Each server of which something was measured.
     pub(super) fn servers<'a>(&'a self, limits: &'a Limits) -> impl Iterator<Item = Sight<'a>> {
         self.measured.iter().filter_map(move |measured| {
@@ -133,6 +110,8 @@ impl Scene {
                 statements: &measured.statements,
                 hours: &self.hours,
                 months: &self.months,
+                deletes: &self.deletes,
+                rates_over: measured.span.max(self.window),
                 limits,
             })
         })
@@ -143,7 +122,8 @@ impl Scene {
         let (then, before) = self.before.as_ref()?;
         let span = self.now.elapsed.saturating_sub(then.elapsed);
         let middle = self.middle.as_ref();
-        Some(Around { snapshot: &self.snapshot, before, middle, span, limits })
+        let rates_over = span.max(self.window);
+        Some(Around { snapshot: &self.snapshot, before, middle, span, rates_over, limits })
     }
 }
 
@@ -166,6 +146,8 @@ pub struct Sight<'a> {
     pub statements: &'a [Grown],
     hours: &'a Hours,
     months: &'a Months,
+    deletes: &'a Deletes,
+    rates_over: Duration,
     limits: &'a Limits,
 }
 
@@ -180,6 +162,7 @@ pub struct Around<'a> {
     pub middle: Option<&'a Snapshot>,
     /// How long the window is.
     pub span: Duration,
+    rates_over: Duration,
     limits: &'a Limits,
 }
 
@@ -190,10 +173,10 @@ impl Sight<'_> {
         self.limits.get(key).copied().unwrap_or(f64::INFINITY)
     }
 
-    /// What was measured over the window, as it would be over a day.
+    /// What was measured over the window, as it would be over a day; less while the window is young.
     #[must_use]
     pub fn per_day(&self, much: f64) -> f64 {
-        much * DAY / self.span.as_secs_f64().max(1.0)
+        much * DAY / self.rates_over.as_secs_f64().max(1.0)
     }
 
     /// Executing time of all statements of a database over the window, in seconds.
@@ -262,7 +245,7 @@ impl Sight<'_> {
         let before = before.and_then(|b| b.tables.iter().find(|table| table.oid == now.oid));
         let rows = match before {
             // Not looked at then: what has grown since it is. Making an index reads its table, too.
-            None => now.series.seq_tup_read,
+            None => now.here.seq_tup_read,
             Some(then) => {
                 let rows = now.counters.seq_tup_read;
                 // Less than before: the statistics were reset.
@@ -296,6 +279,12 @@ impl Sight<'_> {
         self.months.get(&self.place(datname)).map_or(&[], Vec::as_slice)
     }
 
+    /// Rows that were deleted in a database, as far as the history knows.
+    #[must_use]
+    pub fn deleted(&self, datname: &Arc<str>) -> Option<&Deleted> {
+        self.deletes.get(&self.place(datname))
+    }
+
     fn place(&self, datname: &Arc<str>) -> Place {
         Place { server: Arc::clone(&self.server.name), datname: Arc::clone(datname) }
     }
@@ -317,10 +306,10 @@ impl Around<'_> {
         self.limits.get(key).copied().unwrap_or(f64::INFINITY)
     }
 
-    /// What was measured over the window, as it would be over a day.
+    /// What was measured over the window, as it would be over a day; less while the window is young.
     #[must_use]
     pub fn per_day(&self, much: f64) -> f64 {
-        much * DAY / self.span.as_secs_f64().max(1.0)
+        much * DAY / self.rates_over.as_secs_f64().max(1.0)
     }
 }
 
@@ -332,45 +321,6 @@ pub(super) fn growth<'a, K: Coarse + Clone, V: Default + Copy>(
 ) -> Vec<(&'a K, V)> {
     let then: std::collections::BTreeMap<&K, V> = before.iter().map(|(k, v)| (k, *v)).collect();
     now.iter().map(|(k, v)| (k, minus(*v, then.get(k).copied().unwrap_or_default()))).collect()
-}
-
-/// What statements have grown by. Of one that was not shown singly when the window began, what it
-/// took since it is.
-fn grown(now: &ServerSnapshot, before: &ServerSnapshot) -> Vec<Grown> {
-    let key =
-        |shown: &Shown| (Arc::clone(&shown.datname), shown.queryid, Arc::clone(&shown.usename));
-    let then: HashMap<_, &Shown> =
-        before.statements.shown.iter().map(|shown| (key(shown), shown)).collect();
-    let work = |shown: &Shown| match then.get(&key(shown)) {
-        Some(before) => shown.total.since(&before.total),
-        None if before.statements.shown.is_empty() => shown.total,
-        None => shown.series,
-    };
-    let own = own_role(now);
-    let others = now.statements.shown.iter().filter(|shown| Some(&*shown.usename) != own);
-    let all = others.map(|shown| Grown {
-        datname: Arc::clone(&shown.datname),
-        usename: Arc::clone(&shown.usename),
-        queryid: shown.queryid,
-        module: Arc::clone(&shown.module),
-        query: shown.query.clone(),
-        work: work(shown),
-    });
-    all.filter(|grown| grown.work.calls > 0).collect()
-}
-
-/// The role of the agent, whose statements are nobody's fault; nothing if somebody else works as it: the
-/// agent never writes.
-fn own_role(now: &ServerSnapshot) -> Option<&str> {
-    let role = now.databases.server.as_ref()?.role.as_str();
-    let writes = |shown: &Shown| {
-        let text = shown.query.as_deref().unwrap_or_default().trim_start();
-        let starts =
-            |word: &&str| text.get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word));
-        ["insert", "update", "delete", "merge"].iter().any(starts)
-    };
-    let mut all = now.statements.shown.iter().filter(|shown| *shown.usename == *role);
-    (!all.any(writes)).then_some(role)
 }
 
 /// The case in the order of ranks: the dearest first.

@@ -31,6 +31,7 @@ pub(super) struct Stage {
     pub(super) now: Snapshot,
     pub(super) hours: Hours,
     pub(super) months: month::Months,
+    pub(super) deletes: Deletes,
     limits: Vec<(&'static str, f64)>,
 }
 
@@ -69,8 +70,8 @@ impl Stage {
         };
         let snapshot = Snapshot { servers: vec![server], ..Snapshot::default() };
         let (before, middle) = (snapshot.clone(), None);
-        let (hours, months) = (Hours::new(), month::Months::new());
-        Self { before, middle, now: snapshot, hours, months, limits: Vec::new() }
+        let (hours, months, deletes) = (Hours::new(), month::Months::new(), Deletes::new());
+        Self { before, middle, now: snapshot, hours, months, deletes, limits: Vec::new() }
     }
 
     pub(super) fn server(&mut self) -> &mut ServerSnapshot {
@@ -103,6 +104,7 @@ impl Stage {
             query: Some(query.into()),
             series: work,
             total: work,
+            here: work,
             leaving: false,
         });
         server.statements = Arc::new(view);
@@ -135,6 +137,7 @@ impl Stage {
         let scene = Scene::new(at(SPAN), &self.now, &past, Duration::from_secs(60));
         let scene = scene.with_hours(Arc::new(self.hours.clone()));
         let scene = scene.with_months(Arc::new(self.months.clone()));
+        let scene = scene.with_deletes(Arc::new(self.deletes.clone()));
         rule.look(&scene, &limits).unwrap().into_iter().flat_map(|look| look.found).collect()
     }
 
@@ -192,15 +195,23 @@ fn no_rule_says_anything_of_an_idle_server_nor_of_one_that_was_just_met() {
 }
 
 #[test]
-fn a_server_is_measured_from_when_it_was_met() {
+fn a_server_is_measured_from_when_it_was_met_and_its_first_minutes_are_not_taken_for_all_day() {
     let stage = Stage::new().statement("sales", "select a from line where b = $1", heavy());
     let mut past = Past::default();
     past.remember(at(0), &Snapshot::default(), Duration::from_secs(SPAN));
     past.remember(at(10), &stage.before, Duration::from_secs(SPAN));
     let scene = Scene::new(at(110), &stage.now, &past, Duration::from_secs(60));
+    let young = scene.clone().over_at_least(Duration::from_secs(SPAN));
     let limits = &Config::of(vec![]).unwrap().finding.rules["large_scans"].limits;
-    let looks = RULES[0].look(&scene, limits).unwrap();
-    assert!((looks[0].found[0].cost_seconds_per_day.unwrap() - 86_400.0).abs() < 1.0);
+    let cost = |scene: &Scene, limits: &Limits| {
+        let looks = RULES[0].look(scene, limits).unwrap();
+        looks[0].found.first().map(|found| found.cost_seconds_per_day.unwrap().round())
+    };
+    assert_eq!(cost(&scene, limits), Some(86_400.0));
+    assert_eq!(cost(&young, limits), Some(2_400.0), "as if nothing more came in its hour");
+    let dearer = Limits::from([("seconds_per_day", 2_401.0)]);
+    let limits: Limits = limits.clone().into_iter().chain(dearer).collect();
+    assert_eq!((cost(&young, &limits), cost(&scene, &limits)), (None, Some(86_400.0)));
 }
 
 /// An hour of somebody who reads 40,000 blocks for each of 1,000 rows.

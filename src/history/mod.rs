@@ -32,7 +32,7 @@ pub use self::row::{
     StatementText, Suggestion, TableGrowth, TableUse, Work, hour_of,
 };
 pub use self::sum::{
-    Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
+    Coverage, DeletedRows, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
 };
 
 /// Batches and questions that may wait for the thread.

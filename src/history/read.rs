@@ -10,7 +10,7 @@ use super::file;
 use super::row::{Episode, IndexUse, Kind, ModuleSize, Place, Suggestion, TableUse, Work};
 use super::store::REST;
 use super::sum::{
-    Coverage, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
+    Coverage, DeletedRows, HourLoad, IndexSum, Period, StatementHour, StatementSum, Sums, TableSum,
 };
 
 /// Answers from the file, or from the agent's memory.
@@ -108,6 +108,19 @@ impl<'a> Reader<'a> {
             })
         })?;
         Ok(Sums { coverage, rows })
+    }
+
+    /// Rows deleted from tables of all databases in the hours that end after `from` and begin before
+    /// `until`; tables without any are left out.
+    pub fn deleted(&self, from: i64, until: i64) -> Result<Vec<DeletedRows>, HistoryError> {
+        self.all(include_str!("read/deleted.sql"), [from, until], |row| {
+            Ok(DeletedRows {
+                place: place(row, 0)?,
+                schema: row.get(2)?,
+                table: row.get(3)?,
+                rows: count(row, 4)?,
+            })
+        })
     }
 
     /// Indexes over a period, by name.

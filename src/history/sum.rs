@@ -100,6 +100,19 @@ pub struct TableSum {
     pub last_hour: i64,
 }
 
+/// Rows that were deleted from a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedRows {
+    /// Its database.
+    pub place: Place,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+    /// How many.
+    pub rows: u64,
+}
+
 /// An index over a period; one that was not used is listed with zeros.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexSum {

@@ -58,6 +58,10 @@ pub struct ForeignKey {
     pub bytes: u64,
     /// Whether it was checked for all rows.
     pub is_validated: bool,
+    /// Its table is partitioned: no index can be made on it concurrently.
+    pub is_partitioned: bool,
+    /// Schemas and names of the leaves of the parent, which have its rows, if it is partitioned.
+    pub parent_parts: Vec<(String, String)>,
 }
 
 /// A constraint that was not checked for the rows that were there before it.
@@ -276,6 +280,7 @@ fn texts(row: &Row, column: usize) -> Result<Vec<String>, SampleError> {
 
 fn foreign_key(row: &Row) -> Result<ForeignKey, SampleError> {
     let count = |column| row.try_get::<_, i64>(column).map(unsigned);
+    let parts = texts(row, 13)?.into_iter().zip(texts(row, 14)?);
     Ok(ForeignKey {
         schema: text(row, 0)?,
         table: text(row, 1)?,
@@ -288,6 +293,8 @@ fn foreign_key(row: &Row) -> Result<ForeignKey, SampleError> {
         parent_rows: count(8)?,
         bytes: count(9)?,
         is_validated: row.try_get(10)?,
+        is_partitioned: row.try_get(12)?,
+        parent_parts: parts.collect(),
     })
 }
 

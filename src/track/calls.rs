@@ -5,6 +5,7 @@
 //! shown the end of what it waited for.
 
 pub mod explain;
+mod held;
 mod operations;
 mod requests;
 pub mod texts;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use self::explain::Question;
+pub use self::held::{Held, HeldIn, HeldOpenIn, Sum};
 use self::operations::Operations;
 pub use self::operations::{Exemplar, OperationKey, OperationView};
 use self::requests::Requests;
@@ -70,7 +72,7 @@ struct Of {
     operations: Operations,
     errors: BTreeMap<&'static str, u64>,
     held_open: u64,
-    held_open_by_trace: u64,
+    held_in: HeldOpenIn,
     /// When it was last told that an operation is called in open transactions.
     told_open: BTreeMap<Arc<str>, Duration>,
     last: Option<SystemTime>,
@@ -104,8 +106,8 @@ pub struct OfView {
     pub errors: BTreeMap<&'static str, u64>,
     /// Calls made while a transaction was kept open.
     pub held_open: u64,
-    /// Those of them whose trace id the transaction carries: the others are tied to it by time alone.
-    pub held_open_by_trace: u64,
+    /// The same by server and database, with how long these were open.
+    pub held_in: HeldOpenIn,
     /// When the last call ended.
     pub last: Option<SystemTime>,
     /// p50, p90, p99 and p99.9 in seconds of the calls of the last five to ten minutes; absent
@@ -172,8 +174,7 @@ impl Calls {
             let slow = is_slow(self.declared.get(&timed.call.integration), &timed.call);
             let held_open = evidence.iter().any(|found| found.held_open.is_some());
             of.held_open += u64::from(held_open);
-            of.held_open_by_trace +=
-                u64::from(evidence.iter().any(Evidence::is_held_open_by_trace));
+            held::add(&mut of.held_in, &evidence);
             let waited = evidence.iter().any(|found| found.waited_seconds >= WORTH);
             let is_news = held_open && of.is_news(&timed.call, at.elapsed);
             if !(slow || waited || is_news || timed.call.fault.is_some()) {
@@ -285,7 +286,7 @@ impl Of {
             operations: self.operations.view(),
             errors: self.errors.clone(),
             held_open: self.held_open,
-            held_open_by_trace: self.held_open_by_trace,
+            held_in: self.held_in.clone(),
             last: self.last,
             percentiles,
             notable: self.notable.iter().cloned().collect(),

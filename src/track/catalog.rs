@@ -1,6 +1,6 @@
 //! What catalogs say, and when numbers run out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ pub struct Number {
     pub end: u64,
     /// Share that is used.
     pub used_ratio: f64,
-    /// How much of it is used in a day, since the agent first looked; `None` before it has looked
-    /// for an hour.
+    /// How much of it is used in a day, over the last week at most; `None` before the agent has looked
+    /// for a day.
     pub ratio_per_day: Option<f64>,
 }
 
@@ -56,8 +56,8 @@ impl Number {
     }
 }
 
-/// Rates are told from this time on.
-const LONG_ENOUGH: Duration = Duration::from_secs(3_600);
+/// Rates are told from this time on, and a share is remembered as often.
+const LONG_ENOUGH: Duration = Duration::from_secs(86_400);
 /// A rate is of the last days only: what was before a busy season says little.
 const OF_LATE: Duration = Duration::from_secs(7 * 86_400);
 
@@ -65,9 +65,13 @@ const OF_LATE: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Default)]
 pub struct Catalogs {
     view: View,
-    /// When a supply of numbers of a database was first looked at, and how much of it was used then.
-    first: HashMap<(u32, String), (Duration, f64)>,
+    /// Of each database the supplies of numbers by name.
+    past: HashMap<u32, HashMap<String, Shares>>,
 }
+
+/// When a supply of numbers was looked at, and how much of it was used then: a look each day of the
+/// last week, the oldest first.
+type Shares = VecDeque<(Duration, f64)>;
 
 impl Catalogs {
     /// Folds a sample in. Databases without a label of their own are left out.
@@ -81,7 +85,7 @@ impl Catalogs {
         }
         let labels = names.labels();
         self.view.databases.retain(|datname, _| labels.contains(&**datname));
-        self.first.retain(|(dbid, _), _| names.is_single(*dbid));
+        self.past.retain(|dbid, _| names.is_single(*dbid));
         self.view.clone()
     }
 
@@ -106,20 +110,40 @@ impl Catalogs {
             ratio_per_day: None,
         });
         let mut numbers: Vec<Number> = of_sequences.chain(of_keys).collect();
+        let mut past = self.past.remove(&read.dbid).unwrap_or_default();
+        let mut seen = HashMap::with_capacity(numbers.len());
         for number in &mut numbers {
-            let key = (read.dbid, number.name());
-            let first = self.first.entry(key).or_insert((at, number.used_ratio));
-            // One that was set back, or a table that was emptied, begins anew.
-            if number.used_ratio < first.1 || at.saturating_sub(first.0) > OF_LATE {
-                *first = (at, number.used_ratio);
-            }
-            let over = at.saturating_sub(first.0);
-            number.ratio_per_day = (over >= LONG_ENOUGH)
-                .then(|| (number.used_ratio - first.1) / over.as_secs_f64() * 86_400.0);
+            let name = number.name();
+            let mut shares = past.remove(&name).unwrap_or_default();
+            number.ratio_per_day = per_day(&mut shares, at, number.used_ratio);
+            seen.insert(name, shares);
         }
+        // What could not be read this time is not gone.
+        if !read.skipped.is_empty() {
+            seen.extend(past);
+        }
+        self.past.insert(read.dbid, seen);
         numbers.sort_by(|a, b| b.used_ratio.total_cmp(&a.used_ratio));
         numbers
     }
+}
+
+/// How much of a supply is used in a day, by what is remembered of it and `used` now.
+fn per_day(shares: &mut Shares, at: Duration, used: f64) -> Option<f64> {
+    // One that was set back, or a table that was emptied, begins anew.
+    if shares.back().is_some_and(|(_, last)| used < *last) {
+        shares.clear();
+    }
+    let age = |then: Duration| at.saturating_sub(then);
+    while shares.get(1).is_some_and(|(then, _)| age(*then) >= OF_LATE) {
+        shares.pop_front();
+    }
+    if shares.back().is_none_or(|(then, _)| age(*then) >= LONG_ENOUGH) {
+        shares.push_back((at, used));
+    }
+    let (then, first) = shares.front().copied()?;
+    let over = age(then);
+    (over >= LONG_ENOUGH).then(|| (used - first) / over.as_secs_f64() * 86_400.0)
 }
 
 impl Number {
@@ -142,10 +166,24 @@ mod tests {
     use crate::sample::catalog::{Listed, Sequence};
     use crate::track::names::tests::sample;
 
-    #[test]
-    fn a_database_that_takes_anothers_name_has_rates_of_its_own() {
-        let (mut catalogs, mut names) = (Catalogs::default(), Names::new(5));
-        let mut rate = |hours: u64, databases: &[(u32, &str)], dbid, used_ratio| {
+    /// Looks at one sequence.
+    struct Looking {
+        catalogs: Catalogs,
+        names: Names,
+    }
+
+    impl Looking {
+        fn new() -> Self {
+            Self { catalogs: Catalogs::default(), names: Names::new(5) }
+        }
+
+        fn rate(
+            &mut self,
+            hours: u64,
+            databases: &[(u32, &str)],
+            dbid: u32,
+            used_ratio: f64,
+        ) -> Option<f64> {
             let sequence = Sequence {
                 schema: "public".into(),
                 sequence: "order_id_seq".into(),
@@ -158,15 +196,39 @@ mod tests {
             let sequences = Listed { rows: vec![sequence], total: 1 };
             let read = Read { dbid, sequences, ..Read::default() };
             let elapsed = Duration::from_secs(hours * 3_600);
-            names.learn(&sample(databases), elapsed);
+            self.names.learn(&sample(databases), elapsed);
             let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed };
-            let view = catalogs.apply(at, Sample { databases: vec![read], skipped: 0 }, &names);
+            let sample = Sample { databases: vec![read], skipped: 0 };
+            let view = self.catalogs.apply(at, sample, &self.names);
             view.databases["erp"].numbers[0].ratio_per_day
-        };
-        assert_eq!(rate(0, &[(1, "erp")], 1, 0.25), None);
-        assert_eq!(rate(24, &[(1, "erp")], 1, 0.375), Some(0.125));
+        }
+    }
+
+    #[test]
+    fn a_database_that_takes_anothers_name_has_rates_of_its_own() {
+        let mut looking = Looking::new();
+        let erp = [(1, "erp")];
+        assert_eq!(looking.rate(0, &erp, 1, 0.25), None);
+        assert_eq!(looking.rate(24, &erp, 1, 0.375), Some(0.125));
         let both = [(1, "erp_old"), (2, "erp")];
-        assert_eq!(rate(48, &both, 2, 0.75), None, "it was not looked at before");
-        assert_eq!(rate(72, &both, 2, 0.875), Some(0.125));
+        assert_eq!(looking.rate(48, &both, 2, 0.75), None, "it was not looked at before");
+        assert_eq!(looking.rate(72, &both, 2, 0.875), Some(0.125));
+    }
+
+    #[test]
+    fn numbers_have_a_rate_of_the_last_week_from_the_first_day_on_and_never_lose_it() {
+        let mut looking = Looking::new();
+        let erp = [(1, "erp")];
+        // A load of data in the first hour need not come in every hour.
+        assert_eq!(looking.rate(0, &erp, 1, 0.25), None);
+        assert_eq!(looking.rate(1, &erp, 1, 0.5), None);
+        assert_eq!(looking.rate(24, &erp, 1, 0.5), Some(0.25));
+        for hour in 25..=9 * 24 {
+            let rate = looking.rate(hour, &erp, 1, 0.5);
+            assert!(rate.is_some_and(|rate| rate >= 0.0), "hour {hour}: {rate:?}");
+        }
+        assert_eq!(looking.rate(9 * 24 + 1, &erp, 1, 0.5), Some(0.0));
+        assert_eq!(looking.rate(9 * 24 + 2, &erp, 1, 0.125), None, "it was set back");
+        assert_eq!(looking.rate(10 * 24 + 2, &erp, 1, 0.25), Some(0.125));
     }
 }

@@ -11,13 +11,15 @@ use crate::sample::Moment;
 
 /// A size is kept every hour.
 const EVERY: i64 = 3_600;
+/// Rates are told from this time on: sizes are those of the last vacuum, and jump when one comes.
+const LONG_ENOUGH: i64 = 86_400;
 /// For a week, in seconds.
 pub const WEEK: i64 = 7 * 86_400;
 
 /// By label `datname`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
-    /// Those that were looked into for an hour at least.
+    /// Those that were looked into for a day at least.
     pub databases: BTreeMap<Arc<str>, Database>,
 }
 
@@ -29,9 +31,9 @@ pub struct Database {
     /// Bytes a day more of all modules together: known whatever words tell them apart.
     pub bytes_per_day: f64,
     /// Of each module, over the time since the words that tell modules apart have been the same;
-    /// empty while that is less than an hour.
+    /// empty while that is less than a day.
     pub modules: BTreeMap<Arc<str>, Growth>,
-    /// Of the tables in the picture that were in it for an hour, since they first were.
+    /// Of the tables in the picture that were in it for a day, since they first were.
     pub tables: Vec<(Table, Growth)>,
 }
 
@@ -140,7 +142,7 @@ impl Growths {
             let now = Size::of(database);
             let remembered = || self.remembered.remove(datname).unwrap_or_default();
             let sizes = self.sizes.entry(Arc::clone(datname)).or_insert_with(remembered);
-            let long_ago = |then: &&Size| now.at - then.at >= EVERY;
+            let long_ago = |then: &&Size| now.at - then.at >= LONG_ENOUGH;
             if let Some(first) = sizes.front().filter(long_ago) {
                 let same = sizes.iter().find(|then| then.words == now.words).filter(long_ago);
                 let tables = self.first.get(datname).map(|first| grown_tables(first, database));
@@ -189,7 +191,7 @@ fn grown_tables(first: &HashMap<u32, First>, database: &tables::Database) -> Vec
             table: Arc::clone(table),
             module: Arc::clone(module),
         };
-        (over >= EVERY).then_some((named, growth))
+        (over >= LONG_ENOUGH).then_some((named, growth))
     };
     database.tables.iter().filter_map(grown).collect()
 }
@@ -303,14 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_by_the_day_after_an_hour_and_forgets_what_is_over_a_week_ago() {
+    fn growth_is_told_after_a_day_and_forgets_what_is_over_a_week_ago() {
         let mut looking = Looking::new();
         assert_eq!(looking.look(0, 1_000), None);
-        assert_eq!(sales(looking.look(12, 1_500)), Some((1_000.0, 10.0)));
-        for hour in 13..400 {
-            looking.look(hour, 1_500);
+        // A vacuum sees at once what came in months: that is no rate.
+        assert_eq!(looking.look(1, 2_000), None);
+        assert_eq!(looking.look(23, 2_000), None);
+        assert_eq!(sales(looking.look(24, 2_000)), Some((1_000.0, 10.0)));
+        for hour in 25..400 {
+            looking.look(hour, 2_000);
         }
-        assert_eq!(sales(looking.look(400, 1_500)), Some((0.0, 0.0)));
+        assert_eq!(sales(looking.look(400, 2_000)), Some((0.0, 0.0)));
     }
 
     #[test]
@@ -358,8 +363,9 @@ mod tests {
         looking.recognise();
         let grown = looking.look(0, 2_000);
         assert_eq!((sales(grown.clone()), total(grown)), (None, Some(1_000.0)));
-        // An hour later they are, from then on.
-        let grown = looking.look(1, 2_100);
-        assert_eq!((sales(grown.clone()), total(grown)), (Some((2_400.0, 24.0)), Some(1_056.0)));
+        // A day later they are, from then on.
+        assert_eq!(sales(looking.look(1, 2_100)), None);
+        let grown = looking.look(24, 2_200);
+        assert_eq!((sales(grown.clone()), total(grown)), (Some((200.0, 2.0)), Some(600.0)));
     }
 }

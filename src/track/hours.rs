@@ -98,6 +98,7 @@ impl Hours {
     /// Adds how tables and indexes were used since the sample before of their database.
     pub fn usage(&mut self, at: Moment, sample: &usage::Sample, names: &Names) {
         let hour = hour_of(unix(at.wall));
+        self.relations.retain(|dbid| names.is_single(dbid));
         for database in sample.databases.iter().filter(|d| names.is_single(d.dbid)) {
             let place = self.place(&names.datname(database.dbid));
             let (took, resets) = self.relations.apply(at.elapsed, hour, &place, database);

@@ -38,6 +38,9 @@ pub(super) struct Entry<C> {
     pub(super) growth: C,
     /// Growth charged to its own series.
     pub(super) series: C,
+    /// Growth since it came into the picture; of one that is not in it nobody asks.
+    pub(super) here: C,
+    is_here: bool,
     /// What it did of late.
     pub(super) recent: Recent,
     display: Display,
@@ -92,6 +95,8 @@ impl<C: Cumulative + PartialEq> Ranked<C> {
                 last: if complete { C::default() } else { now },
                 growth: C::default(),
                 series: C::default(),
+                here: C::default(),
+                is_here: false,
                 recent: [0.0; 2],
                 display: Display::Rest,
                 name: None,
@@ -105,6 +110,7 @@ impl<C: Cumulative + PartialEq> Ranked<C> {
                 now.since_reset(&entry.last)
             };
             entry.last = now;
+            entry.here.add(&entry.growth);
             let [a, b] = weigh(&entry.growth);
             let [x, y] = entry.recent;
             entry.recent = [x * FADE + a, y * FADE + b];
@@ -166,7 +172,20 @@ impl<C: Cumulative + PartialEq> Ranked<C> {
             }
         }
         picked.sort_unstable();
+        self.welcome(scored, &picked);
         picked
+    }
+
+    /// Notes which are in the picture now, and begins to count for those that were not.
+    fn welcome(&mut self, scored: &[(u32, Score)], picked: &[usize]) {
+        let here: HashSet<u32> =
+            picked.iter().filter_map(|place| scored.get(*place)).map(|(oid, _)| *oid).collect();
+        for (oid, entry) in &mut self.entries {
+            let was_here = std::mem::replace(&mut entry.is_here, here.contains(oid));
+            if !was_here && entry.is_here {
+                entry.here = C::default();
+            }
+        }
     }
 }
 
@@ -226,6 +245,21 @@ mod tests {
         assert_eq!(look(916, 4, 4), (1, 1, 2, 0));
         assert_eq!(look(7, 5, 2), (7, 1, 0, 1), "its own counters were reset, its indexes' not");
         assert_eq!(look(2, 1, 1), (2, 1, 1, 2), "all were");
+    }
+
+    #[test]
+    fn what_a_thing_did_before_it_came_back_to_the_picture_is_not_taken_for_new() {
+        let mut ranked = Ranked::default();
+        let mut look = |scans: u64, kept: usize| {
+            let now = Counters { idx_scan: scans, ..Counters::default() };
+            ranked.fold([(1, now)].into_iter(), true, |_| [1.0, 0.0]);
+            // It has no series of its own, and is in the picture for rules alone.
+            ranked.choose(Duration::ZERO, &[(1, [1.0; 5])], kept, 0, |_| "i1".into());
+            ranked.get(1).unwrap().here.idx_scan
+        };
+        assert_eq!((look(100, 1), look(130, 1)), (0, 30));
+        look(500, 0);
+        assert_eq!((look(900, 1), look(905, 1)), (0, 5));
     }
 
     #[test]

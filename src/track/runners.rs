@@ -7,8 +7,8 @@ use super::sessions::Seen;
 use crate::erp::Kind;
 use crate::sample::activity::{Backend, State};
 
-/// Statements whose runner is remembered.
-const MOST: usize = 5_000;
+/// Statements whose runner is remembered, in each of two generations.
+const MOST: usize = 2_500;
 
 /// A session that was seen executing a statement, or idle in transaction right after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,14 @@ pub struct Runner {
     pub kind: Kind,
 }
 
+type Generation = Arc<HashMap<(Arc<str>, i64), Runner>>;
+
 /// By database and queryid: who was seen executing it last.
 #[derive(Clone, Debug, Default)]
 pub struct Runners {
-    known: Arc<HashMap<(Arc<str>, i64), Runner>>,
+    late: Generation,
+    /// Those that were seen before `late` began, and perhaps not since: the next to be forgotten.
+    before: Generation,
 }
 
 impl Runners {
@@ -34,29 +38,65 @@ impl Runners {
         });
         for seen in active {
             let Some(queryid) = seen.statement.queryid else { continue };
-            let key = (Arc::clone(&seen.who.datname), queryid);
-            let is_known = self.known.get(&key).is_some_and(|runner| {
-                runner.application == seen.who.application && runner.kind == seen.who.kind
-            });
-            if is_known || self.known.len() >= MOST && !self.known.contains_key(&key) {
-                continue;
-            }
-            let runner =
-                Runner { application: Arc::clone(&seen.who.application), kind: seen.who.kind };
-            Arc::make_mut(&mut self.known).insert(key, runner);
+            let who = &seen.who;
+            self.note(&who.datname, queryid, &who.application, who.kind);
         }
+    }
+
+    /// Somebody was seen executing it.
+    pub(super) fn note(
+        &mut self,
+        datname: &Arc<str>,
+        queryid: i64,
+        application: &Arc<str>,
+        kind: Kind,
+    ) {
+        let key = (Arc::clone(datname), queryid);
+        let known = self.late.get(&key);
+        if known.is_some_and(|known| known.application == *application && known.kind == kind) {
+            return;
+        }
+        if known.is_none() && self.late.len() >= MOST {
+            self.before = std::mem::take(&mut self.late);
+        }
+        let runner = Runner { application: Arc::clone(application), kind };
+        Arc::make_mut(&mut self.late).insert(key, runner);
     }
 
     /// Who was seen executing it last.
     #[must_use]
     pub fn of(&self, datname: &Arc<str>, queryid: i64) -> Option<&Runner> {
-        self.known.get(&(Arc::clone(datname), queryid))
+        let key = (Arc::clone(datname), queryid);
+        self.late.get(&key).or_else(|| self.before.get(&key))
     }
 
     /// Somebody was seen executing it; for tests of what reads this.
     #[cfg(test)]
     pub fn saw(&mut self, datname: &str, queryid: i64, application: &str, kind: Kind) {
-        let runner = Runner { application: application.into(), kind };
-        Arc::make_mut(&mut self.known).insert((datname.into(), queryid), runner);
+        self.note(&datname.into(), queryid, &application.into(), kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_statements_those_that_were_seen_last_are_known() {
+        let mut runners = Runners::default();
+        let erp: Arc<str> = "erp".into();
+        for queryid in 0..20_000 {
+            runners.saw("erp", queryid, "odoo", Kind::Interactive);
+            // One that is seen again and again is not forgotten.
+            runners.saw("erp", -1, "cron", Kind::Interactive);
+            let known =
+                [queryid, (queryid - 2_000).max(0)].map(|id| runners.of(&erp, id).is_some());
+            assert_eq!(known, [true, true], "{queryid}");
+            assert!(runners.late.len() + runners.before.len() <= 2 * MOST);
+        }
+        assert_eq!(runners.of(&erp, 0), None);
+        assert_eq!(&*runners.of(&erp, -1).unwrap().application, "cron");
+        runners.saw("erp", 19_999, "report", Kind::Interactive);
+        assert_eq!(&*runners.of(&erp, 19_999).unwrap().application, "report");
     }
 }

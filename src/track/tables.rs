@@ -85,6 +85,8 @@ pub struct Table {
     pub growth: table_usage::Counters,
     /// Growth charged to its own series.
     pub series: table_usage::Counters,
+    /// Growth since it came into this picture: whatever it did before is not in it.
+    pub here: table_usage::Counters,
     /// Live rows, as the server estimates.
     pub n_live_tup: u64,
     /// Bytes of its main fork at its last vacuum.
@@ -164,6 +166,8 @@ pub struct Function {
     pub growth: function_usage::Counters,
     /// Growth charged to its own series.
     pub series: function_usage::Counters,
+    /// Growth since it came into this picture.
+    pub here: function_usage::Counters,
 }
 
 /// All tables of one module.

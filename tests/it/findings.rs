@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use crate::rig::{Rig, admin, cluster, config, named, server, until_true, value};
 
-/// Rules look every second at what was measured since the agent's start.
+/// Rules look every second at what was measured in the last twenty.
 pub fn watching(cluster: &Cluster) -> Config {
     let mut config = config(vec![server(cluster)]);
     let second = Duration::from_secs(1);
@@ -20,6 +20,7 @@ pub fn watching(cluster: &Cluster) -> Config {
     config.upkeep.catalog_interval = second;
     config.finding.interval = second;
     config.finding.warm_up = second;
+    config.finding.window = Duration::from_secs(20);
     config.finding.open_after = second;
     config.finding.close_after = Duration::from_secs(2);
     config

@@ -149,6 +149,10 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
              create table sale_order_line (id int primary key, order_id int references sale_order, note text);
              create table sale_order_note (id int primary key, order_id int references sale_order, note text);
              create table purchase_order_line (id int primary key, order_id int references purchase_order);
+             create table stock_picking (id int primary key) partition by range (id);
+             create table stock_picking_old partition of stock_picking default;
+             create table stock_picking_line (id int, picking_id int references stock_picking) partition by range (id);
+             create table stock_picking_line_old partition of stock_picking_line default;
              create index sale_order_note_order on sale_order_note (order_id);
              create index sale_order_line_unused on sale_order_line (note);
              create table stock_ledger (id int, day int) partition by range (day);
@@ -158,6 +162,8 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
              create table stock_lot (id int, n int) with (autovacuum_enabled = off);
              create table stock_quant (id int, n int) with (autovacuum_enabled = off);
              insert into sale_order select n, 'o' from generate_series(1, 50000) n;
+             insert into stock_picking select n from generate_series(1, 50000) n;
+             insert into stock_picking_line select n, 50000 from generate_series(1, 5000) n;
              insert into purchase_order select n, 'o' from generate_series(1, 100) n;
              insert into sale_order_line select n, 50000, 'n' || n from generate_series(1, 5000) n;
              insert into sale_order_note select n, 50000, 'n' from generate_series(1, 5000) n;
@@ -170,7 +176,7 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
     drop(maker);
     // What a session has counted is known when it has ended: before that, analyze would not see it.
     let admin = admin(&cluster).await;
-    until_true(&admin, "select count(*) = 8 from pg_stat_user_tables where n_tup_ins > 0").await;
+    until_true(&admin, "select count(*) = 10 from pg_stat_user_tables where n_tup_ins > 0").await;
     admin.batch_execute("vacuum (analyze)").await.unwrap();
     admin
         .batch_execute(
@@ -183,21 +189,29 @@ async fn tables_that_are_not_kept_well_are_found_and_those_nearly_so_are_not() {
     let config = watching(&cluster);
     let config = limited(config, "autovacuum_behind", &[("dead_rows", 1_000.0)]);
     let config = limited(config, "stale_statistics", &[("changed_rows", 1_000.0)]);
-    let config = limited(config, "unindexed_foreign_keys", &[("rows", 1_000.0)]);
+    let deletes = [("rows", 1_000.0), ("deletes_per_day", 1.0)];
+    let config = limited(config, "unindexed_foreign_keys", &deletes);
     let config = limited(config, "unused_indexes", &[("days", 0.0), ("bytes", 8_192.0)]);
     let rig = Rig::start(config);
     rig.until_up().await;
     let mut id = 0;
     let mut deletes = async || {
         id += 1;
-        let delete = format!("delete from sale_order where id = {id}");
-        admin.batch_execute(&delete).await.unwrap();
+        for table in ["sale_order", "stock_picking"] {
+            let delete = format!("delete from {table} where id = {id}");
+            admin.batch_execute(&delete).await.unwrap();
+        }
         admin
             .batch_execute("select count(*) from sale_order_note where order_id = 1")
             .await
             .unwrap();
     };
     until_found(&rig, "unindexed_foreign_keys", "sale_order_line (order_id)", &mut deletes).await;
+    let parts = "stock_picking_line (picking_id)";
+    let parts = until_found(&rig, "unindexed_foreign_keys", parts, &mut deletes).await;
+    assert!(parts.candidate.summary.contains("5000 rows"), "{parts:?}");
+    // What is told to mend it does.
+    admin.batch_execute(&parts.candidate.sql[0]).await.unwrap();
     let dead = until_found(&rig, "autovacuum_behind", "stock_lot", &mut deletes).await;
     assert!(dead.candidate.summary.starts_with("4000 dead rows in stock_lot ("), "{dead:?}");
     until_found(&rig, "stale_statistics", "stock_lot", &mut deletes).await;

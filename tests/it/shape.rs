@@ -119,7 +119,9 @@ async fn of_a_database_of_an_erps_shape_few_things_are_told_and_each_makes_sense
     let tables = odoo::tables(20);
     assert!(tables.len() >= 500);
     let cluster = shop(&tables).await;
-    let mut config = limited(watching(&cluster), "unindexed_foreign_keys", &[("rows", 5_000.0)]);
+    let limits = [("rows", 5_000.0), ("deletes_per_day", 1.0)];
+    let mut config = limited(watching(&cluster), "unindexed_foreign_keys", &limits);
+    config.finding.window = Duration::from_secs(60);
     config.upkeep.queues_interval = Duration::from_secs(1);
     config.finding.close_after = Duration::from_secs(600);
     let rig = Rig::start(config);

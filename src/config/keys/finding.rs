@@ -8,7 +8,12 @@ pub(in crate::config) const FINDING: Section = Section {
     help: "What is wrong, as rules say, see docs/findings.md. Each rule has a table of its own.",
     keys: &[
         key("interval", seconds(1, 3_600), "30s", "How often the rules look."),
-        key("window", seconds(60, 86_400), "1h", "What is measured is measured over so long."),
+        key(
+            "window",
+            seconds(60, 86_400),
+            "1h",
+            "What is measured is measured over so long, and rates are over so long also before it has passed.",
+        ),
         key("warm_up", seconds(1, 3_600), "1m", "Before so much was measured, no rule looks."),
         key(
             "open_after",

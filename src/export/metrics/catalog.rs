@@ -111,7 +111,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_sequence_used_ratio_per_day",
-        help: "What share of a sequence's numbers is given out in a day; absent before the agent has looked for an hour.",
+        help: "What share of a sequence's numbers is given out in a day; over the last week at most; absent before the agent has looked for a day.",
         kind: Kind::Gauge,
         labels: &["datname", "schemaname", "sequence"],
         rows: |server, out| {

@@ -13,7 +13,7 @@ pub(super) const SIGNAL: Signal =
 const METRICS: &[Metric] = &[
     Metric {
         name: "erpscope_module_growth_bytes_per_day",
-        help: "Bytes that a module's tables and indexes grow by in a day, over the last week at most; absent before an hour is known, by this agent or its history.",
+        help: "Bytes that a module's tables and indexes grow by in a day, over the last week at most; absent before a day is known, by this agent or its history.",
         kind: Kind::Gauge,
         labels: &["datname", "module"],
         rows: |server, out| each(server, out, |growth| growth.bytes_per_day),

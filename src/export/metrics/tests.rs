@@ -23,6 +23,7 @@ fn server(name: &str) -> ServerSnapshot {
         query: Some("select ?".into()),
         series: counters,
         total: counters,
+        here: counters,
         leaving: false,
     };
     ServerSnapshot {

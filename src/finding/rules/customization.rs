@@ -107,7 +107,7 @@ fn function_case(sight: &Sight<'_>, datname: &Arc<str>, function: &Function) -> 
     let before = before.and_then(|b| b.functions.iter().find(|then| then.oid == function.oid));
     let (now, then) = match before {
         Some(before) => (function.counters, before.counters),
-        None => (function.series, Counters::default()),
+        None => (function.here, Counters::default()),
     };
     let calls = now.calls.saturating_sub(then.calls);
     let seconds = now.total_seconds - then.total_seconds;

@@ -1,5 +1,5 @@
-//! Days until the databases of a server have filled its disk, at the rate of the last week. The size of
-//! the disk is not PostgreSQL's to tell: the rule looks once `disk_bytes` says it.
+//! Days until the databases of a server have filled its disk, at the rate of the last week, of which a day
+//! at least has to be known: by the history, also of the time before the agent's start. The size of the disk is not PostgreSQL's to tell: the rule looks once `disk_bytes` says it.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ fn judge(sight: &Sight<'_>) -> Vec<Candidate> {
     }
     let over = databases.values().map(|database| database.over).max().unwrap_or_default();
     evidence.push(Fact::seconds("measured_over_seconds", over.as_secs_f64()));
-    // Tables are not known for an hour after a start, modules are.
+    // Tables are not known for a day after a start, modules are.
     let modules = databases.values().flat_map(|database| &database.modules);
     let fastest = modules.max_by(|(_, a), (_, b)| a.bytes_per_day.total_cmp(&b.bytes_per_day));
     let module = growing.first().map(|(module, ..)| *module).or(fastest.map(|(name, _)| name));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::erp::Profiles;
+use crate::finding::Deleted;
 use crate::finding::month::{More, Peak, Position};
 use crate::finding::tests::{Stage, at, heavy};
 use crate::history::{HourLoad, Place};
@@ -14,9 +15,9 @@ use crate::sample::catalog::{self as read, Column, ForeignKey, Listed};
 use crate::sample::replication::{Slot, Standby};
 use crate::sample::settings::Setting;
 use crate::sample::statements::Counters;
-use crate::sample::{index_usage, table_usage, vacuum as sampled};
+use crate::sample::{function_usage, index_usage, table_usage, vacuum as sampled};
 use crate::track::activity::{StateKey, View as Activity};
-use crate::track::calls::{OfView, OperationView, View as Calls};
+use crate::track::calls::{Held, HeldIn, OfView, OperationView, Sum, View as Calls};
 use crate::track::capped::Capped;
 use crate::track::catalog::{Database as Catalog, Number};
 use crate::track::duplicates::{Database as Keys, Key, View as KeysView};
@@ -27,7 +28,7 @@ use crate::track::histogram::Histogram;
 use crate::track::hot_spots::{HotSpots, Spot, SpotKey};
 use crate::track::lock_waits::BlockedKey;
 use crate::track::reports::{BoundaryBreach, LockWait, Part, Party, Report, SlowTransaction};
-use crate::track::tables::{Database as Tables, Due, Index, Module, Table};
+use crate::track::tables::{Database as Tables, Due, Function, Index, Module, Table};
 use crate::track::vacuum::{Age, Running};
 
 fn work(calls: u64, rows: u64, exec_seconds: f64, blocks_hit: u64) -> Counters {
@@ -89,6 +90,7 @@ fn table(name: &str, rows: u64) -> Table {
         counters: table_usage::Counters::default(),
         growth: table_usage::Counters::default(),
         series: table_usage::Counters::default(),
+        here: table_usage::Counters::default(),
         n_live_tup: rows,
         bytes: 100 << 20,
         index_bytes: 0,
@@ -134,7 +136,7 @@ fn with_tables(mut stage: Stage, tables: Vec<Table>, indexes: Vec<Index>) -> Sta
         indexes,
         other_indexes: index_usage::Counters::default(),
         functions: vec![],
-        other_functions: crate::sample::function_usage::Counters::default(),
+        other_functions: function_usage::Counters::default(),
         track_functions: "none".into(),
         words: 0,
         modules: modules.into(),
@@ -155,7 +157,7 @@ fn with_catalog(mut stage: Stage, read: read::Database, numbers: Vec<Number>) ->
 /// A table of 4,000 blocks that somebody reads from end to end.
 fn read_through(name: &str) -> Table {
     let mut table = table(name, 100_000);
-    table.series.seq_tup_read = 100_000_000;
+    table.here.seq_tup_read = 100_000_000;
     Table { bytes: 4_000 * 8_192, ..table }
 }
 

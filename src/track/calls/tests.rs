@@ -8,6 +8,7 @@ use crate::integration::comment::Comment;
 use crate::integration::{DatabaseSpan, Fault, Kind, Mode, Objective, Rules, Source, TraceId};
 use crate::sample::activity::Session;
 use crate::track::recorded::{Fold, idle, session, wait, waiter};
+use crate::track::reports::{HeldOpen, Party};
 
 /// The agent's wall clock so many milliseconds after its start.
 fn at(ms: u64) -> Moment {
@@ -178,6 +179,54 @@ fn a_call_out_of_an_open_transaction_is_tied_by_time_or_trace_and_a_long_gap_is_
     assert_eq!(by_trace[0].evidence[0].joined_by, "trace");
     assert!(join(&gap(1_000, 5_000, None), pay(None)).is_empty());
     assert!(join(&gap(1_000, 3_020, trace(8)), pay(trace(7))).is_empty());
+}
+
+#[test]
+fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
+    let mut all = Calls::default();
+    // By far most are too short to be told each time, and their transactions stay idle for longer.
+    let calls = |from: u64, length: u64| call(Direction::Outbound, from, from + length, trace(7));
+    let short = (0..100).map(|n| calls(n * 200, 200));
+    let called: Vec<Call> = short.chain([calls(30_000, 3_000)]).collect();
+    all.apply(at(40_000), Told { calls: called, ..Told::default() });
+    let open = |question: &Question, datname: &str| {
+        let party = Party {
+            pid: Some(7),
+            datname: Some(datname.into()),
+            usename: None,
+            application: "odoo".into(),
+            integration: None,
+            trace_id: None,
+            route: None,
+            application_name: None,
+            client_addr: None,
+            query: None,
+            queryid: None,
+        };
+        Evidence {
+            server: "db".into(),
+            joined_by: "trace",
+            idle_in_transaction_seconds: question.to.saturating_sub(question.from).as_secs_f64(),
+            held_open: Some(HeldOpen { party: Arc::new(party), seconds: 9.0, wrote: true }),
+            ..Evidence::default()
+        }
+    };
+    let explain = |question: &Question| {
+        let datname = if question.from < Duration::from_secs(10) { "erp" } else { "shop" };
+        let stranger = Evidence { joined_by: "time", ..open(question, "crm") };
+        vec![open(question, datname), stranger]
+    };
+    all.settle(at(50_000), explain, |_| None);
+    let view = all.view();
+    let sums: Vec<_> = view.integrations[0]
+        .held_in
+        .iter()
+        .map(|((_, datname), held)| {
+            (&**datname, held.by_trace.calls, held.by_trace.seconds.round())
+        })
+        .collect();
+    assert_eq!(sums, [("erp", 50, 10.0), ("shop", 51, 13.0)]);
+    assert_eq!(view.integrations[0].held_open, 101);
 }
 
 #[test]

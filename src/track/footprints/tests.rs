@@ -114,6 +114,7 @@ fn shown(usename: &str, query: &str, calls: u64, rows: u64) -> Shown {
         query: Some(query.into()),
         series: total,
         total,
+        here: total,
         leaving: false,
     }
 }

@@ -63,6 +63,17 @@ impl Relations {
         self.seen.clear();
     }
 
+    /// Lets go of the databases that are none any more.
+    pub(super) fn retain(&mut self, is_known: impl Fn(u32) -> bool) {
+        self.seen.retain(|dbid, _| is_known(*dbid));
+    }
+
+    /// Databases whose last sample is kept.
+    #[cfg(test)]
+    pub(super) fn databases(&self) -> usize {
+        self.seen.len()
+    }
+
     /// Folds a sample of one database in; returns how long it was since the one before (the first
     /// is only a base), and how many relations' counters had gone back since.
     pub(super) fn apply(

@@ -169,6 +169,16 @@ fn the_first_look_is_a_base_and_a_relation_made_since_has_grown_from_zero() {
 }
 
 #[test]
+fn of_a_database_that_was_dropped_nothing_is_kept() {
+    let mut hours = hours();
+    hours.usage(at(0), &usage(vec![table(7, 1, 1)], vec![index(8, 1)]), &erp());
+    assert_eq!(hours.relations.databases(), 1);
+    let others = names(&[(2, "beyond the limit")]);
+    hours.usage(at(300), &usage::Sample { databases: vec![], skipped: 0 }, &others);
+    assert_eq!(hours.relations.databases(), 0);
+}
+
+#[test]
 fn counters_that_went_back_begin_again_from_zero_and_are_counted() {
     let (mut hours, names) = (hours(), erp());
     hours.usage(at(0), &usage(vec![table(1, 1_000, 5)], vec![index(2, 500)]), &names);

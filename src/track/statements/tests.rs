@@ -254,6 +254,25 @@ fn a_series_that_leaves_lingers_unchanged_and_goes_on_when_it_comes_back() {
 }
 
 #[test]
+fn what_a_statement_did_before_it_came_back_to_the_picture_is_not_taken_for_new() {
+    let mut fold = Fold::new(1);
+    let here = |view: &View| {
+        let mut shown = view.shown.iter();
+        shown.find(|shown| shown.queryid == 1).map(|shown| shown.here.calls)
+    };
+    fold.apply(0, &sample(1, &[(1, 100), (2, 1)]));
+    let view = fold.apply(10, &sample(2, &[(1, 1_100), (2, 1)]));
+    assert_eq!(here(&view), Some(1_000));
+    let view = fold.apply(20, &sample(3, &[(1, 1_110), (2, 9_001)]));
+    assert_eq!(here(&view), Some(1_010), "it is still there");
+    assert_eq!(here(&fold.apply(400, &sample(4, &[(1, 1_110), (2, 9_101)]))), None);
+    let view = fold.apply(410, &sample(5, &[(1, 90_000), (2, 9_101)]));
+    assert_eq!((here(&view), calls(&view)["1"]), (Some(0), 1_010), "its series goes on");
+    let view = fold.apply(420, &sample(6, &[(1, 90_007), (2, 9_101)]));
+    assert_eq!((here(&view), calls(&view)["1"]), (Some(7), 1_017));
+}
+
+#[test]
 fn names_that_are_not_known_are_never_shown_singly() {
     let mut fold = Fold::new(5);
     let strange =

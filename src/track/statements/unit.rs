@@ -57,6 +57,8 @@ pub(super) struct Unit {
     pub(super) series: Counters,
     /// All growth.
     pub(super) total: Counters,
+    /// Growth since it came into the picture; of one that is not in it nobody asks.
+    pub(super) here: Counters,
     /// When an entry of it was last in a sample.
     pub(super) seen: Duration,
 }
@@ -73,6 +75,7 @@ impl Unit {
             display: Display::Other,
             series: Counters::default(),
             total: Counters::default(),
+            here: Counters::default(),
             seen: at,
         }
     }
@@ -81,6 +84,7 @@ impl Unit {
     pub(super) fn charge(&mut self, growth: &Counters, at: Duration) -> bool {
         self.seen = at;
         self.total.add(growth);
+        self.here.add(growth);
         self.weigh(growth, 1.0);
         let single = self.display == Display::Single;
         if single {
@@ -146,6 +150,9 @@ impl Unit {
         if single && self.module.is_none() {
             self.module = Some(UNKNOWN.into());
         }
+        if single && self.display == Display::Other {
+            self.here = Counters::default();
+        }
         self.display = match self.display {
             _ if single => Display::Single,
             Display::Single => Display::Leaving { since: at },
@@ -170,6 +177,7 @@ impl Unit {
         let display = std::mem::replace(&mut other.display, Display::Other);
         if self.display == Display::Other {
             self.display = display;
+            self.here = other.here;
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Shown {
     pub series: Counters,
     /// All growth since the agent first saw it.
     pub total: Counters,
+    /// Growth since it came into this picture: whatever it took before is not in it.
+    pub here: Counters,
     /// It has left the top: its series no longer move and will go away.
     pub leaving: bool,
 }
@@ -68,6 +70,7 @@ impl View {
                     query: unit.text().cloned(),
                     series: unit.series,
                     total: unit.total,
+                    here: unit.here,
                     leaving: unit.display != Display::Single,
                 })
             })

@@ -221,6 +221,7 @@ impl Tracked {
                 counters: table.counters,
                 growth: entry.growth,
                 series: entry.series,
+                here: entry.here,
                 n_live_tup: table.n_live_tup,
                 bytes: table.bytes,
                 index_bytes,
@@ -313,6 +314,7 @@ impl Tracked {
                 counters: function.counters,
                 growth: entry.growth,
                 series: entry.series,
+                here: entry.here,
             })
         })
         .collect()

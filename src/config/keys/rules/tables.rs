@@ -100,7 +100,12 @@ pub(super) const UNINDEXED_FOREIGN_KEYS: Section = rule(
     &[
         ENABLED,
         key("rows", MANY, "10000", "Rows of the table at least."),
-        key("deletes_per_day", MANY, "100", "Rows deleted from the parent at least."),
+        key(
+            "deletes_per_day",
+            MANY,
+            "100",
+            "Rows deleted from the parent at least, in a mean day of the last week.",
+        ),
     ],
 );
 

@@ -24,7 +24,7 @@ fn a_large_scan_is_of_the_table_of_which_most_is_read_from_end_to_end() {
     let total = "update head set sum = (select sum(a) from line where head_id = $1) where id = $1";
     let stage = Stage::new().statement("sales", total, heavy());
     let mut line = table("line", 100_000);
-    line.series.seq_tup_read = 100_000_000;
+    line.here.seq_tup_read = 100_000_000;
     line.bytes = 30 << 20;
     let stage = with_tables(stage, vec![table("head", 100_000), line], vec![]);
     assert_eq!(stage.subjects("large_scans"), ["line"]);
@@ -58,7 +58,7 @@ fn a_scan_of_another_statement_and_the_upkeep_of_indexes_are_no_large_scans() {
 #[test]
 fn what_erpscope_has_read_to_count_keys_is_no_large_scan_of_a_table_that_is_looked_at_since() {
     let line = read_through("line");
-    let rows = line.series.seq_tup_read;
+    let rows = line.here.seq_tup_read;
     let look = |counted: u64| {
         let find = "select * from line where order_id = $1";
         let mut stage = Stage::new().statement("sales", find, heavy());
@@ -68,6 +68,48 @@ fn what_erpscope_has_read_to_count_keys_is_no_large_scan_of_a_table_that_is_look
     };
     assert_eq!(look(0), ["line"]);
     assert!(look(rows).is_empty(), "all {rows} rows were read by us");
+}
+
+#[test]
+fn what_comes_back_to_the_picture_is_charged_with_what_it_took_since_alone() {
+    let find = "select * from line where order_id = $1";
+    let mut stage = Stage::new().statement("sales", find, heavy());
+    // Another was there when the window began: this one was not.
+    let other = Stage::new().statement("sales", "select 1", heavy());
+    let mut before = (*other.now.servers[0].statements).clone();
+    before.shown[0].queryid = 99;
+    stage.before.servers[0].statements = Arc::new(before);
+    let shown = &mut Arc::make_mut(&mut stage.server().statements).shown[0];
+    shown.total.exec_seconds = 16_200.0;
+    shown.series = shown.total;
+    let found = stage.look("large_scans");
+    let cost = found[0].cost_seconds_per_day.unwrap();
+    assert!((cost - 2_400.0).abs() < 1.0, "100 s of this hour, not the 16,200 of all nights");
+}
+
+#[test]
+fn a_function_that_comes_back_to_the_picture_is_charged_with_what_it_took_since_alone() {
+    let counters = |total_seconds| function_usage::Counters {
+        calls: 9,
+        total_seconds,
+        self_seconds: total_seconds,
+    };
+    let mut stage = with_tables(Stage::new(), vec![], vec![]);
+    let function = Function {
+        oid: 3,
+        schema: "public".into(),
+        function: "x_check".into(),
+        is_shown: true,
+        counters: counters(90_000.0),
+        growth: counters(0.0),
+        series: counters(16_200.0),
+        here: counters(100.0),
+    };
+    let tables = Arc::make_mut(&mut stage.server().tables);
+    Arc::make_mut(tables.databases.get_mut("erp").unwrap()).functions.push(function);
+    let found = stage.look("customization").pop().unwrap();
+    assert_eq!(&*found.subject, "function x_check");
+    assert!((found.cost_seconds_per_day.unwrap() - 2_400.0).abs() < 1.0, "{found:?}");
 }
 
 #[test]

@@ -16,11 +16,13 @@ fn the_check_of_a_reference_of_a_table_to_itself_is_told_once() {
         parent_rows: 100_000,
         bytes: 9,
         is_validated: true,
+        is_partitioned: false,
+        parent_parts: vec![],
     };
     let with = |parent| {
         let stage = Stage::new().statement("sales", "DELETE FROM line WHERE id IN ($1)", heavy());
         let mut line = read_through("line");
-        line.growth.n_tup_del = 50;
+        line.here.n_tup_del = 150;
         let stage = with_tables(stage, vec![line], vec![]);
         let keys = Listed { rows: vec![key(parent)], total: 1 };
         let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
@@ -103,31 +105,93 @@ fn tables_with_old_statistics_are_told_and_those_that_autovacuum_will_reach_not(
     assert!(with(90_000, 1.5).is_empty() && with(900, 9.0).is_empty());
 }
 
+/// A line of so many rows refers to a head, which is partitioned if it has parts.
+fn lines_of_heads(rows: u64, tables: Vec<Table>, parts: &[&str]) -> Stage {
+    let key = ForeignKey {
+        schema: "public".into(),
+        table: "line".into(),
+        constraint: "line_head_fkey".into(),
+        parent_schema: "public".into(),
+        parent: "head".into(),
+        columns: vec!["head_id".into()],
+        on_delete: "a".into(),
+        rows,
+        parent_rows: 9,
+        bytes: 9,
+        is_validated: true,
+        is_partitioned: !parts.is_empty(),
+        parent_parts: parts.iter().map(|part| ("public".into(), (*part).into())).collect(),
+    };
+    let keys = Listed { rows: vec![key], total: 1 };
+    let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
+    with_catalog(with_tables(Stage::new(), tables, vec![]), read, vec![])
+}
+
+fn deleted_of(name: &str, n_tup_del: u64) -> Table {
+    let mut table = table(name, 100);
+    table.here.n_tup_del = n_tup_del;
+    table
+}
+
 #[test]
 fn foreign_keys_without_an_index_are_told_only_where_parents_are_deleted() {
     let with = |rows, deleted| {
-        let key = ForeignKey {
-            schema: "public".into(),
-            table: "line".into(),
-            constraint: "line_head_fkey".into(),
-            parent_schema: "public".into(),
-            parent: "head".into(),
-            columns: vec!["head_id".into()],
-            on_delete: "a".into(),
-            rows,
-            parent_rows: 9,
-            bytes: 9,
-            is_validated: true,
-        };
-        let keys = Listed { rows: vec![key], total: 1 };
-        let read = read::Database { unindexed_foreign_keys: keys, ..read::Database::default() };
-        let mut head = table("head", 100);
-        head.growth.n_tup_del = deleted;
-        let stage = with_tables(Stage::new(), vec![head], vec![]);
-        with_catalog(stage, read, vec![]).subjects("unindexed_foreign_keys")
+        let stage = lines_of_heads(rows, vec![deleted_of("head", deleted)], &[]);
+        stage.look("unindexed_foreign_keys").pop()
     };
-    assert_eq!(with(50_000, 50), ["line (head_id)"]);
-    assert!(with(50_000, 0).is_empty() && with(500, 50).is_empty());
+    let found = with(50_000, 150).unwrap();
+    assert_eq!(&*found.subject, "line (head_id)");
+    assert!(found.summary.starts_with("each of at least 150 deletes a day from head"), "{found:?}");
+    assert_eq!(found.sql, ["create index concurrently on \"public\".\"line\" (\"head_id\");"]);
+    assert_eq!(with(50_000, 50), None, "50 in an hour need not be more in a day");
+    assert!(with(50_000, 0).is_none() && with(500, 150).is_none());
+}
+
+#[test]
+fn what_is_deleted_in_a_night_of_the_last_week_counts_for_a_day_of_it() {
+    let with = |days: u64, rows: u64| {
+        let mut stage = lines_of_heads(50_000, vec![deleted_of("head", 0)], &[]);
+        let over = Duration::from_secs(days * 86_400);
+        let mut deleted = Deleted::default();
+        deleted.over = over;
+        deleted.add("public".into(), "head".into(), rows);
+        deleted.add("other".into(), "head".into(), 90_000);
+        let place = Place { server: "db".into(), datname: "erp".into() };
+        stage.deletes.insert(place, deleted);
+        let found = stage.look("unindexed_foreign_keys").pop();
+        found.map(|found| found.summary)
+    };
+    let told = |many: &str| {
+        Some(format!("each of {many} deletes a day from head reads the 50000 rows of line"))
+    };
+    assert_eq!((with(7, 1_050), with(7, 600)), (told("150"), None));
+    assert_eq!(with(0, 120), told("at least 120"), "it does not know a day yet");
+}
+
+#[test]
+fn what_is_deleted_from_the_parts_of_a_parent_is_deleted_from_it() {
+    let parts = vec![deleted_of("head_1", 60), Table { oid: 2, ..deleted_of("head_2", 70) }];
+    let stage = lines_of_heads(50_000, parts, &["head_1", "head_2"]);
+    let found = stage.look("unindexed_foreign_keys").pop().unwrap();
+    assert!(found.summary.contains("at least 130 deletes a day from head"), "{found:?}");
+    // PostgreSQL makes no index concurrently on a partitioned table.
+    assert!(found.sql[0].starts_with("create index on \"public\".\"line\""), "{found:?}");
+}
+
+#[test]
+fn rows_deleted_before_the_window_began_are_not_of_it() {
+    let with = |then: u64, now: u64| {
+        let head = |n_tup_del| {
+            let mut head = deleted_of("head", 9_000);
+            head.counters.n_tup_del = n_tup_del;
+            lines_of_heads(50_000, vec![head], &[])
+        };
+        let mut stage = head(now);
+        stage.before = head(then).now;
+        stage.subjects("unindexed_foreign_keys").len()
+    };
+    assert_eq!((with(5_000, 5_020), with(5_000, 5_200)), (0, 1));
+    assert_eq!((with(5_000, 120), with(5_000, 20)), (1, 0), "the statistics were reset");
 }
 
 #[test]

@@ -116,6 +116,17 @@ fn a_role_that_nobody_declares_is_told_when_it_writes_and_the_erps_own_and_decla
     );
 }
 
+/// So many calls, of which some are certain, with a transaction of a database open for 0.2 s each.
+fn held_in(datname: &str, calls: u64, certain: u64) -> (HeldIn, Held) {
+    let sum = |calls: u64| Sum {
+        calls,
+        seconds: 0.2 * calls as f64,
+        wrote: calls,
+        last: Some(Arc::new(party("odoo"))),
+    };
+    (("db".into(), datname.into()), Held { all: sum(calls), by_trace: sum(certain) })
+}
+
 fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
     let operation = OperationView {
         key: crate::track::calls::OperationKey {
@@ -135,7 +146,7 @@ fn of(ok: u64, failed: u64, held_open: u64) -> OfView {
         operations: vec![operation],
         errors: BTreeMap::from([("timeout", failed)]),
         held_open,
-        held_open_by_trace: held_open,
+        held_in: BTreeMap::from([held_in("erp", held_open, held_open)]),
         last: None,
         percentiles: None,
         notable: vec![],
@@ -157,7 +168,8 @@ fn calls_in_open_transactions_and_failing_ones_are_told_and_a_single_one_not() {
     assert!(with(of(9, 0, 1)).subjects("calls_in_transactions").is_empty());
     let severity = |of| with(of).look("calls_in_transactions")[0].severity;
     assert_eq!(severity(of(9, 0, 3)), Severity::Warning);
-    assert_eq!(severity(OfView { held_open_by_trace: 1, ..of(9, 0, 3) }), Severity::Info);
+    let uncertain = BTreeMap::from([held_in("erp", 3, 1)]);
+    assert_eq!(severity(OfView { held_in: uncertain, ..of(9, 0, 3) }), Severity::Info);
     assert_eq!(with(of(90, 10, 0)).subjects("integration_failures"), ["pay"]);
     assert!(with(of(990, 10, 0)).subjects("integration_failures").is_empty());
     assert!(with(of(1, 1, 0)).subjects("integration_failures").is_empty());
@@ -215,6 +227,28 @@ fn a_probe_that_fails_again_and_again_is_told_with_its_phase_and_a_single_failur
     let summary = "the probe bank-api of bank fails in its phase tls: the certificate has expired";
     assert_eq!(found.summary, summary);
     assert_eq!(with(1, 1).len(), 1, "it is asked rarely, and has not been up since");
+}
+
+#[test]
+fn calls_in_transactions_are_measured_over_the_window_by_all_of_them_and_told_by_database() {
+    let mut stage = Stage::new();
+    let view = |erp: u64, shop: u64| {
+        let held_in = BTreeMap::from([held_in("erp", erp, erp), held_in("shop", shop, shop)]);
+        Arc::new(calls(OfView { held_in, ..of(9, 0, 9) }))
+    };
+    stage.before.calls = view(5_000, 10);
+    stage.now.calls = view(6_000, 13);
+    let mut found = stage.look("calls_in_transactions");
+    found.sort_by(|a, b| a.datname.cmp(&b.datname));
+    let told: Vec<_> = found
+        .iter()
+        .map(|one| (&*one.datname, one.cost_seconds_per_day.unwrap().round()))
+        .collect();
+    assert_eq!(told, [("erp", 4_800.0), ("shop", 14.0)]);
+    assert_eq!(
+        found[0].summary,
+        "odoo called pay 1000 times with its transaction open, 200 ms each time"
+    );
 }
 
 #[test]
