@@ -225,8 +225,12 @@ impl Definition {
                 || index.keys.iter().any(|key| key.column.as_ref() == Some(name))
         });
         let order = self.keys.iter().zip(&index.keys);
-        let forward = order.clone().all(|(a, b)| a.is_descending == b.is_descending);
-        let backward = order.clone().all(|(a, b)| a.is_descending != b.is_descending);
+        let forward = order
+            .clone()
+            .all(|(a, b)| (a.is_descending, a.nulls_first) == (b.is_descending, b.nulls_first));
+        let backward = order
+            .clone()
+            .all(|(a, b)| (a.is_descending, a.nulls_first) == (!b.is_descending, !b.nulls_first));
         let all_rows = || match (&self.predicate, &index.predicate) {
             (_, None) => true,
             (Some(own), Some(there)) => printed::is_same(own, there),
@@ -331,6 +335,34 @@ mod tests {
         assert!(partial.is_covered_by(&there("btree", None, None)), "it has all rows");
         assert!(!partial.is_covered_by(&there("btree", None, Some("(state = 'open'::text)"))));
         assert!(!plain.is_covered_by(&there("btree", None, printed)));
+    }
+
+    #[test]
+    fn an_index_serves_an_order_only_with_its_nulls_at_the_same_end() {
+        let there = |is_descending: bool, nulls_first: bool| Index {
+            method: "btree".to_owned(),
+            is_valid: true,
+            keys: vec![IndexKey {
+                column: Some("day".to_owned()),
+                is_descending,
+                nulls_first,
+                ..IndexKey::default()
+            }],
+            ..Index::default()
+        };
+        let up = Definition::btree(1, vec![Key::column("day")]);
+        assert!(up.is_covered_by(&there(false, false)));
+        assert!(up.is_covered_by(&there(true, true)), "read backwards");
+        assert!(!up.is_covered_by(&there(true, false)) && !up.is_covered_by(&there(false, true)));
+        let key = Key { is_descending: true, ..Key::column("day") };
+        let latest = Definition::btree(1, vec![key]);
+        assert!(
+            latest.is_covered_by(&there(true, false)) && latest.is_covered_by(&there(false, true))
+        );
+        assert!(
+            !latest.is_covered_by(&there(true, true))
+                && !latest.is_covered_by(&there(false, false))
+        );
     }
 
     #[test]

@@ -4,14 +4,15 @@
 use core::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Value, ValueWithSpan, visit_expressions_mut,
+    BinaryOperator, CastKind, DataType, Expr, ObjectName, Value, ValueWithSpan,
+    visit_expressions_mut,
 };
 
 use super::plan::parse_expression;
 
 /// Whether they say the same. Parentheses, spaces, the case of words and needless quotes do not count, nor do the casts that
 /// PostgreSQL adds: of a string literal to the type that it is taken for, and of a column to the text that it is compared with. A
-/// literal that both of them cast must be of one type. Where sqlparser cannot read one of them, only spaces do not count.
+/// literal that both of them cast must be of one type, and a function or type that both name with a schema of one schema. Where sqlparser cannot read one of them, only spaces do not count.
 pub(super) fn is_same(a: &str, b: &str) -> bool {
     if a == b {
         return true;
@@ -36,25 +37,49 @@ struct Plain {
     expression: Expr,
     /// Of each string literal in it, in their order: the type that it was cast to.
     types: Vec<Option<DataType>>,
+    /// Of each name of a function or a type in it: the schema that it was written with.
+    schemas: Vec<Option<String>>,
 }
 
 impl Plain {
     fn of(text: &str) -> Option<Self> {
         let mut expression = parse_expression(text)?;
-        let mut types = Vec::new();
+        let (mut types, mut schemas) = (Vec::new(), Vec::new());
         // What is within an expression is visited before it.
         let _whole = visit_expressions_mut(&mut expression, |inner| {
             simplify(inner, &mut types);
+            schemas.extend(named(inner).map(without_schema));
             ControlFlow::<()>::Continue(())
         });
-        Some(Self { expression, types })
+        Some(Self { expression, types, schemas })
     }
 
     fn is(&self, other: &Self) -> bool {
         let mut types = self.types.iter().zip(&other.types);
+        let mut schemas = self.schemas.iter().zip(&other.schemas);
         self.expression == other.expression
             && types.all(|(a, b)| a.is_none() || b.is_none() || a == b)
+            && schemas.all(|(a, b)| a.is_none() || b.is_none() || a == b)
     }
+}
+
+/// The name of a function, or of the type that something is cast to.
+fn named(expression: &mut Expr) -> Option<&mut ObjectName> {
+    match expression {
+        Expr::Function(function) => Some(&mut function.name),
+        Expr::Cast { expr, data_type: DataType::Custom(name, _), .. }
+            if !is_string(expr) && name.to_string() != "bpchar" =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+/// Takes off the schema. Who prints a name leaves it out where his path finds the name without it.
+fn without_schema(name: &mut ObjectName) -> Option<String> {
+    let schema = if name.0.len() == 2 { Some(name.0.remove(0)) } else { None };
+    schema.map(|part| part.to_string())
 }
 
 /// Takes off one expression what does not count, and notes literals; what is within it is plain already.
@@ -135,6 +160,9 @@ mod tests {
             ("a < b and c <> d", "((a < b) AND (c <> d))"),
             ("lower(name::text)", "lower((name)::text)"),
             ("date_trunc('day', made)", "date_trunc('day'::text, made)"),
+            ("util.norm(name)", "norm(name)"),
+            ("(code)::public.citext", "(code)::citext"),
+            ("lower(util.norm(name))", "lower(norm(name))"),
             (
                 "state = 'open' and kind = 'x'",
                 "((state = 'open'::text) AND ((kind)::text = 'x'::text))",
@@ -161,6 +189,8 @@ mod tests {
             ("code = 'a'::citext", "((code)::text = 'a'::text)"),
             ("code = 'a'::text", "(code = 'a'::bpchar)"),
             ("a < b", "((a)::text < (b)::text)"),
+            ("util.norm(name)", "public.norm(name)"),
+            ("(code)::public.citext", "(code)::other.citext"),
             ("a < '2'", "((a)::text < '2'::text)"),
             ("md5(data)", "md5((data)::text)"),
             ("state = ''", "(state IS NULL)"),

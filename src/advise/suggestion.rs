@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::candidate::without_bound;
 use super::catalog::{Kind, Table, Tree};
 use super::ddl::{self, Taken, create_id};
 use super::definition::{Definition, Method, qualified};
@@ -215,6 +216,13 @@ fn warnings(facts: &Facts<'_>) -> Vec<String> {
         warnings.push(format!(
             "{:.0} updates a day are HOT today and would write every index of the table",
             facts.upkeep.hot_updates_ended
+        ));
+    }
+    let without_bound = without_bound(facts.definition, table);
+    if !without_bound.is_empty() {
+        warnings.push(format!(
+            "a value of more than about 2,600 bytes in {} would be refused once this index is there",
+            without_bound.join(" or ")
         ));
     }
     if table.kind == Kind::Partitioned {

@@ -23,6 +23,8 @@ mod advise_faults;
 #[cfg(test)]
 mod advise_joins;
 #[cfg(test)]
+mod advise_kinds;
+#[cfg(test)]
 mod advise_partitions;
 #[cfg(test)]
 mod advise_search_path;

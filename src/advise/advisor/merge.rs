@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Advisor;
+use crate::advise::candidate::fits;
+use crate::advise::definition::Definition;
 use crate::advise::what_if::WhatIfError;
 
 /// Merged indexes that are asked about in one round.
@@ -23,7 +25,11 @@ impl Advisor<'_> {
                 else {
                     continue;
                 };
-                if let Some(both) = first.merged(second).filter(|_| seen.insert((a, b))) {
+                let fits = |both: &Definition| {
+                    self.catalog.tables.get(&both.table).is_some_and(|table| fits(both, table))
+                };
+                let both = first.merged(second).filter(fits);
+                if let Some(both) = both.filter(|_| seen.insert((a, b))) {
                     let of_either = self
                         .relevant
                         .iter()

@@ -5,17 +5,20 @@
 //! not read (PostgreSQL's manual, chapters 11.3 to 11.9). The planner decides later which of them are of
 //! any use, so these are rather too many than too few.
 
+mod qualify;
 mod special;
 mod terms;
+mod width;
 
 use std::collections::BTreeSet;
 
 pub use terms::{Terms, what};
+pub use width::{fits, without_bound};
 
 use super::catalog::{Catalog, Table};
 use super::constants::may_be_shown;
 use super::definition::{Definition, Key, What};
-use super::plan::{Reading, Use, functions};
+use super::plan::{Reading, Use};
 
 /// Fewer blocks are read as quickly as an index.
 const TINY_PAGES: f64 = 12.0;
@@ -66,21 +69,11 @@ pub fn candidates(reading: &Reading, catalog: &Catalog, allowed: &Allowed) -> BT
         let is_new = |table: &Table| !has_it(table) && !is_taken_up(table);
         let may_stand = |table: &Table| {
             let mut keys = definition.keys.iter();
-            keys.all(|key| is_immutable(key, catalog) && is_shown(key, table, allowed))
+            fits(definition, table) && keys.all(|key| is_shown(key, table, allowed))
         };
         table.is_some_and(|table| is_new(table) && may_stand(table))
     });
-    found
-}
-
-/// An index holds what a function gave once. PostgreSQL would refuse others, and log that.
-fn is_immutable(key: &Key, catalog: &Catalog) -> bool {
-    match &key.what {
-        What::Column(_) => true,
-        What::Expression(text) => functions(text).is_some_and(|names| {
-            names.iter().all(|name| catalog.immutable.contains(&name.to_lowercase()))
-        }),
-    }
+    found.into_iter().filter_map(|definition| qualify::qualified(definition, catalog)).collect()
 }
 
 /// What is suggested is shown, with the values in its expressions.

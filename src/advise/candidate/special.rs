@@ -38,7 +38,9 @@ pub fn candidates(
                 Operator::Like | Operator::ILike => {
                     pattern(side, *operator, value.as_ref(), table, catalog, found);
                 }
-                Operator::Contains => gin(side, table, found),
+                Operator::Contains | Operator::ContainedBy => {
+                    gin(side, *operator, table, catalog, found);
+                }
                 Operator::Range => brin(side, table, found),
                 _ => {}
             }
@@ -80,7 +82,9 @@ fn pattern(
         };
         let opclass = (!column.is_bytewise).then(|| opclass.to_owned());
         found.insert(Definition::btree(table.oid, vec![Key { opclass, ..Key::column(&name) }]));
-    } else if let Some(schema) = &catalog.trigrams {
+    } else if let Some(schema) = &catalog.trigrams
+        && matches!(column.base.as_str(), "text" | "varchar")
+    {
         let opclass = Some(format!("{}.gin_trgm_ops", quote(schema)));
         let keys = vec![Key { opclass, ..Key::column(&name) }];
         found.insert(Definition { method: Method::Gin, ..Definition::btree(table.oid, keys) });
@@ -98,10 +102,20 @@ fn literal(expr: &Expr) -> Option<&str> {
     }
 }
 
-fn gin(side: &Side, table: &Table, found: &mut BTreeSet<Definition>) {
+/// What the default operator classes serve (PostgreSQL's manual, chapter 70.2): those of documents and texts have no `<@`, and
+/// intarray's operators on arrays of integers are not those of the default class.
+fn gin(
+    side: &Side,
+    operator: Operator,
+    table: &Table,
+    catalog: &Catalog,
+    found: &mut BTreeSet<Definition>,
+) {
     let What::Column(name) = what(side, table) else { return };
-    let fits = |column: &Column| {
-        matches!(column.typname.as_str(), "jsonb" | "tsvector") || column.typname.starts_with('_')
+    let fits = |column: &Column| match column.typname.as_str() {
+        "jsonb" | "tsvector" => operator == Operator::Contains,
+        "_int4" => !catalog.extensions.iter().any(|extension| extension == "intarray"),
+        _ => column.kind.ends_with("[]"),
     };
     if table.column(&name).is_some_and(fits) {
         let keys = vec![Key::column(&name)];

@@ -1,5 +1,5 @@
 -- every: once an advice; scope: database; needs: select on the tables, to see their statistics
--- cost: about 0.05 ms a column with statistics
+-- cost: about 0.1 ms a column with statistics
 -- locks: access share on catalogs
 select
   a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.attnotnull,
@@ -12,7 +12,11 @@ select
       and (o.opcintype = coalesce(base.oid, t.oid) or coalesce(base.typtype, t.typtype) in ('e', 'r', 'm') or t.typcategory = 'A'
         or coalesce(base.typname, t.typname) = 'varchar')
   ),
-  t.typlen, t.typalign::text, coalesce(base.typname, t.typname)
+  t.typlen, t.typalign::text, coalesce(base.typname, t.typname),
+  case when coalesce(base.typname, t.typname) in ('varchar', 'bpchar') then greatest(a.atttypmod, t.typtypmod) - 4 end,
+  case when t.typlen = -1 then (
+    select max(octet_length(v)) from unnest(s.most_common_vals::text::text[] || s.histogram_bounds::text::text[]) v
+  ) end
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace

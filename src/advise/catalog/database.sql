@@ -10,8 +10,6 @@ select
     from pg_stat_database s where s.datname = current_database()),
   statement_timestamp(),
   pg_is_in_recovery(),
-  array(select distinct p.proname::text from pg_proc p where p.provolatile = 'i' and p.prokind = 'f')
-    || '{coalesce,greatest,least,nullif}'::text[],
   current_setting('seq_page_cost')::float8, current_setting('cpu_tuple_cost')::float8,
   current_setting('cpu_index_tuple_cost')::float8, current_setting('cpu_operator_cost')::float8,
   (select g.setting::float8 from pg_settings g where g.name = 'effective_cache_size')

@@ -40,8 +40,10 @@ pub struct Catalog {
     pub stats_reset: Option<SystemTime>,
     /// The server's clock.
     pub now: Option<SystemTime>,
-    /// Functions of which at least one form always gives the same for the same.
-    pub immutable: BTreeSet<String>,
+    /// By name: the schemas that have functions of it, and whether some of these always give the same for the same.
+    pub functions: BTreeMap<String, BTreeMap<String, bool>>,
+    /// By name: the schemas that have types of it, those of PostgreSQL itself aside.
+    pub types: BTreeMap<String, BTreeSet<String>>,
     /// A standby: nothing can be created here.
     pub in_recovery: bool,
     /// By oid: tables, and partitioned ones with all that is below them.
@@ -69,6 +71,7 @@ pub enum Kind {
 
 /// One table.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Table {
     /// `pg_class.oid`.
     pub oid: u32,
@@ -109,6 +112,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Leaves of a partitioned table that can have indexes.
     pub leaves: Vec<u32>,
+    /// Values of it, or of one of its leaves, are or were stored out of line.
+    pub is_toasted: bool,
     /// Foreign tables among its leaves.
     pub foreign_parts: usize,
 }
@@ -148,6 +153,11 @@ pub struct Column {
     pub width: f64,
     /// Values are of different lengths.
     pub is_variable: bool,
+    /// Letters of a value at most, as it is declared.
+    pub most_letters: Option<f64>,
+    /// Bytes, as text, of the longest value that statistics name. They name none of more than 1,024 (`WIDTH_THRESHOLD` in
+    /// PostgreSQL's `analyze.c`).
+    pub longest: Option<f64>,
     /// Alignment in bytes.
     pub align: f64,
     /// Distinct values; `None` without statistics.

@@ -123,13 +123,19 @@ async fn database(client: &Client, catalog: &mut Catalog) -> Result<(), tokio_po
     catalog.stats_reset = row.try_get(5)?;
     catalog.now = row.try_get(6)?;
     catalog.in_recovery = row.try_get(7)?;
-    catalog.immutable = row.try_get::<_, Vec<String>>(8)?.into_iter().collect();
-    catalog.seq_page_cost = row.try_get(9)?;
-    catalog.cpu_tuple_cost = row.try_get(10)?;
-    catalog.cpu_index_tuple_cost = row.try_get(11)?;
-    catalog.cpu_operator_cost = row.try_get(12)?;
-    catalog.cache_pages = row.try_get(13)?;
+    catalog.seq_page_cost = row.try_get(8)?;
+    catalog.cpu_tuple_cost = row.try_get(9)?;
+    catalog.cpu_index_tuple_cost = row.try_get(10)?;
+    catalog.cpu_operator_cost = row.try_get(11)?;
+    catalog.cache_pages = row.try_get(12)?;
     catalog.hypopg = hypopg(client).await?;
+    for row in client.query(include_str!("functions.sql"), &[]).await? {
+        let schemas = catalog.functions.entry(row.try_get(0)?).or_default();
+        schemas.insert(row.try_get(1)?, row.try_get(2)?);
+    }
+    for row in client.query(include_str!("types.sql"), &[]).await? {
+        catalog.types.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?);
+    }
     Ok(())
 }
 
@@ -155,6 +161,7 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
         visible_pages: row.try_get(15)?,
         extended_statistics: columns_of(&row.try_get::<_, Vec<String>>(16)?),
         empty_statistics: columns_of(&row.try_get::<_, Vec<String>>(17)?),
+        is_toasted: row.try_get(19)?,
         is_analyzed: reltuples >= 0.0 && row.try_get::<_, f64>(7)? > 0.0,
         changed_since: row.try_get(9)?,
         writes: Writes {
@@ -192,6 +199,8 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
         null_share: f64::from(row.try_get::<_, Option<f32>>(6)?.unwrap_or(0.0)),
         width: width.map_or(if length > 0 { f64::from(length) } else { 32.0 }, f64::from),
         is_variable: length < 0,
+        most_letters: row.try_get::<_, Option<i32>>(17)?.filter(|n| *n > 0).map(f64::from),
+        longest: row.try_get::<_, Option<i32>>(18)?.map(f64::from),
         align: align_of(row.try_get(15)?),
         distinct: row.try_get::<_, Option<f32>>(8)?.map(f64::from),
         correlation: row.try_get::<_, Option<f32>>(9)?.map(f64::from),
@@ -293,6 +302,7 @@ fn join_partitions(catalog: &mut Catalog) {
         table.rows += part.rows;
         table.pages += part.pages;
         table.visible_pages += part.visible_pages;
+        table.is_toasted |= part.is_toasted;
         table.is_analyzed &= part.is_analyzed;
         table.changed_since += part.changed_since;
         table.writes = table.writes.and(part.writes);

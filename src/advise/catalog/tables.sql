@@ -20,10 +20,13 @@ select
   coalesce(s.n_tup_ins, 0)::float8, coalesce(s.n_tup_upd, 0)::float8,
   coalesce(s.n_tup_del, 0)::float8, coalesce(s.n_tup_hot_upd, 0)::float8,
   has_table_privilege(c.oid, 'select'), c.relallvisible::float8,
-  e.with_data, e.without_data, w.parent
+  e.with_data, e.without_data, w.parent,
+  -- Pages are counted by vacuum alone.
+  coalesce(o.relpages > 0 or pg_stat_get_tuples_inserted(o.oid) > 0, false)
 from wanted w
 join pg_class c on c.oid = w.oid
 join pg_namespace n on n.oid = c.relnamespace
+left join pg_class o on o.oid = c.reltoastrelid
 left join pg_stat_all_tables s on s.relid = c.oid
 cross join lateral (
   select

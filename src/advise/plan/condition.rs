@@ -25,8 +25,10 @@ pub enum Operator {
     Like,
     /// `ilike`
     ILike,
-    /// `@>`, `<@`, `&&`, `?`, `?|`, `?&`, `@@`: what GIN serves.
+    /// `@>`, `&&`, `?`, `?|`, `?&`, `@@`: what GIN serves.
     Contains,
+    /// `<@`: what GIN serves of arrays.
+    ContainedBy,
 }
 
 /// One side of a comparison.
@@ -239,22 +241,22 @@ fn operator(op: &BinaryOperator) -> Option<Operator> {
         B::Lt | B::LtEq | B::Gt | B::GtEq => Operator::Range,
         B::PGLikeMatch => Operator::Like,
         B::PGILikeMatch => Operator::ILike,
-        B::AtArrow
-        | B::ArrowAt
-        | B::PGOverlap
-        | B::Question
-        | B::QuestionPipe
-        | B::QuestionAnd
-        | B::AtAt => Operator::Contains,
+        B::ArrowAt => Operator::ContainedBy,
+        B::AtArrow | B::PGOverlap | B::Question | B::QuestionPipe | B::QuestionAnd | B::AtAt => {
+            Operator::Contains
+        }
         _ => return None,
     })
 }
 
 /// The operator with its sides changed, if it has one.
 fn mirrored(op: &BinaryOperator) -> Option<Operator> {
-    match operator(op)? {
-        Operator::Like | Operator::ILike => None,
-        operator => Some(operator),
+    use BinaryOperator as B;
+    match op {
+        B::PGLikeMatch | B::PGILikeMatch | B::Question | B::QuestionPipe | B::QuestionAnd => None,
+        B::AtArrow => Some(Operator::ContainedBy),
+        B::ArrowAt => Some(Operator::Contains),
+        _ => operator(op),
     }
 }
 
