@@ -178,11 +178,10 @@ impl Advisor<'_> {
             answer => answer?,
         };
         let asked: BTreeSet<usize> = set.difference(&missing).copied().collect();
-        if !missing.is_empty() {
-            self.what_if.unanswered += 1;
-            if let Some(short) = self.short.get_mut(number) {
-                short.insert(set.clone());
-            }
+        if !missing.is_empty()
+            && let Some(short) = self.short.get_mut(number)
+        {
+            short.insert(set.clone());
         }
         self.remember(number, &asked, &atom);
         Ok(self.learn(number, atom))

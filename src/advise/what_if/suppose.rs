@@ -13,7 +13,7 @@ use crate::advise::definition::Definition;
 /// about 2,500 at a time, and goes through them all for each table.
 const MOST_KEPT: usize = 500;
 
-/// So many are supposed at most; a question about more has no answer for the rest.
+/// So many are supposed at most; what is left of a question about more has no answer.
 const MOST_AT_ONCE: usize = 1_900;
 
 /// The same where one of them is of a table with partitions: a plan of these takes seconds with more.
@@ -167,6 +167,7 @@ impl WhatIf {
                     self.drop(schema, &oids).await?;
                     // With few, it is no lack of oids.
                     if reason == INTERNAL && self.number() + oids.len() >= MOST_KEPT {
+                        self.unanswered += 1;
                         break;
                     }
                     sizes.insert(*id, Err(reason));
