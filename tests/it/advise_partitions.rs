@@ -121,3 +121,32 @@ async fn foreign_partitions_are_passed_over() {
     let taken_up = advised(&cluster, &[QUERY]).await;
     assert_eq!(tables(&taken_up), Vec::<&str>::new(), "{:?}", taken_up.suggestions);
 }
+
+/// Five years, a part for each month.
+const LEDGER: &str = "
+    create table ledger (id int, booked date, partner int, account int, state text, kind int, amount numeric)
+      partition by range (booked);
+    do $$
+    begin
+      for month in 0..59 loop
+        execute format('create table ledger_%s partition of ledger for values from (%L) to (%L)', month,
+          date '2020-01-01' + month * interval '1 month', date '2020-01-01' + (month + 1) * interval '1 month');
+      end loop;
+    end $$;
+    insert into ledger select i, date '2020-01-01' + i % 1820, i % 20000, i % 300,
+      case when i % 50 = 0 then 'open' else 'posted' end, i % 20, i
+      from generate_series(1, 150000) i;
+    analyze ledger;";
+
+#[tokio::test]
+async fn a_table_of_many_partitions_gets_the_index_that_finds_few_rows() {
+    let (cluster, shop) = shop(Options::default()).await;
+    load(&shop, LEDGER).await;
+    let query = "select kind, sum(amount) from ledger
+        where partner = $1 and account = $2 and state = $3 and kind > $4 group by kind";
+    let advice = advised(&cluster, &[query]).await;
+    let told = format!("{:?} {:?} {}", advice.skipped, advice.notes, advice.what_if_calls);
+    assert_eq!(tables(&advice), ["public.ledger"], "{told}");
+    assert!(advice.suggestions[0].ddl.join(" ").contains("(partner"), "{told}");
+    assert!(!told.contains("had no answer"), "{told}");
+}

@@ -9,13 +9,20 @@ use crate::advise::reason;
 use crate::advise::select::{Atom, Weighted};
 use crate::advise::size;
 use crate::advise::upkeep::{PRESENCE, upkeep};
-use crate::advise::what_if::{Answer, WhatIfError};
+use crate::advise::what_if::{Answer, WhatIfError, parts};
 
 /// Bounds that are so near to each other are an answer.
 const NEAR: f64 = 1e-3;
 
+/// Planner's units that a statement costs at least.
+const LEAST_COST: f64 = 0.01;
+
 /// Questions about one statement that may have no answer: each can take as long as `statement_timeout`.
 const MOST_UNANSWERED: usize = 3;
+
+/// Hypothetical indexes that are supposed together to learn their sizes, or to find the best of them: HypoPG has oids for about
+/// 2,500, and a plan of hundreds of partitions takes seconds with so many.
+const SLICE: usize = 500;
 
 /// Bytes by index, or why PostgreSQL does not want it.
 type Sizes = BTreeMap<usize, Result<f64, String>>;
@@ -29,8 +36,6 @@ impl Advisor<'_> {
         let mut accepted = BTreeSet::new();
         let ids: BTreeSet<usize> =
             ids.into_iter().filter(|id| !self.refused.contains_key(id)).collect();
-        let ids: Vec<usize> = ids.into_iter().collect();
-        // HypoPG has oids for about 2,500 at a time.
         let (reasoned, ids): (Vec<usize>, Vec<usize>) = ids.into_iter().partition(|id| {
             let definition = self.definitions.get(*id);
             !self.what_if.can_suppose() || definition.is_some_and(|d| !d.can_be_supposed())
@@ -42,8 +47,8 @@ impl Advisor<'_> {
             self.price(id, self.imagined_bytes(id));
             accepted.insert(id);
         }
-        for some in ids.chunks(500) {
-            let sizes = match self.supposed_sizes(some).await {
+        for some in self.slices(ids) {
+            let sizes = match self.supposed_sizes(&some).await {
                 // They are asked for again when somebody wants them.
                 Err(error) if !error.is_the_end() => continue,
                 sizes => sizes?,
@@ -63,10 +68,31 @@ impl Advisor<'_> {
         Ok(accepted)
     }
 
-    async fn supposed_sizes(&mut self, some: &[usize]) -> Result<Sizes, WhatIfError> {
+    async fn supposed_sizes(&mut self, some: &BTreeSet<usize>) -> Result<Sizes, WhatIfError> {
         self.what_if.suppose_only(&BTreeSet::new(), &self.definitions, self.catalog).await?;
-        let some: BTreeSet<usize> = some.iter().copied().collect();
-        self.what_if.suppose_only(&some, &self.definitions, self.catalog).await
+        self.what_if.suppose_only(some, &self.definitions, self.catalog).await
+    }
+
+    /// Sets that HypoPG has room for, each of which can be planned with in time.
+    pub(super) fn slices(&self, ids: impl IntoIterator<Item = usize>) -> Vec<BTreeSet<usize>> {
+        let mut slices = Vec::new();
+        let (mut slice, mut parts) = (BTreeSet::new(), 0);
+        for id in ids {
+            let own = self.parts(id);
+            if parts + own > SLICE && !slice.is_empty() {
+                slices.push(std::mem::take(&mut slice));
+                parts = 0;
+            }
+            slice.insert(id);
+            parts += own;
+        }
+        slices.extend(Some(slice).filter(|slice| !slice.is_empty()));
+        slices
+    }
+
+    /// Hypothetical indexes that one index is: of a partitioned table, one for each leaf.
+    pub(super) fn parts(&self, id: usize) -> usize {
+        self.definitions.get(id).map_or(0, |definition| parts(definition, self.catalog))
     }
 
     /// Takes up an index's size: by the layout of its pages, else as HypoPG says.
@@ -147,30 +173,39 @@ impl Advisor<'_> {
             self.remember(number, set, &atom);
             return Ok(self.learn(number, atom));
         }
-        let atom = match self.answered(number, planned, set).await {
+        let (atom, missing) = match self.answered(number, planned, set).await {
             Err(error) if !error.is_the_end() => return Ok(self.give_up(number, set, &error)),
-            atom => atom?,
+            answer => answer?,
         };
-        self.remember(number, set, &atom);
+        let asked: BTreeSet<usize> = set.difference(&missing).copied().collect();
+        if !missing.is_empty()
+            && let Some(short) = self.short.get_mut(number)
+        {
+            short.insert(set.clone());
+        }
+        self.remember(number, &asked, &atom);
         Ok(self.learn(number, atom))
     }
 
+    /// Its plan with these, and those of them that could not be supposed.
     async fn answered(
         &mut self,
         number: usize,
         planned: &Planned,
         set: &BTreeSet<usize>,
-    ) -> Result<Atom, WhatIfError> {
+    ) -> Result<(Atom, BTreeSet<usize>), WhatIfError> {
         if let Some(tables) = self.tables.get(number) {
-            self.what_if.suppose_on(tables, set, &self.definitions, self.catalog).await?;
+            let missing =
+                self.what_if.suppose_on(tables, set, &self.definitions, self.catalog).await?;
             let atom = self.planned(planned).await?;
             // Else it reads a table that it did not read before.
             if atom.used.is_subset(set) {
-                return Ok(atom);
+                return Ok((atom, missing));
             }
         }
         self.what_if.suppose_only(set, &self.definitions, self.catalog).await?;
-        self.planned(planned).await
+        let missing = self.what_if.missing(set, &self.definitions, self.catalog);
+        Ok((self.planned(planned).await?, missing))
     }
 
     /// The mean of its variants, with what is supposed.
@@ -198,8 +233,11 @@ impl Advisor<'_> {
         self.bounded(number, set, NEAR).unwrap_or_else(|| Atom::plain(BTreeSet::new(), now))
     }
 
-    /// Whether it was asked without an answer, or that was so too often with this statement.
+    /// Whether it was asked without an answer about all of these, or that was so too often with this statement.
     fn is_unanswered(&self, number: usize, set: &BTreeSet<usize>) -> bool {
+        if self.short.get(number).is_some_and(|short| short.contains(set)) {
+            return true;
+        }
         let unanswered = self.unanswered.get(number).map_or(&[][..], Vec::as_slice);
         unanswered.len() >= MOST_UNANSWERED || unanswered.contains(set)
     }
@@ -269,13 +307,14 @@ impl Advisor<'_> {
 
     /// The cost as reckoned from statistics, where the planner cannot be asked.
     fn imagined(&self, planned: &Planned, set: &BTreeSet<usize>) -> Atom {
+        let indexes = set.iter().filter_map(|id| Some((*id, self.definitions.get(*id)?)));
         let indexes: Vec<(usize, &Definition)> =
-            set.iter().filter_map(|id| Some((*id, self.definitions.get(*id)?))).collect();
+            indexes.filter(|(_, definition)| definition.can_be_supposed()).collect();
         let mut atom = Atom::plain(BTreeSet::new(), 0.0);
-        for reading in &planned.readings {
+        for (reading, weight) in planned.readings.iter().zip(&planned.weights) {
             let imagined = reason::imagine(reading, &indexes, self.catalog);
             atom.used.extend(imagined.used);
-            atom.cost += imagined.cost / planned.readings.len().max(1) as f64;
+            atom.cost += imagined.cost * weight;
         }
         atom.plan = atom.cost;
         atom
@@ -319,8 +358,9 @@ impl Advisor<'_> {
                 weight * reason::saved(definition, table, self.catalog, reading)
             })
             .sum();
-        let cost = planned.cost - saved;
-        Some(Atom::plain(BTreeSet::from([id]), cost.max(1.0)))
+        let now = self.model.statements.get(number)?.now;
+        let less = |cost: f64| (cost - saved).max(cost.min(LEAST_COST));
+        Some(Atom { used: BTreeSet::from([id]), plan: less(planned.cost), cost: less(now) })
     }
 
     /// Those that PostgreSQL takes, with their sizes known.

@@ -45,22 +45,33 @@ impl Advisor<'_> {
         let mut useful = BTreeSet::new();
         for id in &all {
             if let Some(atom) = self.reasoned(number, *id) {
-                if atom.cost < planned.cost * (1.0 - LEAST_GAIN) {
+                if atom.plan < planned.cost * (1.0 - LEAST_GAIN) {
                     useful.insert(*id);
                 }
                 self.learn(number, atom);
             }
         }
-        for (set, ways) in self.circles(&all) {
-            useful.extend(self.ways(number, set, ways).await?);
-        }
-        for table in self.by_table(&all) {
-            if self.gain(number, &table).await? < LEAST_GAIN {
-                continue;
+        let slices = self.at_once(&all);
+        for slice in &slices {
+            for (set, ways) in self.circles(slice) {
+                useful.extend(self.ways(number, set, ways).await?);
             }
-            for id in table {
-                if self.gain(number, &BTreeSet::from([id])).await? >= LEAST_GAIN {
-                    useful.insert(id);
+        }
+        if slices.len() > 1 {
+            // The best of each, beside each other.
+            for set in self.at_once(&useful) {
+                self.ways(number, set, WAYS).await?;
+            }
+        }
+        for slice in slices {
+            for table in self.by_table(&slice) {
+                if self.gain(number, &table).await? < LEAST_GAIN {
+                    continue;
+                }
+                for id in table {
+                    if self.gain(number, &BTreeSet::from([id])).await? >= LEAST_GAIN {
+                        useful.insert(id);
+                    }
                 }
             }
         }
@@ -92,6 +103,14 @@ impl Advisor<'_> {
             other.is_some_and(|other| own.any(|own| other.does_all_of(own)))
         };
         found.difference(own).copied().filter(does_all).collect()
+    }
+
+    /// Sets that are asked about at once: all, but few at a time where tables have many partitions.
+    fn at_once(&self, all: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
+        if self.what_if.can_suppose() && all.iter().any(|id| self.parts(*id) > 1) {
+            return self.slices(all.iter().copied());
+        }
+        vec![all.clone()]
     }
 
     /// All, those that carry nothing along, those up to the half of the biggest, up to a quarter, ...;

@@ -102,6 +102,8 @@ pub struct Advisor<'a> {
     known: Vec<Vec<(BTreeSet<usize>, Atom)>>,
     /// What was asked of each statement without an answer.
     unanswered: Vec<Vec<BTreeSet<usize>>>,
+    /// What was asked of each statement with a part of it supposed alone, as there was no room for all.
+    short: Vec<BTreeSet<BTreeSet<usize>>>,
     /// Indexes that may matter to a statement.
     relevant: Vec<BTreeSet<usize>>,
     /// Tables that a statement reads, by oid.
@@ -136,6 +138,7 @@ impl<'a> Advisor<'a> {
             refused: BTreeMap::new(),
             known: vec![Vec::new(); statements.len()],
             unanswered: vec![Vec::new(); statements.len()],
+            short: vec![BTreeSet::new(); statements.len()],
             relevant: vec![BTreeSet::new(); statements.len()],
             tables: statements.iter().map(|planned| planned.tables(catalog)).collect(),
             ground: Ground::new(catalog),

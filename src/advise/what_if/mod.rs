@@ -11,6 +11,8 @@ use futures_util::future::try_join_all;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+pub use suppose::parts;
+
 use super::catalog::Catalog;
 use super::plan::{Explained, Node};
 use super::plannable::Plannable;
@@ -241,20 +243,36 @@ impl WhatIf {
         statement: &Plannable,
         options: &str,
     ) -> Result<String, tokio_postgres::Error> {
+        let prepared = self.explain_prepared(statement, options).await;
+        let Err(error) = prepared else { return prepared };
+        let is_for_now = |code: &str| code == CANCELLED || code == LOCKED;
+        let is_refused = error.code().is_some_and(|state| !is_for_now(state.code()));
+        let how = match statement.parameters {
+            0 => "",
+            _ if self.version_num >= 160_000 => ", generic_plan",
+            _ => return Err(error),
+        };
+        if statement.has_values || !is_refused {
+            return Err(error);
+        }
+        // There may be no null of a parameter's type, or it is no text that can be prepared.
+        self.one(&format!("explain ({options}{how}) {}", statement.sql)).await
+    }
+
+    /// pg_stat_statements keeps the text of `explain` as it is, but not that of `prepare`: so its books get a few short texts
+    /// of ours, and none that is a user's or makes theirs go.
+    async fn explain_prepared(
+        &self,
+        statement: &Plannable,
+        options: &str,
+    ) -> Result<String, tokio_postgres::Error> {
         let sql = &statement.sql;
-        if statement.parameters == 0 && !statement.has_values {
-            return self.one(&format!("explain ({options}) {sql}")).await;
-        }
-        if self.version_num >= 160_000 && !statement.has_values {
-            return self.one(&format!("explain ({options}, generic_plan) {sql}")).await;
-        }
-        // A plan is kept with its prepared statement, and HypoPG does not make it stale.
-        // pg_stat_statements keeps the text of `explain` as it is, but not that of `prepare`.
         let nulls = match statement.parameters {
             0 => String::new(),
             number => format!("({})", vec!["null"; number].join(", ")),
         };
-        // First away with the one before, so that nothing is left in the way of the next if one of these is cancelled.
+        // A plan is kept with its prepared statement, and HypoPG does not make it stale. First away with the one before, so that
+        // nothing is left in the way of the next if one of these is cancelled.
         let steps = [
             "deallocate all".to_owned(),
             format!("prepare erpscope as {sql}"),

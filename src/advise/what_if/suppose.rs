@@ -13,6 +13,15 @@ use crate::advise::definition::Definition;
 /// about 2,500 at a time, and goes through them all for each table.
 const MOST_KEPT: usize = 500;
 
+/// So many are supposed at most; what is left of a question about more has no answer.
+const MOST_AT_ONCE: usize = 1_900;
+
+/// The same where one of them is of a table with partitions: a plan of these takes seconds with more.
+const MOST_OF_PARTS: usize = 1_000;
+
+/// `internal_error`: HypoPG has no oid left, or does not know what it is asked for.
+const INTERNAL: &str = "XX000";
+
 impl WhatIf {
     /// Supposes these indexes and no others; returns the sizes in bytes of those that were not
     /// supposed before, as HypoPG estimates them. One that PostgreSQL refuses fails alone.
@@ -26,19 +35,37 @@ impl WhatIf {
     }
 
     /// Supposes these indexes and no others on these tables, by oid. What is supposed on other tables matters to no
-    /// statement that reads these alone, and stays: the next question may want it.
+    /// statement that reads these alone, and stays: the next question may want it. Returns those that could not be supposed.
     pub async fn suppose_on(
         &mut self,
         tables: &BTreeSet<u32>,
         wanted: &BTreeSet<usize>,
         definitions: &[Definition],
         catalog: &Catalog,
-    ) -> Result<(), WhatIfError> {
-        let has_room = self.supposed.values().map(Vec::len).sum::<usize>() < MOST_KEPT;
+    ) -> Result<BTreeSet<usize>, WhatIfError> {
+        let has_room = self.number() < MOST_KEPT;
         let may_stay =
             |id: usize| has_room && definitions.get(id).is_some_and(|d| !tables.contains(&d.table));
         self.suppose(wanted, may_stay, definitions, catalog).await?;
-        Ok(())
+        Ok(self.missing(wanted, definitions, catalog))
+    }
+
+    /// Those of these that can be supposed and are not.
+    #[must_use]
+    pub fn missing(
+        &self,
+        wanted: &BTreeSet<usize>,
+        definitions: &[Definition],
+        catalog: &Catalog,
+    ) -> BTreeSet<usize> {
+        let can_be = |id: &usize| definitions.get(*id).is_some_and(|d| parts(d, catalog) > 0);
+        let is_there = |id: &usize| self.supposed.contains_key(id);
+        wanted.iter().copied().filter(|id| can_be(id) && !is_there(id)).collect()
+    }
+
+    /// How many hypothetical indexes there are.
+    fn number(&self) -> usize {
+        self.supposed.values().map(Vec::len).sum()
     }
 
     async fn suppose(
@@ -48,6 +75,7 @@ impl WhatIf {
         definitions: &[Definition],
         catalog: &Catalog,
     ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
+        let wanted = &fitting(wanted, definitions, catalog);
         let stays = |id: &usize| wanted.contains(id) || may_stay(*id);
         let gone: Vec<usize> = self.supposed.keys().copied().filter(|id| !stays(id)).collect();
         let supposed = self.change(gone, wanted, definitions, catalog).await;
@@ -123,30 +151,45 @@ impl WhatIf {
         Ok(all.map_err(refused)?.into_iter().flatten().collect())
     }
 
-    /// The same one by one, where some index is refused.
+    /// The same one by one, where some index is refused. What HypoPG has no room for is in no size.
     async fn create_singly(
         &mut self,
         schema: &str,
         ddls: &[(usize, String)],
     ) -> Result<BTreeMap<usize, Result<f64, String>>, WhatIfError> {
         let mut sizes = BTreeMap::new();
-        for one in ddls.chunks(1) {
-            match self.create(schema, one).await {
-                Ok(supposed) => {
-                    for (id, more) in self.take_up(supposed) {
-                        let size = sizes.entry(id).or_insert(Ok(0.0));
-                        if let (Ok(size), Ok(more)) = (size, more) {
-                            *size += more;
-                        }
-                    }
-                }
+        for whole in ddls.chunk_by(|a, b| a.0 == b.0) {
+            let Some((id, _)) = whole.first() else { continue };
+            match self.create_whole(schema, whole).await {
+                Ok(bytes) => _ = sizes.insert(*id, Ok(bytes)),
                 Err(WhatIfError::Refused(reason)) => {
-                    sizes.extend(one.iter().map(|(id, _)| (*id, Err(reason.clone()))));
+                    let oids = self.supposed.remove(id).unwrap_or_default();
+                    self.drop(schema, &oids).await?;
+                    // With few, it is no lack of oids.
+                    if reason == INTERNAL && self.number() + oids.len() >= MOST_KEPT {
+                        self.unanswered += 1;
+                        break;
+                    }
+                    sizes.insert(*id, Err(reason));
                 }
                 Err(lost) => return Err(lost),
             }
         }
         Ok(sizes)
+    }
+
+    /// All parts of one index, one by one; its bytes.
+    async fn create_whole(
+        &mut self,
+        schema: &str,
+        ddls: &[(usize, String)],
+    ) -> Result<f64, WhatIfError> {
+        let mut bytes = 0.0;
+        for one in ddls.chunks(1) {
+            let supposed = self.create(schema, one).await?;
+            bytes += self.take_up(supposed).into_values().flatten().sum::<f64>();
+        }
+        Ok(bytes)
     }
 
     /// Remembers what is supposed; bytes by index.
@@ -175,6 +218,32 @@ struct Supposed {
     id: usize,
     oid: u32,
     bytes: f64,
+}
+
+/// Hypothetical indexes that an index is: of a partitioned table, one for each leaf.
+#[must_use]
+pub fn parts(definition: &Definition, catalog: &Catalog) -> usize {
+    let table = catalog.tables.get(&definition.table).filter(|_| definition.can_be_supposed());
+    table.map_or(0, |table| catalog.parts(table).count())
+}
+
+/// Those of these that there is room for, the first first.
+fn fitting(
+    wanted: &BTreeSet<usize>,
+    definitions: &[Definition],
+    catalog: &Catalog,
+) -> BTreeSet<usize> {
+    let parts = |id: &usize| definitions.get(*id).map_or(0, |d| parts(d, catalog));
+    let most = if wanted.iter().any(|id| parts(id) > 1) { MOST_OF_PARTS } else { MOST_AT_ONCE };
+    let mut taken = 0;
+    let fits = |id: &usize| {
+        let own = parts(id);
+        // One that is more than that by itself is tried alone.
+        let fits = taken + own <= most || taken == 0;
+        taken += if fits { own } else { 0 };
+        fits
+    };
+    wanted.iter().copied().filter(fits).collect()
 }
 
 /// What creates these in HypoPG, with their ids.
