@@ -82,11 +82,14 @@ impl Gin<'_> {
         let part = with_statistics(part, self.catalog);
         let key = self.definition.keys.first().map(|key| &key.what);
         let terms = terms(usage, &part, scan.rows * processes);
-        let found = terms.iter().filter(|term| {
-            let is_served =
-                matches!(term.operator, Operator::Contains | Operator::Like | Operator::ILike);
-            is_served && Some(&term.what) == key
-        });
+        let column = self.definition.keys.first().and_then(|key| self.table.column(key.name()?));
+        let is_array = column.is_some_and(|column| column.kind.ends_with("[]"));
+        let is_served = |operator| match operator {
+            Operator::Contains | Operator::Like | Operator::ILike => true,
+            Operator::ContainedBy => is_array,
+            _ => false,
+        };
+        let found = terms.iter().filter(|term| is_served(term.operator) && Some(&term.what) == key);
         let shares: Vec<f64> = found.map(|term| term.share).collect();
         if shares.is_empty() {
             return 0.0;
