@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Advisor, Judge, Planned};
 use crate::advise::catalog::Table;
 use crate::advise::definition::Definition;
-use crate::advise::reason;
+use crate::advise::reason::{self, Saved};
 use crate::advise::select::{Atom, Weighted};
 use crate::advise::size;
 use crate::advise::upkeep::{PRESENCE, upkeep};
 use crate::advise::what_if::{Answer, WhatIfError, parts};
+use crate::advise::workload::SECONDS_PER_COST;
 
 /// Bounds that are so near to each other are an answer.
 const NEAR: f64 = 1e-3;
@@ -350,17 +351,17 @@ impl Advisor<'_> {
         let definition = self.definitions.get(id).filter(|d| !d.can_be_supposed())?;
         let table = self.catalog.tables.get(&definition.table)?;
         let planned = self.statements.get(number)?;
-        let saved: f64 = planned
-            .readings
-            .iter()
-            .zip(&planned.weights)
-            .map(|(reading, weight)| {
-                weight * reason::saved(definition, table, self.catalog, reading)
-            })
-            .sum();
+        let pace = planned.seconds / (planned.calls * planned.cost * SECONDS_PER_COST);
+        let mut saved = Saved::default();
+        for (reading, weight) in planned.readings.iter().zip(&planned.weights) {
+            let one = reason::saved(definition, table, self.catalog, reading, pace);
+            saved.plan += one.plan * weight;
+            saved.gambles += one.gambles * weight;
+        }
         let now = self.model.statements.get(number)?.now;
-        let less = |cost: f64| (cost - saved).max(cost.min(LEAST_COST));
-        Some(Atom { used: BTreeSet::from([id]), plan: less(planned.cost), cost: less(now) })
+        let plan = (planned.cost - saved.plan).max(planned.cost.min(LEAST_COST));
+        let cost = (now - saved.plan - saved.gambles).max(plan);
+        Some(Atom { used: BTreeSet::from([id]), plan, cost })
     }
 
     /// Those that PostgreSQL takes, with their sizes known.

@@ -3,7 +3,8 @@
 use super::share::{terms, with_statistics};
 use crate::advise::catalog::{Catalog, Table};
 use crate::advise::definition::Definition;
-use crate::advise::plan::{Node, Operator, Reading};
+use crate::advise::gamble;
+use crate::advise::plan::{Condition, Node, Operator, Reading};
 
 /// To search the elements, and the entries that wait to be sorted in.
 const SEARCH: f64 = 100.0;
@@ -11,10 +12,28 @@ const SEARCH: f64 = 100.0;
 /// To look at a row again.
 const ROW: f64 = 0.02;
 
-/// Planner's cost that a statement is spared: the table is not scanned, the rows that the index finds are fetched.
-pub fn saved(definition: &Definition, table: &Table, catalog: &Catalog, reading: &Reading) -> f64 {
-    let gin = Gin { definition, table, catalog, reading };
-    gin.spared(&reading.plan, Around { charged: f64::INFINITY, processes: 1.0 }).all
+/// What a statement is spared: the table is not scanned, the rows that the index finds are fetched. `pace`: how many times longer
+/// than its cost says it takes.
+pub fn saved(
+    definition: &Definition,
+    table: &Table,
+    catalog: &Catalog,
+    reading: &Reading,
+    pace: f64,
+) -> Saved {
+    let gin = Gin { definition, table, catalog, reading, pace };
+    let around = Around { charged: f64::INFINITY, processes: 1.0, most: f64::INFINITY };
+    let spared = gin.spared(&reading.plan, around);
+    Saved { plan: spared.all, gambles: spared.gambles }
+}
+
+/// In the planner's units.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saved {
+    /// Of what the planner charges.
+    pub plan: f64,
+    /// Of what gambles are taken to lose beyond that.
+    pub gambles: f64,
 }
 
 struct Gin<'a> {
@@ -22,6 +41,7 @@ struct Gin<'a> {
     table: &'a Table,
     catalog: &'a Catalog,
     reading: &'a Reading,
+    pace: f64,
 }
 
 /// What is above a node.
@@ -31,6 +51,8 @@ struct Around {
     charged: f64,
     /// Processes that share the work.
     processes: f64,
+    /// Rows that are found at most.
+    most: f64,
 }
 
 /// What a node costs less.
@@ -40,12 +62,15 @@ struct Spared {
     all: f64,
     /// Of that, until its first row: a limit above does not cut this.
     first: f64,
+    /// Of what gambles lose.
+    gambles: f64,
 }
 
 impl Gin<'_> {
     fn spared(&self, node: &Node, around: Around) -> Spared {
         let mut spared = Spared::default();
         let around = match node.kind.as_str() {
+            "Limit" if self.runs_on(node) => Around { most: node.rows.max(1.0), ..around },
             "Limit" => Around { charged: node.cost, ..around },
             "Gather" | "Gather Merge" => Around { processes: 1.0 + node.workers, ..around },
             _ => around,
@@ -53,6 +78,7 @@ impl Gin<'_> {
         for below in &node.plans {
             let part = self.spared(below, around);
             spared.all += part.all * runs(node, below);
+            spared.gambles += part.gambles * runs(node, below);
             spared.first += if below.is("InitPlan") || is_read_first(node, below, around.charged) {
                 part.all
             } else if below.kind == "Hash" || !(below.is("SubPlan") || below.is("Inner")) {
@@ -62,16 +88,45 @@ impl Gin<'_> {
             };
         }
         if node.kind == "Limit" {
-            return limited(node, spared);
+            return if self.runs_on(node) {
+                self.to_its_end(node, spared)
+            } else {
+                limited(node, spared)
+            };
         }
         if node.relation.is_some() {
-            spared.all += self.of_scan(node, around.processes);
+            spared.all += self.of_scan(node, around);
         }
-        Spared { all: spared.all.min(node.cost), first: spared.first.min(node.cost) }
+        Spared { all: spared.all.min(node.cost), first: spared.first.min(node.cost), ..spared }
+    }
+
+    /// Whether a limit is not what ends a scan. Of a value that it does not know the planner guesses that many rows have it, and
+    /// so that few have to be read for a limit; how long a call takes tells, in the middle between the two, which it is.
+    fn runs_on(&self, limit: &Node) -> bool {
+        let scan = limit.plans.first().filter(|below| below.relation.is_some());
+        let conditions = scan
+            .and_then(|scan| self.reading.uses.get(scan.alias.as_ref()?))
+            .map_or(&[][..], |usage| usage.conditions.as_slice());
+        let is_unknown = conditions.iter().any(|condition| match condition {
+            Condition::Compared { operator, value: Some(value), .. } => {
+                self.is_served(*operator) && value.to_string().starts_with('$')
+            }
+            _ => false,
+        });
+        is_unknown && scan.is_some_and(|scan| self.pace.powi(2) * limit.cost >= scan.cost)
+    }
+
+    /// A scan that is not ended by its limit, in what is charged for it.
+    fn to_its_end(&self, limit: &Node, spared: Spared) -> Spared {
+        let Some(scan) = limit.plans.first().filter(|_| spared.all > 0.0) else { return spared };
+        let share = (limit.cost / scan.cost.max(f64::MIN_POSITIVE)).min(1.0);
+        let kept = scan.rows / self.table.rows.max(1.0);
+        let gambles = gamble::staked(limit).map_or(0.0, |(all, _)| gamble::lost(all, kept));
+        Spared { all: spared.all * share, gambles, ..spared }
     }
 
     /// What one run of a scan costs less, if it asks for what the index finds.
-    fn of_scan(&self, scan: &Node, processes: f64) -> f64 {
+    fn of_scan(&self, scan: &Node, around: Around) -> f64 {
         let (Some(schema), Some(name), Some(alias)) = (&scan.schema, &scan.relation, &scan.alias)
         else {
             return 0.0;
@@ -81,22 +136,29 @@ impl Gin<'_> {
         let Some((part, usage)) = part.zip(self.reading.uses.get(alias)) else { return 0.0 };
         let part = with_statistics(part, self.catalog);
         let key = self.definition.keys.first().map(|key| &key.what);
-        let terms = terms(usage, &part, scan.rows * processes);
-        let column = self.definition.keys.first().and_then(|key| self.table.column(key.name()?));
-        let is_array = column.is_some_and(|column| column.kind.ends_with("[]"));
-        let is_served = |operator| match operator {
-            Operator::Contains | Operator::Like | Operator::ILike => true,
-            Operator::ContainedBy => is_array,
-            _ => false,
-        };
-        let found = terms.iter().filter(|term| is_served(term.operator) && Some(&term.what) == key);
+        let terms = terms(usage, &part, scan.rows * around.processes);
+        let found =
+            terms.iter().filter(|term| self.is_served(term.operator) && Some(&term.what) == key);
         let shares: Vec<f64> = found.map(|term| term.share).collect();
         if shares.is_empty() {
             return 0.0;
         }
-        let rows = part.rows * shares.iter().product::<f64>();
+        let rows = (part.rows * shares.iter().product::<f64>()).min(around.most);
         let fetched = rows.min(part.pages) * self.catalog.random_page_cost;
         (scan.cost - (SEARCH + fetched + rows * ROW)).max(0.0)
+    }
+
+    /// Of the classes that serve `<@`, those of arrays are the only ones that are suggested.
+    fn is_served(&self, operator: Operator) -> bool {
+        match operator {
+            Operator::Contains | Operator::Like | Operator::ILike => true,
+            Operator::ContainedBy => {
+                let key = self.definition.keys.first();
+                let column = key.and_then(|key| self.table.column(key.name()?));
+                column.is_some_and(|column| column.kind.ends_with("[]"))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -123,7 +185,7 @@ fn limited(limit: &Node, spared: Spared) -> Spared {
     let below = limit.below("Outer").or_else(|| limit.plans.first());
     let whole = below.map_or(limit.cost, |below| below.cost.max(limit.cost));
     let all = (spared.all - (whole - limit.cost)).max(spared.first).max(0.0).min(limit.cost);
-    Spared { all, first: spared.first.min(all) }
+    Spared { all, first: spared.first.min(all), ..spared }
 }
 
 #[cfg(test)]
@@ -174,11 +236,15 @@ mod tests {
     const TAGGED: &str = "(m.tags @> '{a}'::text[])";
 
     fn spared(plan: Value) -> f64 {
+        saved_at(1.0, plan).plan
+    }
+
+    fn saved_at(pace: f64, plan: Value) -> Saved {
         let catalog = catalog();
         let reading = read(&serde_json::from_value(plan).unwrap());
         let gin =
             Definition { method: Method::Gin, ..Definition::btree(1, vec![Key::column("tags")]) };
-        saved(&gin, &catalog.tables[&1], &catalog, &reading)
+        saved(&gin, &catalog.tables[&1], &catalog, &reading, pace)
     }
 
     #[track_caller]
@@ -204,6 +270,19 @@ mod tests {
     fn a_limit_is_spared_what_it_is_charged_beyond_all_that_is_found() {
         let rare = scan("Index Scan", "mail_2024", 100.0, TAGGED);
         assert_near(spared(above("Limit", 3_000.0, &[rare])), 3_000.0 - found(100.0));
+    }
+
+    #[test]
+    fn a_limit_ends_no_scan_that_takes_as_long_as_all_of_it() {
+        let of = |value: &str| {
+            let filter = TAGGED.replace("'{a}'::text[]", value);
+            above("Limit", 300.0, &[scan("Seq Scan", "mail_2024", 2_500.0, &filter)])
+        };
+        let saved = saved_at(10.0, of("$1"));
+        assert_near(saved.plan, (13_460.0 - found(20.0)) * 300.0 / 13_460.0);
+        assert_near(saved.gambles, gamble::lost(13_160.0, 0.005));
+        assert_near(saved_at(2.0, of("$1")).plan, 0.0);
+        assert_near(saved_at(10.0, of("'{a}'::text[]")).plan, 0.0);
     }
 
     #[test]

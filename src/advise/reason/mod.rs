@@ -14,7 +14,7 @@ mod tree;
 
 use std::collections::BTreeSet;
 
-pub use gin::saved;
+pub use gin::{Saved, saved};
 pub use path::bytes;
 pub use sure::is_surely_taken;
 pub use tree::imagine;
