@@ -44,7 +44,7 @@ fetch() {
 
 # What has nothing to do with the version of the server.
 apart=(--skip house:: --skip proxy:: --skip proxy_abuse:: --skip proxy_tunnels:: --skip otlp:: --skip probe::
-  --skip advise_ --skip ledger:: --skip dashboards:: --skip rules:: --skip demo_findings --skip what_the_advisor_suggests
+  --skip advise_ --skip ledger --skip dashboards:: --skip rules:: --skip demo_findings --skip what_the_advisor_suggests
   --skip demo:: --skip real_clients:: --skip integrations:: --skip thirty_databases --skip twenty_thousand
   --skip shape:: --skip at_size:: --skip rule_scenes:: --skip real_broker::)
 result=0
