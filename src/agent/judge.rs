@@ -1,5 +1,6 @@
 //! The rules at work: beside the sampling, so that no rule holds up a sample.
 
+mod ask;
 mod bench;
 mod deletes;
 mod memory;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ask::ask;
 use crate::finding::Deletes;
 use crate::history::{HOUR, History, HistoryError, Kind, Period, Reader, hour_of};
 use crate::sample::Moment;
@@ -42,23 +43,14 @@ impl Memory {
     async fn learn(&self, now: i64) -> Result<Deletes, HistoryError> {
         let until = hour_of(now) + HOUR;
         let from = until - DAYS * DAY;
-        let mut deletes = self.ask(move |reader| looked_at(reader, from, until)).await?;
+        let mut deletes = ask(&self.history, move |reader| looked_at(reader, from, until)).await?;
         for day in 0..DAYS {
             let from = from + day * DAY;
-            for row in self.ask(move |reader| reader.deleted(from, from + DAY)).await? {
+            for row in ask(&self.history, move |reader| reader.deleted(from, from + DAY)).await? {
                 deletes.entry(row.place).or_default().add(row.schema, row.table, row.rows);
             }
         }
         Ok(deletes)
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Reader<'_>) -> Result<T, HistoryError> + Send + 'static,
-    ) -> Result<T, HistoryError> {
-        let history = Arc::clone(&self.history);
-        let asking = tokio::task::spawn_blocking(move || history.ask(ask));
-        asking.await.unwrap_or(Err(HistoryError::Ended))?
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ask::ask;
 use crate::finding::month::{self, Loads, Months, More};
 use crate::history::{History, HistoryError, Period, Place, Reader, StatementSum};
 use crate::sample::Moment;
@@ -53,7 +54,7 @@ impl Memory {
         while self.next < today {
             let days = self.next..today.min(self.next + AT_ONCE);
             let until = days.end;
-            for (place, loads) in self.ask(move |reader| loads_of(reader, &days)).await? {
+            for (place, loads) in ask(&self.history, move |reader| loads_of(reader, &days)).await? {
                 self.loads.entry(place).or_default().extend(loads);
             }
             self.next = until;
@@ -65,7 +66,8 @@ impl Memory {
             let mut peaks = month::peaks(loads);
             for peak in &mut peaks {
                 let (place, days) = (place.clone(), peak.days.clone());
-                peak.made_by = self.ask(move |reader| made_by(reader, &place, &days)).await?;
+                peak.made_by =
+                    ask(&self.history, move |reader| made_by(reader, &place, &days)).await?;
             }
             if !peaks.is_empty() {
                 months.insert(place.clone(), peaks);
@@ -73,15 +75,6 @@ impl Memory {
         }
         self.months = Arc::new(months);
         Ok(())
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Reader<'_>) -> Result<T, HistoryError> + Send + 'static,
-    ) -> Result<T, HistoryError> {
-        let history = Arc::clone(&self.history);
-        let asking = tokio::task::spawn_blocking(move || history.ask(ask));
-        asking.await.unwrap_or(Err(HistoryError::Ended))?
     }
 }
 
