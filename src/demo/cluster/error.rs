@@ -70,3 +70,10 @@ pub enum ClusterError {
         output: String,
     },
 }
+
+impl ClusterError {
+    /// Whether the server did not start because another program has its port.
+    pub(super) fn is_taken_port(&self) -> bool {
+        matches!(self, Self::Failed { output, .. } if output.contains("could not bind"))
+    }
+}

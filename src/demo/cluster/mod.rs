@@ -58,6 +58,9 @@ pub struct Cluster {
 /// How long a server may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Ports that are tried.
+const PORTS: usize = 5;
+
 /// The superuser of every cluster.
 pub const SUPERUSER: &str = "postgres";
 
@@ -67,7 +70,7 @@ impl Cluster {
     pub async fn start(options: &Options) -> Result<Self, ClusterError> {
         let mut cluster = Self::in_new_folder(Binaries::find(options.pg_bin.as_deref())?)?;
         cluster.make(options).await?;
-        cluster.start_again().await?;
+        cluster.start_at(free_port).await?;
         Ok(cluster)
     }
 
@@ -77,9 +80,7 @@ impl Cluster {
         let mut command = copy.account.command(Path::new("cp"));
         run("cp", command.arg("-R").arg(self.data()).arg(copy.data())).await?;
         copy.account.own(&copy.data())?;
-        copy.port = free_port()?;
-        copy.append("postgresql.conf", &copy.place())?;
-        copy.start_again().await?;
+        copy.start_at(free_port).await?;
         Ok(copy)
     }
 
@@ -107,9 +108,7 @@ impl Cluster {
             .args(["--username", SUPERUSER, "--auth", "trust", "--no-sync"])
             .args(["--encoding", encoding, "--locale", locale]);
         run("initdb", &mut initdb).await?;
-        // Chosen late: the shorter the time until it is used, the less likely is a collision.
-        self.port = free_port()?;
-        self.append("postgresql.conf", &self.settings(options))?;
+        self.append("postgresql.conf", &settings(options))?;
         // A superuser can run programs as the server's account, so the superuser comes in by the
         // socket alone, which lies in a folder closed to others.
         let hba = format!(
@@ -119,29 +118,33 @@ impl Cluster {
         self.write(&data.join("pg_hba.conf"), &hba)
     }
 
-    /// Settings which make a server that may be lost fast, and one that is worth watching.
-    fn settings(&self, options: &Options) -> String {
-        let own = [
-            ("listen_addresses", "127.0.0.1"),
-            ("shared_preload_libraries", "pg_stat_statements"),
-            ("track_io_timing", "on"),
-            ("log_lock_waits", "on"),
-            // Not the machine's, which initdb takes: a day must be as long everywhere.
-            ("timezone", "UTC"),
-            ("fsync", "off"),
-            ("synchronous_commit", "off"),
-            ("full_page_writes", "off"),
-            ("max_wal_size", "4GB"),
-        ];
-        let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let lines = own.into_iter().chain(given).map(|(name, value)| line(name, value));
-        lines.chain([self.place()]).collect::<Vec<_>>().join("\n")
-    }
-
     /// Where it is reached.
     fn place(&self) -> String {
         let sockets = self.folder.path().display().to_string();
         [line("port", &self.port.to_string()), line("unix_socket_directories", &sockets)].join("\n")
+    }
+
+    /// Starts it the first time. Whatever port is free, another program may take before the server does; then the next
+    /// one is tried.
+    async fn start_at(
+        &mut self,
+        mut port: impl FnMut() -> Result<u16, ClusterError>,
+    ) -> Result<(), ClusterError> {
+        for _ in 1..PORTS {
+            self.move_to(port()?)?;
+            match self.start_again().await {
+                Err(error) if error.is_taken_port() => {}
+                started => return started,
+            }
+        }
+        self.move_to(port()?)?;
+        self.start_again().await
+    }
+
+    fn move_to(&mut self, port: u16) -> Result<(), ClusterError> {
+        self.port = port;
+        // The last line counts.
+        self.append("postgresql.conf", &self.place())
     }
 
     /// Starts the server again after [`Cluster::stop`].
@@ -251,16 +254,53 @@ impl Drop for Cluster {
     }
 }
 
+/// Settings which make a server that may be lost fast, and one that is worth watching.
+fn settings(options: &Options) -> String {
+    let own = [
+        ("listen_addresses", "127.0.0.1"),
+        ("shared_preload_libraries", "pg_stat_statements"),
+        ("track_io_timing", "on"),
+        ("log_lock_waits", "on"),
+        // Not the machine's, which initdb takes: a day must be as long everywhere.
+        ("timezone", "UTC"),
+        ("fsync", "off"),
+        ("synchronous_commit", "off"),
+        ("full_page_writes", "off"),
+        ("max_wal_size", "4GB"),
+    ];
+    let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let lines = own.into_iter().chain(given).map(|(name, value)| line(name, value));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Of postgresql.conf.
 fn line(name: &str, value: &str) -> String {
     format!("{name} = '{}'", value.replace('\'', "''"))
 }
 
-/// A port that is free now. Another program can take it before the server does; then the start
-/// fails with the server's own message.
+/// A port that is free now.
 fn free_port() -> Result<u16, ClusterError> {
     std::net::TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .map_err(ClusterError::Port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_another_program_takes_first_is_given_up_for_the_next() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = taken.local_addr().map(|address| (address.port(), taken)).unwrap();
+        let mut cluster = Cluster::in_new_folder(Binaries::find(None).unwrap()).unwrap();
+        cluster.make(&Options::default()).await.unwrap();
+        let mut ports = [taken.0, free_port().unwrap()].into_iter();
+        cluster.start_at(|| ports.next().map_or_else(free_port, Ok)).await.unwrap();
+        assert_ne!(cluster.port(), taken.0);
+        cluster.stop().await.unwrap();
+        let error = cluster.start_at(|| Ok(taken.0)).await.unwrap_err();
+        assert!(error.is_taken_port(), "{error}");
+    }
 }
