@@ -193,9 +193,10 @@ impl Asking {
 
     async fn read(&mut self) -> Result<View, SampleError> {
         let client = self.session.client();
-        let mut sample = self.reader.read(client, &Question::default()).await?;
+        let question = Question::default();
+        let mut sample = self.reader.read(client, &question).await?;
         if sample.waits.is_none() {
-            self.reader.look(client, &mut sample, &[]).await?;
+            self.reader.look(client, &mut sample, &question).await?;
         }
         // The server's clock is the only one here.
         self.elapsed = span(*self.first.get_or_insert(sample.now), sample.now);

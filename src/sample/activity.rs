@@ -1,134 +1,19 @@
 //! What sessions do now, what they wait for, and who blocks whom.
 
+mod session;
+
 use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use tokio_postgres::{Client, Row, Statement as Prepared};
 
+pub use self::session::{Backend, Session, State};
 use super::{SampleError, normalise};
-use crate::integration::comment::{self, Comment};
+use crate::integration::comment;
 use crate::pg::Lossy;
 
 /// Characters of a statement that are kept.
 const TEXT: usize = 1_000;
-
-/// What a session is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
-    /// Executing a statement.
-    Active,
-    /// In a transaction, between two statements.
-    IdleInTransaction,
-    /// The same after an error.
-    Aborted,
-    /// In no transaction. It can still hold advisory locks.
-    Idle,
-    /// The role may not see it, or track_activities is off.
-    Hidden,
-}
-
-impl State {
-    /// As pg_stat_activity has it; the label `state`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::IdleInTransaction => "idle in transaction",
-            Self::Aborted => "idle in transaction (aborted)",
-            Self::Idle => "idle",
-            Self::Hidden => "hidden",
-        }
-    }
-
-    /// From pg_stat_activity.
-    #[must_use]
-    pub fn of(text: Option<&str>) -> Self {
-        match text {
-            Some("active" | "fastpath function call") => Self::Active,
-            Some("idle in transaction") => Self::IdleInTransaction,
-            Some("idle in transaction (aborted)") => Self::Aborted,
-            Some("idle") => Self::Idle,
-            _ => Self::Hidden,
-        }
-    }
-}
-
-/// What kind of process a session is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Backend {
-    /// A client's own.
-    Client,
-    /// Helps a client's own with one statement.
-    ParallelWorker,
-    /// Vacuums or analyses a table.
-    Autovacuum,
-    /// Sends to or applies from another server.
-    Replication,
-    /// Anything else of the server.
-    Background,
-}
-
-impl Backend {
-    fn of(text: &str) -> Self {
-        match text {
-            "" | "client backend" => Self::Client,
-            "parallel worker" => Self::ParallelWorker,
-            _ if text.starts_with("autovacuum") => Self::Autovacuum,
-            _ if text.starts_with("wal") || text.contains("replication") => Self::Replication,
-            _ => Self::Background,
-        }
-    }
-}
-
-/// One session at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Session {
-    /// Its process.
-    pub pid: i32,
-    /// Its database; 0 for none.
-    pub dbid: u32,
-    /// Its role; 0 for none.
-    pub userid: u32,
-    /// As the client named itself.
-    pub application_name: String,
-    /// Address of the client; absent for a Unix socket.
-    pub client_addr: Option<IpAddr>,
-    /// What kind of process it is.
-    pub backend: Backend,
-    /// The process that a parallel worker helps.
-    pub leader: Option<i32>,
-    /// When it began: tells apart two processes with the same pid.
-    pub backend_start: Option<SystemTime>,
-    /// What it is doing.
-    pub state: State,
-    /// Since when.
-    pub state_change: Option<SystemTime>,
-    /// When its transaction began.
-    pub xact_start: Option<SystemTime>,
-    /// When its statement, or its last one, began.
-    pub query_start: Option<SystemTime>,
-    /// `wait_event_type` and `wait_event`; absent while it computes.
-    pub wait: Option<(String, String)>,
-    /// Hash of its statement's shape (PostgreSQL 14 and later).
-    pub queryid: Option<i64>,
-    /// Its statement, normalised; only when it is new since the last sample.
-    pub query: Option<String>,
-    /// What the comments in that say; they are no part of the normalised text.
-    pub comment: Option<Comment>,
-    /// How many transactions ago its snapshot was taken.
-    pub xmin_age: Option<u32>,
-    /// Whether its transaction has changed something.
-    pub holds_xid: bool,
-}
-
-impl Session {
-    /// Whether it waits for a lock that another session holds.
-    #[must_use]
-    pub fn waits_for_lock(&self) -> bool {
-        self.wait.as_ref().is_some_and(|(class, _)| class == "Lock")
-    }
-}
 
 /// A session that waits for a lock.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,10 +75,23 @@ impl Sample {
 pub struct Question {
     /// Texts of statements that began after this moment of the server's clock.
     pub since: SystemTime,
-    /// Sessions wanted even when they are idle.
+    /// Sessions wanted even when they are idle: who waited or was waited for at the last look.
     pub also: Vec<i32>,
     /// All sessions, idle ones too.
     pub all: bool,
+}
+
+impl Question {
+    /// Who of these waits for a lock, or may wait still in the statement of the last sample.
+    fn waiters(&self, sessions: &[Session]) -> Vec<i32> {
+        let may_still = |session: &Session| {
+            session.may_wait_unseen()
+                && session.query_start.is_some_and(|start| start <= self.since)
+                && self.also.contains(&session.pid)
+        };
+        let wait = |session: &&Session| session.waits_for_lock() || may_still(session);
+        sessions.iter().filter(wait).map(|session| session.pid).collect()
+    }
 }
 
 impl Default for Question {
@@ -250,7 +148,7 @@ impl Reader {
         self.sighted
     }
 
-    /// Reads the sessions. If somebody waits, whom for is to be looked at.
+    /// Reads the sessions. If somebody waits, or may wait still, whom for is to be looked at.
     pub async fn read(&self, client: &Client, question: &Question) -> Result<Sample, SampleError> {
         let mut sample = Sample {
             now: SystemTime::UNIX_EPOCH,
@@ -262,7 +160,7 @@ impl Reader {
         let (now, sessions) = self.sessions(client, question, false).await?;
         sample.sessions = sessions;
         sample.now = now.unwrap_or(sample.now);
-        if self.sighted && !sample.sessions.iter().any(Session::waits_for_lock) {
+        if self.sighted && question.waiters(&sample.sessions).is_empty() {
             sample.waits = Some(Vec::new());
         }
         Ok(sample)
@@ -287,16 +185,15 @@ impl Reader {
     }
 
     /// Looks who blocks those who wait. Who of them the sample does not show, or shows as idle and
-    /// so without its text, is added, but for those that are `known`: a session that holds an
-    /// advisory lock can be idle, and what others do can be hidden from the role.
+    /// so without its text, is added, but for those that the sample's question named: a session
+    /// that holds an advisory lock can be idle, and what others do can be hidden from the role.
     pub async fn look(
         &self,
         client: &Client,
         sample: &mut Sample,
-        known: &[i32],
+        asked: &Question,
     ) -> Result<(), SampleError> {
-        let waiters: Vec<i32> =
-            sample.sessions.iter().filter(|s| s.waits_for_lock()).map(|s| s.pid).collect();
+        let waiters = asked.waiters(&sample.sessions);
         let rows = client.query(&self.waits, &[&waiters]).await?;
         let waits: Vec<Wait> = rows.iter().map(wait).collect::<Result<_, _>>()?;
         if waits.iter().any(|wait| wait.blockers.contains(&0)) {
@@ -305,7 +202,7 @@ impl Reader {
             }
         }
         sample.waits = Some(waits);
-        let is_shown = |s: &&Session| s.state != State::Idle || known.contains(&s.pid);
+        let is_shown = |s: &&Session| s.state != State::Idle || asked.also.contains(&s.pid);
         let shown: HashSet<i32> = sample.sessions.iter().filter(is_shown).map(|s| s.pid).collect();
         let also: Vec<i32> =
             sample.in_waits().into_iter().filter(|pid| !shown.contains(pid)).collect();
@@ -325,16 +222,17 @@ fn session(row: &Row) -> Result<Session, SampleError> {
     let query = row.try_get::<_, Option<Lossy>>(15)?.map(|Lossy(text)| text);
     let query = query.filter(|text| !text.is_empty() && text != "<insufficient privilege>");
     let xmin_age: Option<i32> = row.try_get(16)?;
+    let state = State::of(row.try_get(8)?);
     Ok(Session {
         pid: row.try_get(0)?,
         dbid: row.try_get(1)?,
         userid: row.try_get(2)?,
         application_name: text(row, 3)?,
         client_addr: row.try_get(4)?,
-        backend: Backend::of(row.try_get::<_, Option<&str>>(5)?.unwrap_or_default()),
+        backend: Backend::of(row.try_get(5)?, state),
         leader: row.try_get(6)?,
         backend_start: row.try_get(7)?,
-        state: State::of(row.try_get(8)?),
+        state,
         state_change: row.try_get(9)?,
         xact_start: row.try_get(10)?,
         query_start: row.try_get(11)?,
@@ -375,4 +273,33 @@ fn transaction(row: &Row) -> Result<Transaction, SampleError> {
 /// Text that may be null, then empty, and may hold any bytes.
 pub(super) fn text(row: &Row, column: usize) -> Result<String, SampleError> {
     Ok(row.try_get::<_, Option<Lossy>>(column)?.map_or_else(String::new, |Lossy(text)| text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Question, Session, State};
+    use crate::track::recorded::{session, waiter};
+
+    #[test]
+    fn who_waited_is_looked_at_again_while_the_wait_may_go_on_unseen() {
+        let since = waiter(0, 500).query_start.unwrap();
+        let question = Question { since, also: vec![2, 3, 4, 5], all: false };
+        let wait = |class: &str| Some((class.to_owned(), String::new()));
+        let sessions = [
+            waiter(1, 900),
+            session(2, 400),
+            Session { wait: wait("LWLock"), ..session(3, 400) },
+            // Its statement began after the last sample; another does something else.
+            session(4, 600),
+            Session { wait: wait("IO"), ..session(5, 400) },
+            // Nobody has seen it in a wait.
+            session(6, 400),
+            Session { state: State::IdleInTransaction, ..session(2, 400) },
+        ];
+        assert_eq!(question.waiters(&sessions), [1, 2, 3]);
+        let later = Question { since: since - Duration::from_secs(1), ..question };
+        assert_eq!(later.waiters(&sessions), [1]);
+    }
 }

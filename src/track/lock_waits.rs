@@ -5,6 +5,8 @@
 //! the first without: either is right to half an interval. Of waits shorter than an interval most are
 //! never seen; one that a single sample shows stands for them with a whole interval. So the sum has no
 //! bias, but for waits of one to two intervals, of which an eighth of an interval is missing at worst.
+//! A wait that its session does not show goes on while the locks may still have it: see
+//! [`Session::may_wait_unseen`](crate::sample::activity::Session::may_wait_unseen).
 //! Until a wait ends, its time is charged at each sample to the root blocker of that
 //! moment; what has no root yet is charged when one is found, at the latest at the end.
 
@@ -136,9 +138,10 @@ impl LockWaits {
     /// Folds one sample in.
     pub fn apply(&mut self, scene: Scene<'_>, sighted: bool) -> Told {
         let mut told = Told::default();
-        let Some(waiting) = waiting(scene, sighted) else { return told };
+        let Some(mut waiting) = waiting(scene, sighted) else { return told };
         if let Some(waits) = &scene.sample.waits {
             self.look(scene, waits);
+            waiting.extend(self.going_on(scene, waits));
         }
         self.end(scene, &waiting, &mut told);
         self.begin(scene, &waiting);
@@ -165,14 +168,30 @@ impl LockWaits {
         self.root_xacts = self.roots.values().map(|pid| (*pid, xact_start(pid))).collect();
     }
 
-    /// Ends the waits that are no more.
+    /// The waits that a look finds again, whatever their sessions show.
+    fn going_on(&self, scene: Scene<'_>, waits: &[Wait]) -> Vec<i32> {
+        let pids = waits.iter().filter_map(|wait| {
+            let pid = leader(scene, wait.pid);
+            self.open.get(&pid).is_some_and(|open| open.is_in(wait)).then_some(pid)
+        });
+        pids.collect()
+    }
+
+    /// Ends the waits that are no more. Of one that may go on unseen the next look tells.
     fn end(&mut self, scene: Scene<'_>, waiting: &BTreeSet<i32>, told: &mut Told) {
-        let ended: Vec<i32> = self
-            .open
-            .iter()
-            .filter(|(pid, open)| !waiting.contains(pid) || !open.is_still(scene.seen.get(pid)))
-            .map(|(pid, _)| *pid)
-            .collect();
+        let mut ended = Vec::new();
+        for (pid, open) in &mut self.open {
+            let seen = scene.seen.get(pid);
+            let is_still = open.is_still(seen);
+            if is_still && waiting.contains(pid) {
+                continue;
+            }
+            open.lose(scene.now);
+            let may_go_on = seen.is_some_and(|seen| seen.row.may_wait_unseen());
+            if !is_still || !may_go_on || scene.sample.waits.is_some() {
+                ended.push(*pid);
+            }
+        }
         for pid in ended {
             let Some(open) = self.open.remove(&pid) else { continue };
             let end = open.end(scene.now);
@@ -207,7 +226,7 @@ impl LockWaits {
                 // It has ended and the session waits again, with no sample between.
                 let next = open.next(begun, scene.now, self.last);
                 let before = std::mem::replace(open, next);
-                let end = begun.max(before.charged);
+                let end = before.lost.unwrap_or(begun).max(before.charged);
                 self.finish(pid, before, end, told);
             }
             if let Some(open) = self.open.get_mut(&pid) {
@@ -218,7 +237,7 @@ impl LockWaits {
 
     /// Charges the time since the last sample to the root blockers of now.
     fn charge(&mut self, scene: Scene<'_>, told: &mut Told) {
-        for (pid, open) in &mut self.open {
+        for (pid, open) in self.open.iter_mut().filter(|(_, open)| open.lost.is_none()) {
             open.module = module(open, scene);
             let Some(root_pid) = self.roots.get(pid) else { continue };
             let Some(root) = Root::of(*root_pid, self.forest.is_circle(*root_pid), scene) else {

@@ -178,7 +178,7 @@ impl Lane {
             Ok(mut sample) => {
                 self.since = sample.now;
                 if sample.waits.is_none() && began >= self.look_at {
-                    self.look(watch, messages, &mut sample, spending).await?;
+                    self.look(watch, messages, &mut sample, &question, spending).await?;
                 }
                 if sample.waits.is_some() {
                     self.also = sample.in_waits().into_iter().collect();
@@ -198,11 +198,12 @@ impl Lane {
         watch: &Watch,
         messages: &mut Messages,
         sample: &mut Sample,
+        asked: &Question,
         spending: Spending,
     ) -> ControlFlow<()> {
         let began = watch.clock.now().elapsed;
         let (answer, took) =
-            timed(watch, self.activity.look(self.session.client(), sample, &self.also)).await;
+            timed(watch, self.activity.look(self.session.client(), sample, asked)).await;
         let cost = took.saturating_sub(self.round_trip);
         let mean =
             self.look_cost.map_or(cost, |mean| mean.mul_f64(1.0 - NEWEST) + cost.mul_f64(NEWEST));

@@ -25,6 +25,8 @@ pub struct Open {
     pub seen: SystemTime,
     /// Up to when its time was charged.
     pub charged: SystemTime,
+    /// When it ended, if a sample did not show it and nobody has looked since.
+    pub(super) lost: Option<SystemTime>,
     /// Whose session waits; absent if the role may not see it, or not yet.
     pub who: Option<Arc<Who>>,
     /// What that session runs.
@@ -74,6 +76,7 @@ impl Open {
             seen: now.at,
             stands_for: before.map(|before| now.reached_from(before)),
             charged: start,
+            lost: None,
             who: None,
             statement: None,
             origin: None,
@@ -93,6 +96,7 @@ impl Open {
             stands_for: last.map(|last| now.reached_from(last)),
             start: begun.max(self.charged),
             charged: begun.max(self.charged),
+            lost: None,
             object: None,
             roots: Vec::new(),
             waitstarts: Vec::new(),
@@ -121,8 +125,23 @@ impl Open {
         self.name(seen);
     }
 
+    /// Whether a look that finds this finds it. (Before PostgreSQL 14 nothing tells one wait of a
+    /// statement from the next.)
+    pub(super) fn is_in(&self, wait: &Wait) -> bool {
+        self.waitstarts.is_empty()
+            || wait.since.is_none_or(|since| self.waitstarts.contains(&since))
+    }
+
+    /// A sample does not show it.
+    pub(super) fn lose(&mut self, now: Now) {
+        self.lost = Some(self.end(now));
+    }
+
     /// When it ended, if a sample shows it no more.
     pub(super) fn end(&self, now: Now) -> SystemTime {
+        if let Some(lost) = self.lost {
+            return lost;
+        }
         let latest = self.seen + now.reached_from(self.seen);
         self.stands_for.map_or_else(
             || now.end_of(self.seen),
@@ -160,6 +179,7 @@ impl Open {
 
     /// What a look says of the session's own wait and of those of the workers that help it.
     pub(super) fn learn(&mut self, waits: &[&Wait], now: Now) {
+        self.lost = None;
         let is_new = self.waitstarts.is_empty();
         let since: Vec<SystemTime> = waits.iter().filter_map(|wait| wait.since).collect();
         if let Some(first) = since.iter().min().copied() {

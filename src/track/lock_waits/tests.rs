@@ -10,6 +10,8 @@ use crate::track::lock_waits::LockWaits;
 use crate::track::recorded::{Fold, clock, idle, session, wait, waiter};
 use crate::track::reports::{LockWait, Report};
 
+mod unseen;
+
 fn waits(fold: &Fold) -> Vec<&LockWait> {
     let waits = fold.reports.iter().filter_map(|report| match report {
         Report::LockWait(wait) => Some(wait),
