@@ -334,9 +334,11 @@ impl Advisor<'_> {
     fn imagined_bytes(&self, id: usize) -> f64 {
         let definition = self.definitions.get(id);
         let table = definition.and_then(|d| self.catalog.tables.get(&d.table));
-        definition
-            .zip(table)
-            .map_or(0.0, |(d, table)| reason::bytes(d, self.catalog, table, table.rows))
+        definition.zip(table).map_or(0.0, |(definition, table)| {
+            let readings = self.statements.iter().flat_map(|planned| &planned.readings);
+            let held = reason::held(definition, self.catalog, table, readings);
+            reason::bytes(definition, self.catalog, table, held)
+        })
     }
 
     pub(super) fn learn(&mut self, number: usize, atom: Atom) -> Atom {

@@ -5,6 +5,7 @@ mod ask;
 mod explore;
 mod merge;
 mod settle;
+mod slim;
 
 use std::collections::{BTreeMap, BTreeSet};
 

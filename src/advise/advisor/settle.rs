@@ -28,13 +28,6 @@ const MOST_HARMS: usize = 6;
 /// A bound that moves by this share is news.
 pub(super) const NEWS: f64 = 1e-6;
 
-/// What the columns that an index carries along may add to what it saves and still be left out: they
-/// make it bigger, and an update of any of them is no longer HOT.
-const SLIM_INCLUDES: f64 = 0.1;
-
-/// The same of its last key.
-const SLIM_KEYS: f64 = 0.02;
-
 impl Advisor<'_> {
     /// Searches, asks the planner about what was found, and searches again, until it agrees: near the best that is known,
     /// far from it when there is nothing new to be had there, and at last near others that look as good.
@@ -213,42 +206,6 @@ impl Advisor<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Takes from each index what adds little to what the whole of it saves.
-    pub(super) async fn slim(
-        &mut self,
-        mut chosen: BTreeSet<usize>,
-    ) -> Result<BTreeSet<usize>, WhatIfError> {
-        let mut left: Vec<usize> = chosen.iter().copied().collect();
-        while let Some(id) = left.pop() {
-            let now = self.seconds(&chosen);
-            let mut rest = chosen.clone();
-            rest.remove(&id);
-            let gain = self.seconds(&rest) - now;
-            let Some(definition) = self.definitions.get(id) else { continue };
-            let keys = definition.keys.len();
-            let less: BTreeSet<usize> =
-                definition.less().into_iter().map(|less| self.id(less)).collect();
-            for other in self.sized(less).await? {
-                for relevant in &mut self.relevant {
-                    if relevant.contains(&id) {
-                        relevant.insert(other);
-                    }
-                }
-                let mut instead = rest.clone();
-                instead.insert(other);
-                self.verify(&instead).await?;
-                let lost = self.seconds(&instead) - now;
-                let is_short = self.definitions.get(other).is_some_and(|d| d.keys.len() < keys);
-                if lost <= gain * if is_short { SLIM_KEYS } else { SLIM_INCLUDES } {
-                    chosen = instead;
-                    left.push(other);
-                    break;
-                }
-            }
-        }
-        Ok(chosen)
     }
 
     /// Seconds a day of the statements alone.

@@ -169,8 +169,12 @@ mod tests {
         );
         assert_eq!(sql("insert into a select * from b where c = 1"), "SELECT * FROM b WHERE c = 1");
         assert_eq!(
-            sql("select * from t where id = 1 for update nowait"),
-            "SELECT * FROM t WHERE id = 1"
+            sql("select id from t where id = 1 for update nowait"),
+            "SELECT id, t FROM t WHERE id = 1"
+        );
+        assert_eq!(
+            sql("select a.x, b.y from s.t a join u b on a.i = b.i where a.i = 1 for share of a"),
+            "SELECT a.x, b.y, a FROM s.t a JOIN u b ON a.i = b.i WHERE a.i = 1"
         );
         assert_eq!(sql("declare c cursor for select * from t"), "SELECT * FROM t");
         assert_eq!(

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CopySource, Expr, FromTable, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr,
-    Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
+    CopySource, Expr, FromTable, GroupByExpr, Ident, OrderBy, OrderByKind, Query, SelectItem,
+    SetExpr, Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
     visit_expressions, visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
@@ -25,6 +25,9 @@ pub fn parse(text: &str) -> Option<Statement> {
 
 /// The rows that a statement reads, as a select.
 pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
+    if let Statement::Query(query) = &mut statement {
+        keep_locked_rows(query);
+    }
     let _ = VisitMut::visit(&mut statement, &mut OnlyReads);
     match statement {
         Statement::Update(update) => {
@@ -62,6 +65,30 @@ pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
             .find_map(|declared| declared.for_query)
             .map_or(Err(Unplannable::Utility), |q| of_query(*q)),
         _ => Err(Unplannable::Utility),
+    }
+}
+
+/// What is locked is looked up in its table: with the whole row selected, no index alone answers for it.
+fn keep_locked_rows(query: &mut Query) {
+    let SetExpr::Select(select) = &mut *query.body else { return };
+    let all = query.locks.iter().any(|lock| lock.of.is_none());
+    let of: Vec<String> =
+        query.locks.iter().filter_map(|lock| lock.of.as_ref().map(ToString::to_string)).collect();
+    let relations = select.from.iter().flat_map(|from| {
+        std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
+    });
+    let names: Vec<Ident> = relations.filter_map(called).collect();
+    for name in names.into_iter().filter(|name| all || of.contains(&name.to_string())) {
+        select.projection.push(SelectItem::UnnamedExpr(Expr::Identifier(name)));
+    }
+}
+
+/// The name by which a table's columns are named.
+fn called(relation: &TableFactor) -> Option<Ident> {
+    match relation {
+        TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
+        TableFactor::Table { name, .. } => name.0.last()?.as_ident().cloned(),
+        _ => None,
     }
 }
 

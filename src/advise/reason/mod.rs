@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 pub use gin::{Saved, saved};
 pub use path::bytes;
+pub use share::held;
 pub use sure::is_surely_taken;
 pub use tree::imagine;
 

@@ -3,8 +3,8 @@
 use sqlparser::ast::{Expr, Value};
 
 use crate::advise::catalog::{Catalog, Column, Table};
-use crate::advise::definition::{What, quote};
-use crate::advise::plan::{Condition, Operator, Side, Use};
+use crate::advise::definition::{Definition, What, quote};
+use crate::advise::plan::{Condition, Operator, Reading, Side, Use};
 
 /// Elements of a list whose length is not known, as the planner takes it.
 const ELEMENTS: f64 = 10.0;
@@ -116,6 +116,25 @@ pub fn of_predicate(predicate: &str, terms: &[Term]) -> Option<f64> {
         return Some(share);
     }
     predicate.split(" and ").map(share_of).product()
+}
+
+/// Rows that an index holds: of a partial one, as far as statements tell that ask for these rows.
+pub fn held<'a>(
+    index: &Definition,
+    catalog: &Catalog,
+    table: &Table,
+    mut readings: impl Iterator<Item = &'a Reading>,
+) -> f64 {
+    let Some(predicate) = &index.predicate else { return table.rows };
+    let share = readings.find_map(|reading| {
+        let mut uses = reading.uses.values();
+        uses.find_map(|usage| {
+            let read = catalog.table(&usage.schema, &usage.relation)?;
+            let is_of_it = read.oid == table.oid;
+            is_of_it.then(|| of_predicate(predicate, &terms(usage, table, usage.scan_rows)))?
+        })
+    });
+    table.rows * share.unwrap_or(1.0)
 }
 
 /// Rows that a value which is not known has, as a share; where it is known, those of this value.
