@@ -22,6 +22,17 @@ const DESCENT: f64 = 0.6;
 /// Of one row fetched from such a place.
 const ROW: f64 = 0.3;
 
+/// Of one row that an index alone answers for and whose page is on another page of the visibility map than the last one's.
+/// Measured on TPC-H at scale 1: 0.032, counting 1.2 million entries of `lineitem` by an index whose equal keys lie as their
+/// rows do, and by one where they do not.
+const MAP: f64 = 0.03;
+
+/// Bytes at the head of a page.
+const PAGE_HEADER: f64 = 24.0;
+
+/// Pages of a table for each byte of its visibility map.
+const MAPPED: f64 = 4.0;
+
 /// What is known of where rows lie.
 #[derive(Clone, Debug, Default)]
 pub struct Ground {
@@ -42,10 +53,14 @@ struct Lead {
     order: f64,
     /// Rows of one value.
     rows: f64,
+    /// It is the only key: rows of one value come as they lie.
+    is_only: bool,
+    /// Pages of the table's visibility map.
+    maps: f64,
 }
 
 impl Lead {
-    fn new(table: &Table, column: Option<&str>) -> Self {
+    fn new(table: &Table, column: Option<&str>, is_only: bool, block: f64) -> Self {
         let name = column.unwrap_or_default();
         let column = table.column(name);
         let correlation = column.and_then(|column| column.correlation).unwrap_or(0.0);
@@ -54,6 +69,18 @@ impl Lead {
             column: name.to_owned(),
             order: correlation * correlation,
             rows: table.rows / distinct.max(1.0),
+            is_only,
+            maps: (table.pages / ((block - PAGE_HEADER) * MAPPED)).ceil().max(1.0),
+        }
+    }
+
+    /// How often one round goes to another page of the visibility map.
+    fn map_visits(&self, rows: f64) -> f64 {
+        let apart = rows * (1.0 - 1.0 / self.maps) * (1.0 - self.order);
+        if self.is_only {
+            apart.min((rows / self.rows.max(1.0)).ceil() * (self.maps - 1.0))
+        } else {
+            apart
         }
     }
 }
@@ -66,7 +93,9 @@ impl Ground {
         let mut ground = Self::default();
         for table in catalog.tables.values() {
             for index in &table.indexes {
-                ground.leads.insert(index.name.clone(), Lead::new(table, first(index)));
+                let is_only = index.keys.len() == 1;
+                let lead = Lead::new(table, first(index), is_only, catalog.block_size);
+                ground.leads.insert(index.name.clone(), lead);
             }
             ground.rows.insert(table.name.clone(), table.rows);
             for column in &table.columns {
@@ -81,7 +110,9 @@ impl Ground {
     pub fn suppose(&mut self, name: &str, definition: &Definition, catalog: &Catalog) {
         if let Some(table) = catalog.tables.get(&definition.table) {
             let first = definition.keys.first().and_then(|key| key.name());
-            self.leads.insert(name.to_owned(), Lead::new(table, first));
+            let is_only = definition.keys.len() == 1;
+            let lead = Lead::new(table, first, is_only, catalog.block_size);
+            self.leads.insert(name.to_owned(), lead);
         }
     }
 
@@ -95,7 +126,7 @@ impl Ground {
     /// `outer`.
     fn visits(&self, node: &Node, rounds: f64, outer: Option<&Node>) -> f64 {
         let own = outer.map_or(0.0, |outer| rounds * self.round(node, outer));
-        let own = own + rounds * self.gambled(node);
+        let own = own + rounds * (self.gambled(node) + self.mapped(node));
         let below = node.plans.iter().map(|plan| {
             let is_kept = plan.kind == "Materialize" || plan.kind == "Memoize";
             let is_inner = node.kind == "Nested Loop" && plan.is("Inner");
@@ -107,6 +138,13 @@ impl Ground {
             }
         });
         own + below.sum::<f64>()
+    }
+
+    /// What it costs to see, of rows that an index alone answers for, whether all may be seen by everybody.
+    fn mapped(&self, node: &Node) -> f64 {
+        let index = node.index.as_ref().filter(|_| node.kind == "Index Only Scan");
+        let lead = index.and_then(|name| self.leads.get(name));
+        lead.map_or(0.0, |lead| MAP * lead.map_visits(node.rows))
     }
 
     /// What a limit loses by what is thrown away before it has its rows.
@@ -218,7 +256,13 @@ mod tests {
 
     /// Orders lie by their id and not by their client.
     fn ground(order_of_lines: f64) -> Ground {
-        let lead = |column: &str, order, rows| Lead { column: column.to_owned(), order, rows };
+        let lead = |column: &str, order, rows| Lead {
+            column: column.to_owned(),
+            order,
+            rows,
+            is_only: true,
+            maps: 1.0,
+        };
         let leads = [
             ("line_order".to_owned(), lead("order_id", order_of_lines, 12.0)),
             ("orders_client".to_owned(), lead("client_id", 0.0, 9.0)),
@@ -291,6 +335,20 @@ mod tests {
         let limit =
             Node { kind: "Limit".to_owned(), cost: 1.0, plans: vec![scan], ..Node::default() };
         assert_near(ground(0.0).true_cost(&limit) - 1.0, 0.5 * 99.0 * 0.9);
+    }
+
+    #[test]
+    fn rows_that_lie_on_several_pages_of_the_map_cost_an_index_only_scan_more() {
+        let scanned = |maps, is_only, kind: &str| {
+            let mut ground = ground(0.0);
+            let lead = ground.leads.get_mut("line_order").unwrap();
+            (lead.maps, lead.is_only, lead.rows) = (maps, is_only, 100.0);
+            ground.true_cost(&lines(kind, 1_000.0)) - 100.0
+        };
+        assert_near(scanned(1.0, false, "Index Only Scan"), 0.0);
+        assert_near(scanned(4.0, false, "Index Scan"), 0.0);
+        assert_near(scanned(4.0, false, "Index Only Scan"), 750.0 * MAP);
+        assert_near(scanned(4.0, true, "Index Only Scan"), 10.0 * 3.0 * MAP);
     }
 
     #[test]

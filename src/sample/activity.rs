@@ -56,7 +56,7 @@ pub struct Sample {
     pub all: bool,
     /// Who waits for a lock, and for whom; `None` if somebody waits and it was not looked.
     pub waits: Option<Vec<Wait>>,
-    /// Prepared transactions, the oldest first, if somebody waits for one.
+    /// Prepared transactions that somebody waits for, the oldest first.
     pub prepared: Vec<Transaction>,
 }
 
@@ -196,8 +196,10 @@ impl Reader {
         let waiters = asked.waiters(&sample.sessions);
         let rows = client.query(&self.waits, &[&waiters]).await?;
         let waits: Vec<Wait> = rows.iter().map(wait).collect::<Result<_, _>>()?;
-        if waits.iter().any(|wait| wait.blockers.contains(&0)) {
-            for row in client.query(&self.prepared, &[]).await? {
+        let for_prepared = waits.iter().filter(|wait| wait.blockers.contains(&0));
+        let for_prepared: Vec<i32> = for_prepared.map(|wait| wait.pid).collect();
+        if !for_prepared.is_empty() {
+            for row in client.query(&self.prepared, &[&for_prepared]).await? {
                 sample.prepared.push(transaction(&row)?);
             }
         }
@@ -223,14 +225,15 @@ fn session(row: &Row) -> Result<Session, SampleError> {
     let query = query.filter(|text| !text.is_empty() && text != "<insufficient privilege>");
     let xmin_age: Option<i32> = row.try_get(16)?;
     let state = State::of(row.try_get(8)?);
+    let backend = Backend::of(row.try_get(5)?, state);
     Ok(Session {
         pid: row.try_get(0)?,
         dbid: row.try_get(1)?,
         userid: row.try_get(2)?,
         application_name: text(row, 3)?,
         client_addr: row.try_get(4)?,
-        backend: Backend::of(row.try_get(5)?, state),
-        leader: row.try_get(6)?,
+        backend,
+        leader: row.try_get::<_, Option<i32>>(6)?.filter(|_| backend == Backend::ParallelWorker),
         backend_start: row.try_get(7)?,
         state,
         state_change: row.try_get(9)?,

@@ -8,7 +8,7 @@ pub struct Node {
     /// Its process; 0 stands for a prepared transaction.
     pub pid: i32,
     /// A root that waits itself: the wait goes round in a circle, and PostgreSQL will end one of
-    /// them after deadlock_timeout.
+    /// them after `deadlock_timeout`.
     pub circle: bool,
     /// Who waits for it, ordered by pid.
     pub victims: Vec<Node>,
@@ -28,8 +28,14 @@ impl Forest {
     /// those the lowest pid), so that each waiter stands in the forest exactly once.
     #[must_use]
     pub fn grow(waits: &BTreeMap<i32, Vec<i32>>) -> Self {
+        // Who waits for nobody else has just got its lock: the blockers of each are asked for one after the other.
+        let waits: BTreeMap<i32, Vec<i32>> = waits
+            .iter()
+            .filter(|(waiter, blockers)| blockers.iter().any(|blocker| blocker != *waiter))
+            .map(|(waiter, blockers)| (*waiter, blockers.clone()))
+            .collect();
         let mut victims_of: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
-        for (waiter, blockers) in waits {
+        for (waiter, blockers) in &waits {
             for blocker in blockers.iter().filter(|blocker| *blocker != waiter) {
                 victims_of.entry(*blocker).or_default().insert(*waiter);
             }
@@ -38,12 +44,23 @@ impl Forest {
         let free: Vec<i32> =
             victims_of.keys().filter(|pid| !waits.contains_key(pid)).copied().collect();
         spread(&victims_of, &free, &mut parents);
-        // Who is left waits in a circle, or behind one, or for nobody any more.
+        // Who is left waits in a circle, or behind one.
         while let Some(pid) = waits.keys().find(|pid| !parents.contains_key(pid)).copied() {
-            let start = in_circle(pid, waits);
+            let start = in_circle(pid, &waits);
             spread(&victims_of, &[start], &mut parents);
         }
-        Self::planted(&parents, waits)
+        Self::planted(&parents, &waits)
+    }
+
+    /// Takes circles back but for those of `before`; returns those that were there. A look is not of one moment: when two
+    /// take turns, it can see each wait for the other.
+    pub fn confirm(&mut self, before: &BTreeSet<i32>) -> BTreeSet<i32> {
+        let mut seen = BTreeSet::new();
+        for root in self.roots.iter_mut().filter(|root| root.circle) {
+            seen.insert(root.pid);
+            root.circle = before.contains(&root.pid);
+        }
+        seen
     }
 
     fn planted(parents: &BTreeMap<i32, Option<i32>>, waits: &BTreeMap<i32, Vec<i32>>) -> Self {
@@ -142,8 +159,7 @@ fn spread(
     }
 }
 
-/// Follows the lowest blocker until a session comes again: that one is in the circle. One that
-/// waits for nobody (its blocker has just gone) is its own start.
+/// Follows the lowest blocker until a session comes again: that one is in the circle.
 fn in_circle(pid: i32, waits: &BTreeMap<i32, Vec<i32>>) -> i32 {
     let mut seen = BTreeSet::new();
     let mut at = pid;
@@ -205,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn who_has_just_got_its_lock_is_a_root_and_in_no_circle() {
+        assert_eq!(drawn(&[(2, &[]), (3, &[2]), (4, &[3])]), ["2(3(4()))"]);
+    }
+
+    #[test]
+    fn a_circle_is_one_when_two_looks_see_it() {
+        let mut forest = grow(&[(1, &[2]), (2, &[1])]);
+        let seen = forest.confirm(&BTreeSet::new());
+        assert_eq!((seen.clone(), forest.is_circle(1)), (BTreeSet::from([1]), false));
+        let mut again = grow(&[(1, &[2]), (2, &[1])]);
+        again.confirm(&seen);
+        assert!(again.is_circle(1));
+    }
+
+    #[test]
     fn a_thousand_victims_and_a_chain_of_twenty_are_no_trouble() {
         let many: BTreeMap<i32, Vec<i32>> = (2..=1_001).map(|pid| (pid, vec![1])).collect();
         assert_eq!((Forest::grow(&many).victims(), Forest::grow(&many).depth()), (1_000, 1));
@@ -233,7 +264,8 @@ mod tests {
                 prop_assert!(!blocked || unique.contains(waiter), "{} is missing", waiter);
             }
             for root in &forest.roots {
-                prop_assert_eq!(root.circle, waits.contains_key(&root.pid));
+                let blockers = waits.get(&root.pid).into_iter().flatten();
+                prop_assert_eq!(root.circle, blockers.into_iter().any(|b| *b != root.pid));
             }
         }
     }

@@ -174,8 +174,8 @@ impl Artist<'_> {
         }
     }
 
-    /// A prepared transaction (which of several, nobody can tell), or a session that has just
-    /// gone or is idle and not yet looked at.
+    /// The oldest of the prepared transactions that somebody waits for, or a session that has just gone or is idle and not
+    /// yet looked at.
     fn unseen(&self, pid: i32) -> Blocker {
         let oldest = self.waits.prepared().first().filter(|_| pid == 0);
         let age =

@@ -28,7 +28,7 @@ use super::distribution::Distribution;
 use super::forest::Forest;
 use super::relations::Relations;
 use super::sessions::{Origin, Seen, Who};
-use super::timeline::Now;
+use super::timeline::{Now, span};
 use crate::erp::Erps;
 use crate::sample::activity::{Backend, Sample, Transaction, Wait};
 
@@ -93,7 +93,9 @@ pub struct Scene<'a> {
 pub struct LockWaits {
     open: BTreeMap<i32, Open>,
     forest: Forest,
-    /// Prepared transactions, as last looked; the oldest first.
+    /// Roots that waited in a circle at the last look.
+    circles: BTreeSet<i32>,
+    /// Prepared transactions that somebody waits for, as last looked; the oldest first.
     prepared: Vec<Transaction>,
     /// Root blocker of each waiter, as last looked.
     roots: HashMap<i32, i32>,
@@ -107,6 +109,9 @@ pub struct LockWaits {
     recent: VecDeque<(i32, SystemTime, SystemTime)>,
 }
 
+/// For so long a wait may go on with no sample that shows it and no look.
+const UNSEEN: Duration = Duration::from_secs(1);
+
 /// How many waits that have ended are remembered, to know them again in the log.
 const RECENT: usize = 4_096;
 
@@ -117,6 +122,7 @@ impl LockWaits {
         Self {
             open: BTreeMap::new(),
             forest: Forest::default(),
+            circles: BTreeSet::new(),
             prepared: Vec::new(),
             roots: HashMap::new(),
             root_xacts: HashMap::new(),
@@ -163,6 +169,7 @@ impl LockWaits {
         }
         self.prepared.clone_from(&scene.sample.prepared);
         self.forest = Forest::grow(&edges);
+        self.circles = self.forest.confirm(&self.circles);
         self.roots = self.forest.root_of_each();
         let xact_start = |pid: &i32| scene.seen.get(pid).and_then(|seen| seen.row.xact_start);
         self.root_xacts = self.roots.values().map(|pid| (*pid, xact_start(pid))).collect();
@@ -177,18 +184,21 @@ impl LockWaits {
         pids.collect()
     }
 
-    /// Ends the waits that are no more. Of one that may go on unseen the next look tells.
+    /// Ends the waits that are no more. Of one that may go on unseen the next look or the next samples tell.
     fn end(&mut self, scene: Scene<'_>, waiting: &BTreeSet<i32>, told: &mut Told) {
         let mut ended = Vec::new();
         for (pid, open) in &mut self.open {
             let seen = scene.seen.get(pid);
-            let is_still = open.is_still(seen);
+            let mut looked_at = scene.sample.waits.iter().flatten();
+            let is_found = looked_at.any(|w| leader(scene, w.pid) == *pid && open.is_surely(w));
+            let is_still = open.is_still(seen) || is_found && open.adopt(seen);
             if is_still && waiting.contains(pid) {
                 continue;
             }
-            open.lose(scene.now);
+            let lost = open.lose(scene.now);
             let may_go_on = seen.is_some_and(|seen| seen.row.may_wait_unseen());
-            if !is_still || !may_go_on || scene.sample.waits.is_some() {
+            let is_long_gone = span(lost, scene.now.at) > UNSEEN;
+            if !is_still || !may_go_on || is_long_gone || scene.sample.waits.is_some() {
                 ended.push(*pid);
             }
         }
@@ -226,7 +236,7 @@ impl LockWaits {
                 // It has ended and the session waits again, with no sample between.
                 let next = open.next(begun, scene.now, self.last);
                 let before = std::mem::replace(open, next);
-                let end = before.lost.unwrap_or(begun).max(before.charged);
+                let end = before.gap.map_or(begun, |gap| gap.min(begun)).max(before.charged);
                 self.finish(pid, before, end, told);
             }
             if let Some(open) = self.open.get_mut(&pid) {

@@ -99,3 +99,28 @@ async fn on_a_standby_the_root_is_the_process_that_replays() {
     assert_eq!(waits[0]["roots"][0]["state"], "background");
     rig.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_replays_waits_for_the_report_that_holds_the_table() {
+    let mut primary = cluster(&Options::default().hba("local replication all trust")).await;
+    admin(&primary).await.batch_execute(ODOO).await.unwrap();
+    let standby = standby(&mut primary).await;
+    let rig = Rig::start(config(vec![server(&standby)]));
+    until_sampling(&rig).await;
+    let reader = Client::connect(&standby, "Metabase v0.50").await;
+    let late = Client::connect(&standby, "odoo-1").await;
+    let writer = Client::connect(&primary, "odoo-1").await;
+    reader.run("begin; select count(*) from stock_quant").await;
+    writer.run("set synchronous_commit = on; alter table stock_quant add column note text").await;
+    let seen = until_locks(&rig, "what replays waits", |locks| locks["victims"] == 1).await;
+    let root = &seen["roots"][0];
+    assert_eq!((&root["pid"], &root["circle"]), (&reader.pid.into(), &false.into()), "{root:#}");
+    assert_eq!(root["victims"][0]["application"], "background");
+    let (_, ()) = join(late.run("select count(*) from stock_quant"), async {
+        let seen = until_locks(&rig, "who comes later", |locks| locks["victims"] == 2).await;
+        assert_eq!((&seen["depth"], &seen["roots"][0]["pid"]), (&2.into(), &reader.pid.into()));
+        reader.run("commit").await;
+    })
+    .await;
+    rig.agent.stop().await;
+}

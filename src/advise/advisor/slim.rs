@@ -23,15 +23,23 @@ impl Advisor<'_> {
     ) -> Result<BTreeSet<usize>, WhatIfError> {
         let mut left: Vec<usize> = chosen.iter().copied().collect();
         while let Some(id) = left.pop() {
+            if !chosen.contains(&id) {
+                continue;
+            }
             let now = self.seconds(&chosen);
             let mut rest = chosen.clone();
             rest.remove(&id);
             let gain = self.seconds(&rest) - now;
             for (other, slack) in self.less(id).await? {
                 let mut instead = rest.clone();
-                instead.insert(other);
+                if !instead.insert(other) {
+                    continue;
+                }
                 self.verify(&instead).await?;
-                if self.seconds(&instead) - now <= gain * slack {
+                let lost = self.seconds(&instead) - now;
+                // An update of the predicate's column may be HOT with the one and not with the other.
+                let more = (self.upkeep(other) - self.upkeep(id)).max(0.0);
+                if lost + more <= gain * slack {
                     chosen = instead;
                     left.push(other);
                     break;
@@ -39,6 +47,10 @@ impl Advisor<'_> {
             }
         }
         Ok(chosen)
+    }
+
+    fn upkeep(&self, id: usize) -> f64 {
+        self.model.indexes.get(id).map_or(0.0, |index| index.upkeep)
     }
 
     /// What could stand in for an index, and the share of what it saves that may be lost for that: the smallest first of

@@ -170,16 +170,28 @@ mod tests {
         assert_eq!(sql("insert into a select * from b where c = 1"), "SELECT * FROM b WHERE c = 1");
         assert_eq!(
             sql("select id from t where id = 1 for update nowait"),
-            "SELECT id, t FROM t WHERE id = 1"
+            "SELECT id, (t.*) IS NULL FROM t WHERE id = 1"
         );
         assert_eq!(
             sql("select a.x, b.y from s.t a join u b on a.i = b.i where a.i = 1 for share of a"),
-            "SELECT a.x, b.y, a FROM s.t a JOIN u b ON a.i = b.i WHERE a.i = 1"
+            "SELECT a.x, b.y, (a.*) IS NULL, (b.*) IS NULL FROM s.t a JOIN u b ON a.i = b.i WHERE a.i = 1"
         );
         assert_eq!(sql("declare c cursor for select * from t"), "SELECT * FROM t");
         assert_eq!(
             sql("with g as (delete from t where a = $1 returning id) select count(*) from g"),
             "WITH g AS (SELECT id FROM t WHERE a = $1) SELECT count(*) FROM g"
+        );
+        assert_eq!(
+            sql(
+                "with j as (select id from t where a = 1 for update skip locked) update t set a = 2 from j where t.id = j.id"
+            ),
+            "WITH j AS MATERIALIZED (SELECT id, (t.*) IS NULL FROM t WHERE a = 1) SELECT t.ctid FROM t, j WHERE t.id = j.id"
+        );
+        assert_eq!(
+            sql(
+                r#"select x from (a join b on a.i = b.i) left join (select 1) "S" on true for update of a"#
+            ),
+            r#"SELECT x, (a.*) IS NULL, (b.*) IS NULL, ("S".*) IS NULL FROM (a JOIN b ON a.i = b.i) LEFT JOIN (SELECT 1) "S" ON true"#
         );
         assert_eq!(
             sql("delete from t where id in (select id from t where a = 1 for update skip locked)"),

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CopySource, Expr, FromTable, GroupByExpr, Ident, OrderBy, OrderByKind, Query, SelectItem,
-    SetExpr, Statement, TableFactor, TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
-    visit_expressions, visit_expressions_mut,
+    CopySource, CteAsMaterialized, Expr, FromTable, GroupByExpr, Ident, ObjectNamePart, OrderBy,
+    OrderByKind, Query, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins,
+    UpdateTableFromKind, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -25,8 +26,16 @@ pub fn parse(text: &str) -> Option<Statement> {
 
 /// The rows that a statement reads, as a select.
 pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
-    if let Statement::Query(query) = &mut statement {
-        keep_locked_rows(query);
+    match &mut statement {
+        Statement::Query(query) => keep_locked_rows(query),
+        Statement::Insert(insert) => {
+            insert.source.iter_mut().for_each(|query| keep_locked_rows(query));
+        }
+        Statement::Declare { stmts } => {
+            let queries = stmts.iter_mut().filter_map(|declared| declared.for_query.as_mut());
+            queries.for_each(|query| keep_locked_rows(query));
+        }
+        _ => {}
     }
     let _ = VisitMut::visit(&mut statement, &mut OnlyReads);
     match statement {
@@ -68,27 +77,40 @@ pub fn to_select(mut statement: Statement) -> Result<String, Unplannable> {
     }
 }
 
-/// What is locked is looked up in its table: with the whole row selected, no index alone answers for it.
+/// Where rows are locked, the rows of all relations beside them are kept to be looked at again (`preprocess_rowmarks` in
+/// PostgreSQL's planner), so no index alone answers for one. What is asked of the whole row here does the same, and is
+/// as true of a view as of a table.
 fn keep_locked_rows(query: &mut Query) {
     let SetExpr::Select(select) = &mut *query.body else { return };
-    let all = query.locks.iter().any(|lock| lock.of.is_none());
-    let of: Vec<String> =
-        query.locks.iter().filter_map(|lock| lock.of.as_ref().map(ToString::to_string)).collect();
-    let relations = select.from.iter().flat_map(|from| {
-        std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-    });
-    let names: Vec<Ident> = relations.filter_map(called).collect();
-    for name in names.into_iter().filter(|name| all || of.contains(&name.to_string())) {
-        select.projection.push(SelectItem::UnnamedExpr(Expr::Identifier(name)));
+    if query.locks.is_empty() {
+        return;
+    }
+    let mut names = Vec::new();
+    for from in &select.from {
+        called(from, &mut names);
+    }
+    for name in names {
+        let row = Expr::QualifiedWildcard(name.into(), AttachedToken::empty());
+        let asked = Expr::IsNull(Box::new(Expr::Nested(Box::new(row))));
+        select.projection.push(SelectItem::UnnamedExpr(asked));
     }
 }
 
-/// The name by which a table's columns are named.
-fn called(relation: &TableFactor) -> Option<Ident> {
-    match relation {
-        TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
-        TableFactor::Table { name, .. } => name.0.last()?.as_ident().cloned(),
-        _ => None,
+/// The names by which columns of relations are named.
+fn called(from: &TableWithJoins, names: &mut Vec<Ident>) {
+    let joined = from.joins.iter().map(|join| &join.relation);
+    for relation in std::iter::once(&from.relation).chain(joined) {
+        match relation {
+            TableFactor::Table { alias: Some(alias), .. }
+            | TableFactor::Derived { alias: Some(alias), .. } => names.push(alias.name.clone()),
+            TableFactor::Table { name, args: None, .. } => {
+                names.extend(name.0.last().and_then(ObjectNamePart::as_ident).cloned());
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                called(table_with_joins, names);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -101,6 +123,11 @@ impl VisitorMut for OnlyReads {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         query.locks.clear();
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            if !cte.query.locks.is_empty() {
+                keep_locked_rows(&mut cte.query);
+                // PostgreSQL puts one that locks in no other's place.
+                cte.materialized = Some(CteAsMaterialized::Materialized);
+            }
             if let Some(reads) = returned(&cte.query.body) {
                 cte.query.body = reads;
             }

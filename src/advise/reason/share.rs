@@ -118,7 +118,7 @@ pub fn of_predicate(predicate: &str, terms: &[Term]) -> Option<f64> {
     predicate.split(" and ").map(share_of).product()
 }
 
-/// Rows that an index holds: of a partial one, as far as statements tell that ask for these rows.
+/// Rows that an index holds: of a partial one, as far as statistics tell.
 pub fn held<'a>(
     index: &Definition,
     catalog: &Catalog,
@@ -130,8 +130,9 @@ pub fn held<'a>(
         let mut uses = reading.uses.values();
         uses.find_map(|usage| {
             let read = catalog.table(&usage.schema, &usage.relation)?;
-            let is_of_it = read.oid == table.oid;
-            is_of_it.then(|| of_predicate(predicate, &terms(usage, table, usage.scan_rows)))?
+            let known = usage.conditions.iter().filter_map(|condition| term(condition, table));
+            let known: Vec<Term> = known.filter(|(_, is)| *is).map(|(term, _)| term).collect();
+            (read.oid == table.oid).then(|| of_predicate(predicate, &known))?
         })
     });
     table.rows * share.unwrap_or(1.0)

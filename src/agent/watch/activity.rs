@@ -75,7 +75,7 @@ struct Lane {
     round_trip: Duration,
     /// The server's clock at the last sample: texts of later statements are wanted.
     since: SystemTime,
-    /// Who waited or was waited for at the last look: wanted also when they are idle.
+    /// Who waited or was waited for at the last look, and who has waited since: wanted also when they are idle.
     also: Vec<i32>,
     /// When looking who blocks whom is affordable again, since the agent's start.
     look_at: Duration,
@@ -180,9 +180,13 @@ impl Lane {
                 if sample.waits.is_none() && began >= self.look_at {
                     self.look(watch, messages, &mut sample, &question, spending).await?;
                 }
-                if sample.waits.is_some() {
-                    self.also = sample.in_waits().into_iter().collect();
+                let waiting = sample.sessions.iter().filter(|session| session.waits_for_lock());
+                match sample.waits {
+                    Some(_) => self.also = sample.in_waits().into_iter().collect(),
+                    None => self.also.extend(waiting.map(|session| session.pid)),
                 }
+                self.also.sort_unstable();
+                self.also.dedup();
                 let (at, sighted) = (began, self.activity.is_sighted());
                 let interval = std::mem::replace(&mut self.interval, wait);
                 Ok(Sampled::Activity { taken: Taken { at, interval, sighted }, sample })

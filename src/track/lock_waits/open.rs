@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{BlockedKey, Charge, Root, WaitKey};
 use crate::erp::OTHER;
-use crate::sample::activity::Wait;
+use crate::sample::activity::{State, Wait};
 use crate::sample::relations::RelationKey;
 use crate::track::names::UNKNOWN;
 use crate::track::sessions::{Origin, Seen, Statement, Who};
@@ -25,8 +25,10 @@ pub struct Open {
     pub seen: SystemTime,
     /// Up to when its time was charged.
     pub charged: SystemTime,
-    /// When it ended, if a sample did not show it and nobody has looked since.
+    /// When it ended, if samples do not show it and nobody has looked since.
     pub(super) lost: Option<SystemTime>,
+    /// When it ended, if what samples show again is another wait: the next look tells.
+    pub(super) gap: Option<SystemTime>,
     /// Whose session waits; absent if the role may not see it, or not yet.
     pub who: Option<Arc<Who>>,
     /// What that session runs.
@@ -63,7 +65,9 @@ pub struct Object {
 impl Open {
     /// A wait that this sample shows and `before`, the one before it, did not.
     pub(super) fn begin(now: Now, before: Option<SystemTime>, seen: Option<&Seen<'_>>) -> Self {
-        let query_start = seen.and_then(|seen| seen.row.query_start);
+        // What a session waits for is read a moment after its statement: of one that shows none that runs, it is the next.
+        let active = seen.filter(|seen| seen.row.state == State::Active);
+        let query_start = active.and_then(|seen| seen.row.query_start);
         let start = match (before, query_start.map(|start| now.place(start))) {
             (Some(before), Some(query)) => now.beginning_after(before.max(query)),
             (Some(before), None) => now.beginning_after(before),
@@ -77,6 +81,7 @@ impl Open {
             stands_for: before.map(|before| now.reached_from(before)),
             charged: start,
             lost: None,
+            gap: None,
             who: None,
             statement: None,
             origin: None,
@@ -97,6 +102,7 @@ impl Open {
             start: begun.max(self.charged),
             charged: begun.max(self.charged),
             lost: None,
+            gap: None,
             object: None,
             roots: Vec::new(),
             waitstarts: Vec::new(),
@@ -109,11 +115,21 @@ impl Open {
     /// Whether a session that waits now can be in this wait still.
     pub(super) fn is_still(&self, seen: Option<&&Seen<'_>>) -> bool {
         seen.is_none_or(|seen| {
-            let row = seen.row;
-            let other = |a: Option<SystemTime>, b| a.is_some() && a != b;
-            !other(self.backend_start, row.backend_start)
-                && !other(self.query_start, row.query_start)
+            self.is_of(seen) && !is_other(self.query_start, seen.row.query_start)
         })
+    }
+
+    fn is_of(&self, seen: &Seen<'_>) -> bool {
+        !is_other(self.backend_start, seen.row.backend_start)
+    }
+
+    /// Takes the statement that a session has now for the one that waits; whether it is the same session.
+    pub(super) fn adopt(&mut self, seen: Option<&&Seen<'_>>) -> bool {
+        let Some(seen) = seen.filter(|seen| self.is_of(seen)) else { return false };
+        self.query_start = seen.row.query_start;
+        self.statement = None;
+        self.origin = None;
+        true
     }
 
     /// A sample at `at` shows it.
@@ -121,6 +137,7 @@ impl Open {
         if self.seen != at {
             self.stands_for = None;
         }
+        self.gap = self.gap.or(self.lost.take());
         self.seen = at;
         self.name(seen);
     }
@@ -132,9 +149,15 @@ impl Open {
             || wait.since.is_none_or(|since| self.waitstarts.contains(&since))
     }
 
-    /// A sample does not show it.
-    pub(super) fn lose(&mut self, now: Now) {
-        self.lost = Some(self.end(now));
+    /// Whether a look that finds this finds it, and no other.
+    pub(super) fn is_surely(&self, wait: &Wait) -> bool {
+        wait.since.is_some_and(|since| self.waitstarts.contains(&since))
+    }
+
+    /// A sample does not show it; since when none has.
+    pub(super) fn lose(&mut self, now: Now) -> SystemTime {
+        let end = self.end(now);
+        *self.lost.insert(end)
     }
 
     /// When it ended, if a sample shows it no more.
@@ -160,6 +183,12 @@ impl Open {
         if self.who.is_none() {
             self.who = Some(Arc::clone(&seen.who));
         }
+        if !matches!(seen.row.state, State::Active | State::Hidden) {
+            return;
+        }
+        if self.query_start.is_none() {
+            self.query_start = seen.row.query_start;
+        }
         if self.statement.as_ref().is_none_or(|statement| statement.text.is_none()) {
             self.statement = Some(Arc::clone(&seen.statement));
         }
@@ -173,13 +202,14 @@ impl Open {
     pub(super) fn is_followed_by(&self, waits: &[&Wait], now: Now) -> Option<SystemTime> {
         let since = || waits.iter().filter_map(|wait| wait.since);
         let goes_on = since().any(|since| self.waitstarts.contains(&since));
-        let first = since().min().filter(|_| !self.waitstarts.is_empty() && !goes_on);
-        first.map(|since| now.place(since))
+        let begun = now.place(since().min()?);
+        let is_later = self.gap.is_some_and(|gap| begun > gap);
+        (!goes_on && (!self.waitstarts.is_empty() || is_later)).then_some(begun)
     }
 
     /// What a look says of the session's own wait and of those of the workers that help it.
     pub(super) fn learn(&mut self, waits: &[&Wait], now: Now) {
-        self.lost = None;
+        self.gap = None;
         let is_new = self.waitstarts.is_empty();
         let since: Vec<SystemTime> = waits.iter().filter_map(|wait| wait.since).collect();
         if let Some(first) = since.iter().min().copied() {
@@ -302,4 +332,8 @@ impl Open {
             root_application: Arc::clone(&root.application),
         }
     }
+}
+
+fn is_other(a: Option<SystemTime>, b: Option<SystemTime>) -> bool {
+    a.is_some() && a != b
 }
