@@ -261,7 +261,7 @@ impl Activity {
         self.end_waits(&locks.finished, since_last, &mut reports);
         let ended = self.transactions.apply(&seen, now, self.last, &locks.charges);
         self.end_transactions(ended, &mut reports);
-        let breaches = self.footprints.apply(&seen, &locks.charges, now, self.last);
+        let breaches = self.footprints.apply(&seen, sample.all, &locks.charges, now, self.last);
         reports.extend(breaches.iter().map(BoundaryBreach::of).map(Report::BoundaryBreach));
         tally(&mut self.reports, &reports);
         (self.now, self.last, self.sampled) = (Some(now), Some(now.at), taken.at);

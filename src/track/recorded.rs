@@ -87,6 +87,8 @@ pub(super) struct Fold {
     erps: Erps,
     pub(super) integrations: Arc<Integrations>,
     pub(super) sighted: bool,
+    /// The next samples have idle sessions, too.
+    pub(super) all: bool,
 }
 
 impl Fold {
@@ -101,6 +103,7 @@ impl Fold {
             erps: Erps::default(),
             integrations: Arc::default(),
             sighted: true,
+            all: true,
         }
     }
 
@@ -121,7 +124,7 @@ impl Fold {
         let waits = if nobody && self.sighted { Some(Vec::new()) } else { waits };
         let for_prepared = waits.iter().flatten().any(|wait| wait.blockers.contains(&0));
         let prepared = if for_prepared { vec![prepared()] } else { vec![] };
-        let sample = Sample { now, sessions, all: true, waits, prepared };
+        let sample = Sample { now, sessions, all: self.all, waits, prepared };
         let words =
             Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         let taken = Taken {

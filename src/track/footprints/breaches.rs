@@ -5,7 +5,7 @@
 //! the ERP's own session on behalf of an integration (a comment says so) is judged only where the
 //! integration declares what it owns: it is the ERP that writes there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -61,6 +61,9 @@ pub struct Breach {
 /// A statement in pg_stat_statements: database, role, hash of its shape.
 type Counted = (Arc<str>, Arc<str>, i64);
 
+/// When a process began, and its statement.
+type Execution = (Option<SystemTime>, Option<SystemTime>);
+
 /// What is told once an hour: integration, table, one of the statement's names.
 type Kept = (Arc<str>, Arc<str>, Name);
 
@@ -77,8 +80,9 @@ enum Name {
 pub struct Breaches {
     counted: Capped<BreachKey, u64>,
     rows_written: Capped<WorkKey, u64>,
-    /// The last execution that was judged, by pid.
-    judged: HashMap<i32, Option<SystemTime>>,
+    /// The last execution that was judged, by pid. An idle session is in few samples, and is then
+    /// seen with what it did last.
+    judged: HashMap<i32, Execution>,
     told: HashMap<Kept, SystemTime>,
     /// Calls and rows of writes by role, as last read.
     last: BTreeMap<Counted, (u64, u64)>,
@@ -107,18 +111,26 @@ impl Breaches {
         self.rows_written.limit(series);
     }
 
-    pub(super) fn apply(&mut self, sessions: &[Seen<'_>], at: SystemTime) -> Vec<Breach> {
+    /// Judges a sample; `all` if idle sessions are in it, too.
+    pub(super) fn apply(
+        &mut self,
+        sessions: &[Seen<'_>],
+        all: bool,
+        at: SystemTime,
+    ) -> Vec<Breach> {
         let mut found = Vec::new();
         self.now = Some(at);
-        let mut judged = HashMap::new();
+        if all {
+            let there: HashSet<i32> = sessions.iter().map(|seen| seen.row.pid).collect();
+            self.judged.retain(|pid, _| there.contains(pid));
+        }
         for seen in sessions {
             let Some(integration) = &seen.origin.integration else { continue };
             if seen.statement.changed.is_empty() || !is_judged(integration, &seen.origin) {
                 continue;
             }
-            let execution = seen.row.query_start;
-            judged.insert(seen.row.pid, execution);
-            if self.judged.get(&seen.row.pid) == Some(&execution) {
+            let execution = (seen.row.backend_start, seen.row.query_start);
+            if self.judged.insert(seen.row.pid, execution) == Some(execution) {
                 continue;
             }
             let by_role = self.reads_statements && integration.rules.is_role(&seen.who.usename);
@@ -138,7 +150,6 @@ impl Breaches {
                 });
             }
         }
-        self.judged = judged;
         self.news(found)
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::erp::Pattern;
 use crate::integration::comment::Comment;
 use crate::integration::{Direction, Integration, Integrations, Kind, Mode, Objective, Rules, Tag};
-use crate::sample::activity::Session;
+use crate::sample::activity::{Session, State};
 use crate::sample::statements::Counters;
-use crate::track::recorded::{Fold, idle, session, wait, waiter};
+use crate::track::recorded::{Fold, clock, idle, session, wait, waiter};
 use crate::track::reports::Report;
 use crate::track::statements::{Shown, View};
 
@@ -68,6 +68,33 @@ fn a_write_of_what_is_not_owned_counts_once_for_each_execution_and_is_told_once(
     let [Report::BoundaryBreach(breach)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((&*breach.table, breach.source), ("stock_quant", "samples"));
     assert_eq!(breach.party.query.as_deref(), Some("update stock_quant set n = ?"));
+}
+
+/// The same, after it has ended: its text is not sent again.
+fn ended(session: Session) -> Session {
+    Session { state: State::Idle, xact_start: None, query: None, ..session }
+}
+
+#[test]
+fn what_an_idle_session_wrote_last_counts_once_however_long_it_is_idle() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    let write = |pid| Session { queryid: Some(7), ..writes(pid, 0, "stock_quant") };
+    for ms in (0..6_000).step_by(100) {
+        // Once a second idle sessions are in a sample, too.
+        fold.all = ms % 1_000 == 0;
+        let mut sessions = vec![];
+        if ms < 500 {
+            sessions.push(write(2));
+        } else if fold.all {
+            // What the third did last was never seen while it ran.
+            sessions.extend([ended(write(2)), ended(write(3))]);
+        }
+        fold.sample(ms, sessions, None);
+    }
+    assert_eq!(breaches(&fold), [("wms".to_owned(), "inventory".to_owned(), 2)]);
+    fold.sample(6_000, vec![Session { backend_start: Some(clock(5_900)), ..write(2) }], None);
+    assert_eq!(breaches(&fold)[0].2, 3, "another process of the same number");
 }
 
 #[test]
