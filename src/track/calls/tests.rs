@@ -275,13 +275,61 @@ fn a_call_that_the_proxy_and_a_span_tell_of_is_one() {
     let mut all = Calls::default();
     let proxied = call(Direction::Inbound, 0, 500, trace(7));
     let span = Call { source: Source::Span, ..call(Direction::Inbound, 10, 490, trace(7)) };
-    let later = Call { source: Source::Span, ..call(Direction::Inbound, 600, 700, trace(7)) };
+    let later = Call { source: Source::Span, ..call(Direction::Inbound, 900, 1_000, trace(7)) };
     let of_another = Call { integration: "crm".into(), ..span.clone() };
     let calls = vec![proxied.clone(), span.clone(), later, proxied, of_another];
     all.apply(at(1_000), Told { calls, ..Told::default() });
     let view = all.view();
     let counts: Vec<u64> = view.integrations.iter().map(OfView::calls).collect();
     assert_eq!((counts, view.told_twice), (vec![1, 3], 1));
+}
+
+/// How many of these are counted, and how many of them were told twice.
+fn counted(calls: impl IntoIterator<Item = Call>) -> (u64, u64) {
+    let mut all = Calls::default();
+    all.apply(at(60_000), Told { calls: calls.into_iter().collect(), ..Told::default() });
+    let view = all.view();
+    (view.integrations[0].calls(), view.told_twice)
+}
+
+#[test]
+fn of_a_request_with_many_calls_each_is_one() {
+    let calls = |source| {
+        (0..200).map(move |n| Call {
+            source,
+            ..call(Direction::Outbound, n * 100, n * 100 + 50, trace(7))
+        })
+    };
+    // Spans are told seconds later than the proxy does, and by another clock.
+    let skewed = calls(Source::Span)
+        .map(|call| Call { began: call.began + Duration::from_millis(120), ..call });
+    assert_eq!(counted(calls(Source::Proxy).chain(skewed)), (200, 200));
+    let many = (0..3_000).flat_map(|n| {
+        let proxied = call(Direction::Outbound, n * 10, n * 10 + 5, trace(7));
+        // The first are told by the proxy alone.
+        let span = (n >= 1_500).then(|| Call { source: Source::Span, ..proxied.clone() });
+        [Some(proxied), span].into_iter().flatten()
+    });
+    assert_eq!(counted(many), (3_000, 1_500), "the oldest are forgotten first");
+}
+
+#[test]
+fn clocks_may_differ_by_a_little_and_of_one_request_alone() {
+    let proxied = call(Direction::Outbound, 1_000, 1_020, trace(7));
+    let span = |from, to, trace| Call {
+        source: Source::Span,
+        ..call(Direction::Outbound, from, to, trace)
+    };
+    let with = |span| counted([proxied.clone(), span]);
+    assert_eq!(with(span(1_200, 1_220, trace(7))), (1, 1), "the other's clock is ahead");
+    assert_eq!(with(span(800, 820, trace(7))), (1, 1), "and behind");
+    assert_eq!(with(span(1_300, 1_320, trace(7))), (2, 0), "that is another call");
+    assert_eq!(with(span(1_000, 1_020, trace(8))), (2, 0), "of another request");
+    assert_eq!(with(call(Direction::Outbound, 1_000, 1_020, trace(7))), (2, 0), "told by one");
+    let long = |from, to| call(Direction::Outbound, from, to, trace(7));
+    assert_eq!(counted([long(0, 4_000), span(5_500, 9_400, trace(7))]), (1, 1));
+    let again = [proxied.clone(), span(1_000, 1_020, trace(7)), span(1_030, 1_050, trace(7))];
+    assert_eq!(counted(again), (2, 1), "what is told twice is no third call's");
 }
 
 #[test]
