@@ -181,6 +181,30 @@ fn a_call_out_of_an_open_transaction_is_tied_by_time_or_trace_and_a_long_gap_is_
     assert!(join(&gap(1_000, 3_020, trace(8)), pay(trace(7))).is_empty());
 }
 
+/// A transaction of this database was kept open meanwhile.
+fn open(datname: &str, seconds: f64) -> Evidence {
+    let party = Party {
+        pid: Some(7),
+        datname: Some(datname.into()),
+        usename: None,
+        application: "odoo".into(),
+        integration: None,
+        trace_id: None,
+        route: None,
+        application_name: None,
+        client_addr: None,
+        query: None,
+        queryid: None,
+    };
+    Evidence {
+        server: "db".into(),
+        joined_by: "trace",
+        idle_in_transaction_seconds: seconds,
+        held_open: Some(HeldOpen { party: Arc::new(party), seconds: 9.0, wrote: true }),
+        ..Evidence::default()
+    }
+}
+
 #[test]
 fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
     let mut all = Calls::default();
@@ -189,32 +213,11 @@ fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
     let short = (0..100).map(|n| calls(n * 200, 200));
     let called: Vec<Call> = short.chain([calls(30_000, 3_000)]).collect();
     all.apply(at(40_000), Told { calls: called, ..Told::default() });
-    let open = |question: &Question, datname: &str| {
-        let party = Party {
-            pid: Some(7),
-            datname: Some(datname.into()),
-            usename: None,
-            application: "odoo".into(),
-            integration: None,
-            trace_id: None,
-            route: None,
-            application_name: None,
-            client_addr: None,
-            query: None,
-            queryid: None,
-        };
-        Evidence {
-            server: "db".into(),
-            joined_by: "trace",
-            idle_in_transaction_seconds: question.to.saturating_sub(question.from).as_secs_f64(),
-            held_open: Some(HeldOpen { party: Arc::new(party), seconds: 9.0, wrote: true }),
-            ..Evidence::default()
-        }
-    };
     let explain = |question: &Question| {
         let datname = if question.from < Duration::from_secs(10) { "erp" } else { "shop" };
-        let stranger = Evidence { joined_by: "time", ..open(question, "crm") };
-        vec![open(question, datname), stranger]
+        let seconds = question.to.saturating_sub(question.from).as_secs_f64();
+        let stranger = Evidence { joined_by: "time", ..open("crm", seconds) };
+        vec![open(datname, seconds), stranger]
     };
     all.settle(at(50_000), explain, |_| None);
     let view = all.view();
@@ -227,6 +230,26 @@ fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
         .collect();
     assert_eq!(sums, [("erp", 50, 10.0), ("shop", 51, 13.0)]);
     assert_eq!(view.integrations[0].held_open, 101);
+}
+
+#[test]
+fn calls_in_open_transactions_are_told_once_in_ten_minutes_however_many_operations_there_are() {
+    let mut all = Calls::default();
+    let mut told_at = |seconds: u64, operations: u64| {
+        let begun = seconds * 1_000;
+        let calls = (0..operations).map(|n| Call {
+            operation: format!("GET /{n}").into(),
+            ..call(Direction::Outbound, begun, begun + 200, trace(7))
+        });
+        all.apply(at(begun + 200), Told { calls: calls.collect(), ..Told::default() });
+        let explain = |_: &Question| vec![open("erp", 0.2)];
+        all.settle(at(begun + 5_000), explain, |_| None).len()
+    };
+    assert_eq!(told_at(0, 80), 80);
+    assert_eq!(told_at(10, 80), 0, "each was told of late");
+    assert_eq!(told_at(20, 300), 20 + 1, "those without room are one");
+    assert_eq!((told_at(590, 300), told_at(610, 300)), (0, 80));
+    assert_eq!((told_at(640, 300), told_at(700, 300)), (21, 0));
 }
 
 #[test]
