@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::Status
 
 use crate::integration::{Fault, template};
 
-/// How far in the future of our clock a span may be.
+/// How far in the future of our clock a span may end.
 const AHEAD: Duration = Duration::from_secs(300);
 /// Characters of an operation.
 const OPERATION: usize = 80;
@@ -86,11 +86,12 @@ pub(super) fn times(span: &Span, now: SystemTime) -> Result<Times, &'static str>
         return Err("no_end");
     }
     let length = end.checked_sub(start).ok_or("ends_before_it_starts")?;
-    let began = SystemTime::UNIX_EPOCH + Duration::from_nanos(start);
-    if began > now + AHEAD {
+    let (began, length) =
+        (SystemTime::UNIX_EPOCH + Duration::from_nanos(start), Duration::from_nanos(length));
+    if began + length > now + AHEAD {
         return Err("in_the_future");
     }
-    Ok(Times { began, length: Duration::from_nanos(length) })
+    Ok(Times { began, length })
 }
 
 /// What was called: a template, never a raw path.
@@ -190,4 +191,23 @@ pub(super) fn kind(span: &Span) -> Option<SpanKind> {
         SpanKind::Client | SpanKind::Server | SpanKind::Producer | SpanKind::Consumer
     );
     is_between.then_some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_ends_no_later_than_clocks_may_differ() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let until = |seconds: u64| {
+            let nanos = |seconds: u64| (1_999_999_990 + seconds) * 1_000_000_000;
+            let (start_time_unix_nano, end_time_unix_nano) = (nanos(0), nanos(10 + seconds));
+            times(&Span { start_time_unix_nano, end_time_unix_nano, ..Span::default() }, now)
+        };
+        assert_eq!(until(300).unwrap().length, Duration::from_secs(310));
+        assert_eq!(until(301), Err("in_the_future"));
+        let endless = Span { start_time_unix_nano: 1, end_time_unix_nano: u64::MAX, ..Span::default() };
+        assert_eq!(times(&endless, now), Err("in_the_future"));
+    }
 }

@@ -221,7 +221,8 @@ impl Of {
         if let Some(fault) = call.fault {
             *self.errors.entry(fault.name()).or_default() += 1;
         }
-        self.last = self.last.max(Some(call.began + call.length));
+        // Who saw it may have a clock that is ahead of ours.
+        self.last = self.last.max(Some((call.began + call.length).min(at.wall)));
         self.turn(at.elapsed);
         let [current, _] = &mut self.late;
         current.observe(call.length);

@@ -356,6 +356,19 @@ fn clocks_may_differ_by_a_little_and_of_one_request_alone() {
 }
 
 #[test]
+fn no_call_is_the_last_for_longer_than_it_is_over() {
+    let mut all = Calls::default();
+    let mut last = |call, ms| {
+        all.apply(at(ms), Told { calls: vec![call], ..Told::default() });
+        all.view().integrations[0].last
+    };
+    let ahead = call(Direction::Inbound, 200_000, 200_100, None);
+    assert_eq!(last(ahead, 1_000), Some(at(1_000).wall), "by a clock that is ahead of ours");
+    let later = call(Direction::Inbound, 1_500, 1_600, None);
+    assert_eq!(last(later, 2_000), Some(at(1_600).wall));
+}
+
+#[test]
 fn percentiles_are_of_late_calls_and_go_when_there_are_none() {
     let mut all = Calls::default();
     let length = |ms| call(Direction::Inbound, 0, ms, None);
