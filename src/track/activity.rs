@@ -23,7 +23,7 @@ use super::statements;
 use super::timeline::{Now, Timeline, span};
 use super::transactions::{self, SlowAfter, SlowKey, Transactions};
 use super::waits::{ActiveKey, IdleKey, Waits};
-use crate::erp::OTHER;
+use crate::erp::{Erps, OTHER};
 use crate::sample::activity::{Backend, Sample};
 use crate::sample::relations::{self, RelationKey};
 use crate::serverlog::Batch;
@@ -237,6 +237,12 @@ impl Activity {
         self.footprints.limit(limits.series);
         self.transactions.limit(limits.series, limits.slow_after.clone());
         self.limits = limits;
+    }
+
+    /// The ERP's words are others from now on: a profile was changed, or a database recognised.
+    pub fn learn_words(&mut self, erps: &Erps) {
+        self.sessions.learn_words(erps);
+        self.footprints.learn_words();
     }
 
     /// Folds one sample in.

@@ -75,6 +75,11 @@ impl Footprints {
         self.breaches.apply(sessions, all, now.at)
     }
 
+    /// The ERP's words are others from now on.
+    pub fn learn_words(&mut self) {
+        self.breaches.learn_words();
+    }
+
     /// Takes what pg_stat_statements has counted of their roles.
     pub fn read_statements(&mut self, view: &statements::View, words: Words<'_>) -> Vec<Breach> {
         self.breaches.read_statements(view, words)

@@ -11,7 +11,7 @@ use super::reports::Report;
 use super::sessions::Words;
 use super::statements;
 use super::transactions::SlowAfter;
-use crate::erp::Erps;
+use crate::erp::{Erps, Profiles};
 use crate::integration::Integrations;
 use crate::sample::activity::{Backend, Sample, Session, State, Transaction, Wait};
 use crate::sample::database::{self, Counters, Database};
@@ -142,6 +142,13 @@ impl Fold {
         let words =
             Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         self.activity.read_statements(view, words)
+    }
+
+    /// All databases are recognised as this ERP's.
+    pub(super) fn recognise(&mut self, profile: &str) {
+        let profiles = Profiles::default();
+        self.erps = Erps::new(BTreeMap::new(), profiles.words(profiles.get(profile)));
+        self.activity.learn_words(&self.erps);
     }
 
     /// Relation 500 of database 1 is called so.

@@ -111,6 +111,11 @@ impl Breaches {
         self.rows_written.limit(series);
     }
 
+    /// What statements mean is asked anew.
+    pub(super) fn learn_words(&mut self) {
+        self.meanings.clear();
+    }
+
     /// Judges a sample; `all` if idle sessions are in it, too.
     pub(super) fn apply(
         &mut self,

@@ -1,5 +1,6 @@
 //! Footprints in recorded samples.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::erp::Pattern;
@@ -191,4 +192,34 @@ fn of_an_integration_that_is_a_role_pg_stat_statements_counts_every_write() {
     assert_eq!(breaches(&fold), [("bank".to_owned(), "accounting".to_owned(), 5)]);
     let rows: Vec<u64> = fold.view.footprints.rows_written.iter().map(|(_, n)| *n).collect();
     assert_eq!(rows, [50]);
+}
+
+#[test]
+fn what_a_statement_means_is_asked_anew_when_the_erp_is_recognised() {
+    let mut fold = Fold::new();
+    fold.integrations = all();
+    let view = |calls| View {
+        shown: vec![shown("bank", "update ir_model set n = $1", calls, 0)],
+        ..View::default()
+    };
+    let (wms, own) = (|| writes(2, 0, "ir_model"), |pid| session(pid, 0));
+    fold.sample(0, vec![wms(), own(3)], None);
+    fold.read_statements(&view(1));
+    fold.recognise("odoo");
+    fold.read_statements(&view(3));
+    // Their texts were sent once.
+    let again = |session| Session { query: None, ..session };
+    fold.sample(100, vec![again(wms()), again(own(3)), writes(4, 50, "ir_model")], None);
+    assert_eq!(
+        breaches(&fold),
+        [
+            ("bank".to_owned(), "other".to_owned(), 1),
+            ("bank".to_owned(), "system".to_owned(), 2),
+            ("wms".to_owned(), "other".to_owned(), 1),
+            ("wms".to_owned(), "system".to_owned(), 1),
+        ]
+    );
+    let active = fold.view.active.iter().filter(|(_, time)| !time.is_zero());
+    let modules: BTreeSet<&str> = active.map(|(key, _)| &*key.module).collect();
+    assert_eq!(modules, BTreeSet::from(["inventory", "system"]));
 }
