@@ -1,9 +1,10 @@
 //! Boundary breaches: an integration writes a table that it does not own.
 //!
-//! Of an integration that is told by its role alone, pg_stat_statements counts every write. Of the
-//! others sampling sees those that it happens to see, each execution once. A statement that runs in
-//! the ERP's own session on behalf of an integration (a comment says so) is judged only where the
-//! integration declares what it owns: it is the ERP that writes there.
+//! Of an integration that is told by its role alone, pg_stat_statements counts every write by a
+//! statement that is shown singly. Of other statements, and of other integrations, sampling sees the
+//! executions that it happens to see, each once. A statement that runs in the ERP's own session on
+//! behalf of an integration (a comment says so) is judged only where the integration declares what it
+//! owns: it is the ERP that writes there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::erp::{Changed, OTHER};
 use crate::integration::Integration;
 use crate::track::capped::{Capped, Coarse};
 use crate::track::sessions::{Origin, Seen, Statement, Who, Words};
-use crate::track::statements;
+use crate::track::statements::{self, Shown};
 use crate::track::timeline::span;
 
 /// The same breach is told again after this time.
@@ -64,6 +65,9 @@ type Counted = (Arc<str>, Arc<str>, i64);
 /// When a process began, and its statement.
 type Execution = (Option<SystemTime>, Option<SystemTime>);
 
+/// A statement by one of its names: database, role, name.
+type Named = (Arc<str>, Arc<str>, Name);
+
 /// What is told once an hour: integration, table, one of the statement's names.
 type Kept = (Arc<str>, Arc<str>, Name);
 
@@ -87,8 +91,10 @@ pub struct Breaches {
     /// Calls and rows of writes by role, as last read.
     last: BTreeMap<Counted, (u64, u64)>,
     meanings: HashMap<(Arc<str>, i64), Arc<[Changed]>>,
-    /// pg_stat_statements is read.
-    reads_statements: bool,
+    /// Writes by role that are counted whenever statements are read: sampling is not to count them, too.
+    counted_by_role: HashSet<Named>,
+    /// Executions of others that sampling has counted: they may be shown later, with all their calls.
+    sampled: HashMap<Named, u64>,
     now: Option<SystemTime>,
 }
 
@@ -101,7 +107,8 @@ impl Breaches {
             told: HashMap::new(),
             last: BTreeMap::new(),
             meanings: HashMap::new(),
-            reads_statements: false,
+            counted_by_role: HashSet::new(),
+            sampled: HashMap::new(),
             now: None,
         }
     }
@@ -138,9 +145,10 @@ impl Breaches {
             if self.judged.insert(seen.row.pid, execution) == Some(execution) {
                 continue;
             }
-            let by_role = self.reads_statements && integration.rules.is_role(&seen.who.usename);
+            let is_counted =
+                integration.rules.is_role(&seen.who.usename) && self.is_counted_by_role(seen);
             for changed in foreign(integration, &seen.statement.changed) {
-                if !by_role {
+                if !is_counted {
                     *self.counted.of(key(integration, changed)) += 1;
                 }
                 found.push(Breach {
@@ -158,12 +166,30 @@ impl Breaches {
         self.news(found)
     }
 
+    /// Whether its executions are counted by pg_stat_statements. If not, this one is noted: it is
+    /// among its calls if they are counted later.
+    fn is_counted_by_role(&mut self, seen: &Seen<'_>) -> bool {
+        let name = match (seen.statement.queryid, &seen.statement.text) {
+            (Some(queryid), _) => Name::Queryid(queryid),
+            (None, text) => Name::Shape(shape(text.as_deref().unwrap_or_default())),
+        };
+        let named = (Arc::clone(&seen.who.datname), Arc::clone(&seen.who.usename), name);
+        if self.counted_by_role.contains(&named) {
+            return true;
+        }
+        if self.sampled.len() >= MOST {
+            self.sampled.clear();
+        }
+        *self.sampled.entry(named).or_default() += 1;
+        false
+    }
+
     pub(super) fn read_statements(
         &mut self,
         view: &statements::View,
         words: Words<'_>,
     ) -> Vec<Breach> {
-        self.reads_statements = true;
+        self.counted_by_role.clear();
         let mut found = Vec::new();
         for shown in &view.shown {
             let owner = words.integrations.iter().find(|i| i.rules.is_role(&shown.usename));
@@ -181,6 +207,7 @@ impl Breaches {
             let now = (shown.total.calls, shown.total.rows);
             let before = self.last.insert(counted, now).unwrap_or_default();
             let (calls, rows) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+            let calls = self.count_by_role(shown, query, calls);
             let of = (Arc::clone(&integration.name), Arc::clone(&first.module));
             *self.rows_written.of(WorkKey { integration: of.0, module: of.1 }) += rows;
             if calls == 0 {
@@ -212,6 +239,22 @@ impl Breaches {
             self.last.retain(|counted, _| is_shown(counted));
         }
         self.news(found)
+    }
+
+    /// A statement is counted whenever statements are read, from now on; returns how many of these
+    /// calls sampling has not counted.
+    fn count_by_role(&mut self, shown: &Shown, query: &str, calls: u64) -> u64 {
+        let names = [Name::Shape(shape(query)), Name::Queryid(shown.queryid)];
+        let [shape, queryid] =
+            names.map(|name| (Arc::clone(&shown.datname), Arc::clone(&shown.usename), name));
+        let sampled = [&shape, &queryid].into_iter().filter_map(|name| self.sampled.remove(name));
+        let sampled: u64 = sampled.sum();
+        // What has not ended yet will be among the calls of the next time.
+        if sampled > calls {
+            self.sampled.insert(queryid.clone(), sampled - calls);
+        }
+        self.counted_by_role.extend([shape, queryid]);
+        calls.saturating_sub(sampled)
     }
 
     /// Those that were not told within the last hour.

@@ -223,3 +223,35 @@ fn what_a_statement_means_is_asked_anew_when_the_erp_is_recognised() {
     let modules: BTreeSet<&str> = active.map(|(key, _)| &*key.module).collect();
     assert_eq!(modules, BTreeSet::from(["inventory", "system"]));
 }
+
+#[test]
+fn a_write_by_role_that_is_not_among_the_statements_shown_is_counted_as_sampling_sees_it() {
+    let mut fold = Fold::new();
+    let role = Rules { roles: vec![Pattern::new("erp")], ..Rules::default() };
+    fold.integrations = Arc::new(Integrations::new(vec![of("bank", &[], role)]));
+    let query = "update account_move set n = $1";
+    let view = |calls: Option<u64>| {
+        let write = calls.map(|calls| shown("erp", query, calls, calls));
+        let rest = shown("erp", "insert into account_move values ($1)", 0, 0);
+        View { shown: [Some(rest), write].into_iter().flatten().collect(), ..View::default() }
+    };
+    let mut ms = 0;
+    let mut count = |fold: &mut Fold, queryid: bool, executions: u64, calls| {
+        for _ in 0..executions {
+            ms += 100;
+            let queryid = queryid.then(|| i64::try_from(query.len()).unwrap());
+            let query = Some(query.replace("$1", "?"));
+            fold.sample(ms, vec![Session { queryid, query, ..session(2, ms) }], None);
+        }
+        fold.read_statements(&view(calls));
+        fold.sample(ms + 1, vec![], None);
+        breaches(fold).first().map_or(0, |(_, _, count)| *count)
+    };
+    assert_eq!(count(&mut fold, true, 2, None), 2);
+    assert_eq!(count(&mut fold, false, 1, None), 3, "before PostgreSQL 14");
+    assert_eq!(count(&mut fold, true, 1, Some(3)), 4, "one has not ended, the others were counted");
+    assert_eq!(count(&mut fold, true, 2, Some(9)), 9, "it is shown now, with all its calls");
+    assert_eq!(count(&mut fold, false, 1, None), 9, "it is shown until that is read");
+    assert_eq!(count(&mut fold, true, 2, None), 11);
+    assert_eq!(count(&mut fold, true, 0, Some(20)), 20, "and comes back with all its calls");
+}
