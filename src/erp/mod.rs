@@ -188,6 +188,17 @@ impl Erps {
         self.of(datname).profiles.len() > 1
     }
 
+    /// Tells words apart as [`Erp::digest`] does: where it is the same, each database has the same.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = DefaultHasher::new();
+        for (datname, erp) in &self.by_datname {
+            (datname, erp.digest()).hash(&mut digest);
+        }
+        self.rest.digest().hash(&mut digest);
+        digest.finish()
+    }
+
     /// The words for a database.
     #[must_use]
     pub fn of(&self, datname: &str) -> &Erp {

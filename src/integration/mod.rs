@@ -12,7 +12,7 @@ mod trace;
 
 pub use call::{Call, DatabaseSpan, Direction, Fault, Source, Told};
 pub use declared::{Integration, Integrations, Kind, Mode, Objective, Oddity, Rules};
-pub use operation::template;
+pub use operation::{declared, folded, template};
 pub use outlet::{CallQueue, Outlet, Place, outlet};
 pub use recognise::{SessionFacts, Tag};
 pub use trace::{SpanId, TraceId, Traceparent};

@@ -9,6 +9,7 @@ mod forward;
 pub mod fuzz;
 mod grpc;
 mod http;
+mod message;
 mod read;
 mod room;
 mod sort;

@@ -3,7 +3,7 @@
 //! Which way a call goes, the span tells: a client that names the other side called it, a server was
 //! called by it. Where it is the program itself that is the integration (an attribute of its resource
 //! fits), it is the other way round. A call that both sides tell of is one: the parent of the
-//! server's span is the client's.
+//! server's span is the client's. Of the steps of a message one is its call ([`Messages`]).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 
+use super::message::{Messages, Part};
 use super::span::{Attributes, fault, kind, operation, times};
 use crate::integration::meter::otlp::Tally;
 use crate::integration::{
@@ -86,8 +87,9 @@ impl Sorter {
         let mut sorted = Sorted::default();
         for batch in batches {
             let resource = batch.resource.as_ref();
+            let messages = Messages::of(batch);
             for span in batch.scope_spans.iter().flat_map(|scope| &scope.spans) {
-                self.one(span, resource, integrations, now, &mut sorted);
+                self.one(span, (resource, &messages), integrations, now, &mut sorted);
             }
         }
         sorted
@@ -106,7 +108,7 @@ impl Sorter {
     fn one(
         &self,
         span: &Span,
-        resource: Option<&Resource>,
+        (resource, messages): (Option<&Resource>, &Messages),
         integrations: &Integrations,
         now: SystemTime,
         sorted: &mut Sorted,
@@ -139,6 +141,15 @@ impl Sorter {
             });
             return;
         }
+        let part = kind.map(|kind| messages.part(place.0, attributes, kind));
+        let is_ours = || whose(attributes, SpanKind::Producer, integrations).is_some();
+        if part == Some(Part::Begin) && is_ours() {
+            sorted.hops.insert(place, true);
+        }
+        let kind = match part {
+            Some(Part::Call(kind)) => Some(kind),
+            Some(Part::Begin | Part::Step) | None => None,
+        };
         let found = kind.and_then(|kind| Some((kind, whose(attributes, kind, integrations)?)));
         let Some((kind, (integration, direction))) = found else { return accept("unmatched") };
         let is_client = matches!(kind, SpanKind::Client | SpanKind::Producer);

@@ -9,9 +9,9 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 
-use crate::integration::{Fault, template};
+use crate::integration::{Fault, declared, folded, template};
 
-/// How far in the future of our clock a span may be.
+/// How far in the future of our clock a span may end.
 const AHEAD: Duration = Duration::from_secs(300);
 /// Characters of an operation.
 const OPERATION: usize = 80;
@@ -51,8 +51,12 @@ impl<'a> Attributes<'a> {
 
     /// Whether it is of a client of PostgreSQL.
     pub(super) fn are_of_a_database(&self) -> bool {
-        let system = self.text(&["db.system.name", "db.system"]);
-        matches!(system, Some("postgresql" | "postgres"))
+        matches!(self.database(), Some("postgresql" | "postgres"))
+    }
+
+    /// Which kind of database was asked.
+    fn database(&self) -> Option<&'a str> {
+        self.text(&["db.system.name", "db.system"])
     }
 
     /// The statement that it sent.
@@ -86,11 +90,12 @@ pub(super) fn times(span: &Span, now: SystemTime) -> Result<Times, &'static str>
         return Err("no_end");
     }
     let length = end.checked_sub(start).ok_or("ends_before_it_starts")?;
-    let began = SystemTime::UNIX_EPOCH + Duration::from_nanos(start);
-    if began > now + AHEAD {
+    let (began, length) =
+        (SystemTime::UNIX_EPOCH + Duration::from_nanos(start), Duration::from_nanos(length));
+    if began + length > now + AHEAD {
         return Err("in_the_future");
     }
-    Ok(Times { began, length: Duration::from_nanos(length) })
+    Ok(Times { began, length })
 }
 
 /// What was called: a template, never a raw path.
@@ -105,45 +110,37 @@ pub(super) fn operation(span: &Span, attributes: Attributes<'_>) -> String {
         })
     };
     let operation = if let Some(method) = method {
-        let route = route.map(str::to_owned).or_else(|| path().map(template));
+        let route = route.map(declared).or_else(|| path().map(template));
         format!("{} {}", known(method), route.unwrap_or_default())
-    } else if let Some(destination) = attributes.text(&[
-        "messaging.destination.template",
-        "messaging.destination.name",
-        "messaging.destination",
-    ]) {
+    } else if let Some(destination) = destination(attributes) {
         let verb = attributes.text(&[
             "messaging.operation.type",
             "messaging.operation.name",
             "messaging.operation",
         ]);
-        format!("{} {}", verb.unwrap_or("message"), folded(destination))
+        format!("{} {destination}", declared(verb.unwrap_or("message")))
     } else if let Some(service) = attributes.text(&["rpc.service"]) {
-        format!("{service}/{}", attributes.text(&["rpc.method"]).unwrap_or_default())
+        declared(&format!("{service}/{}", attributes.text(&["rpc.method"]).unwrap_or_default()))
+    } else if attributes.database().is_some() {
+        // The rest is of its statement: a key, a table.
+        folded(span.name.split_whitespace().next().unwrap_or_default())
     } else {
         folded(&span.name)
     };
     operation.trim().chars().take(OPERATION).collect()
 }
 
+/// Where a message goes, or comes from.
+fn destination(attributes: Attributes<'_>) -> Option<String> {
+    let template = attributes.text(&["messaging.destination.template"]).map(declared);
+    let name = || attributes.text(&["messaging.destination.name", "messaging.destination"]);
+    template.or_else(|| name().map(folded))
+}
+
 /// Methods are a bounded set.
 fn known(method: &str) -> &str {
     const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY"];
     if KNOWN.contains(&method) { method } else { "OTHER" }
-}
-
-/// A name without what looks like a value in it.
-fn folded(name: &str) -> String {
-    let fold = |word: &str| {
-        if word.contains('/') {
-            template(word)
-        } else if word.contains(|c: char| c.is_ascii_digit()) {
-            "{id}".to_owned()
-        } else {
-            word.to_owned()
-        }
-    };
-    name.split_whitespace().map(fold).collect::<Vec<_>>().join(" ")
 }
 
 /// Why a call failed, as its span tells.
@@ -190,4 +187,52 @@ pub(super) fn kind(span: &Span) -> Option<SpanKind> {
         SpanKind::Client | SpanKind::Server | SpanKind::Producer | SpanKind::Consumer
     );
     is_between.then_some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, attributes: &[(&str, &str)]) -> String {
+        let span = Span { name: name.to_owned(), ..Span::default() };
+        let text = |value: &str| AnyValue { value: Some(Value::StringValue(value.to_owned())) };
+        let pair = |(key, value): &(&str, &str)| KeyValue {
+            key: (*key).to_owned(),
+            value: Some(text(value)),
+            ..KeyValue::default()
+        };
+        let attributes: Vec<KeyValue> = attributes.iter().map(pair).collect();
+        operation(&span, Attributes { span: &attributes, resource: None })
+    }
+
+    #[test]
+    fn an_operation_has_no_values_in_it() {
+        let path = [("http.request.method", "GET"), ("url.path", "/reset/aBqKzRtYwPmL")];
+        assert_eq!(named("x", &path), "GET /reset/{id}");
+        let route = [("http.request.method", "GET"), ("http.route", "/o/{purchaseOrderReference}")];
+        assert_eq!(named("x", &route), "GET /o/{purchaseOrderReference}");
+        let value = [("http.request.method", "GET"), ("http.route", "/u/anna@example.org")];
+        assert_eq!(named("x", &value), "GET /u/{id}");
+        assert_eq!(named("mail anna@example.org key=value", &[]), "mail {id} {id}");
+        assert_eq!(named("GET session:anna", &[("db.system", "redis")]), "GET");
+        let rpc = [("rpc.service", "erp.OrderService"), ("rpc.method", "CreatePurchaseOrder")];
+        assert_eq!(named("x", &rpc), "erp.OrderService/CreatePurchaseOrder");
+        let queue = [("messaging.destination.name", "orders.kDfjQwLmZxcvBnTy")];
+        assert_eq!(named("x", &queue), "message {id}");
+    }
+
+    #[test]
+    fn a_span_ends_no_later_than_clocks_may_differ() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let until = |seconds: u64| {
+            let nanos = |seconds: u64| (1_999_999_990 + seconds) * 1_000_000_000;
+            let (start_time_unix_nano, end_time_unix_nano) = (nanos(0), nanos(10 + seconds));
+            times(&Span { start_time_unix_nano, end_time_unix_nano, ..Span::default() }, now)
+        };
+        assert_eq!(until(300).unwrap().length, Duration::from_secs(310));
+        assert_eq!(until(301), Err("in_the_future"));
+        let endless =
+            Span { start_time_unix_nano: 1, end_time_unix_nano: u64::MAX, ..Span::default() };
+        assert_eq!(times(&endless, now), Err("in_the_future"));
+    }
 }

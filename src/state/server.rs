@@ -111,7 +111,7 @@ impl Server {
                 self.statements.expect_texts(texts_come);
                 self.connection_view = Arc::new(Connection::Up { lacking });
             }
-            What::Recognised(erps) => self.erps = erps,
+            What::Recognised(erps) => self.learn_words(erps),
             What::Remembered(counts) => {
                 self.duplicates_view = Arc::new(self.duplicates.remember(counts));
             }
@@ -143,6 +143,14 @@ impl Server {
             }
         }
         reports
+    }
+
+    /// Looked at again, most databases are what they were.
+    fn learn_words(&mut self, erps: Arc<Erps>) {
+        if erps.digest() != self.erps.digest() {
+            self.activity.learn_words(&erps);
+        }
+        self.erps = erps;
     }
 
     /// Who waits and who blocks is not known any more, and nobody is to be woken for what was.

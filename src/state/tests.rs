@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::erp::{Erps, Profiles};
 use crate::sample::activity::{Sample, Session, Wait};
 use crate::sample::{Moment, Outcome, Sampler, database, queues, statements};
 use crate::track::activity::Taken;
 use crate::track::incidents::Thresholds;
-use crate::track::recorded::{idle, wait, waiter};
+use crate::track::recorded::{idle, session, wait, waiter};
 use crate::track::transactions::SlowAfter;
 
 fn event(server: &str, what: What) -> Event {
@@ -178,6 +179,29 @@ fn activity(elapsed: u64, sessions: Vec<Session>, waits: Vec<Wait>) -> What {
     };
     let result = Ok(Sampled::Activity { taken, sample });
     What::Ran { sampler: Sampler::Activity, took, cost, interval, result, spending }
+}
+
+#[test]
+fn sessions_are_told_in_the_words_of_the_erp_once_it_is_recognised() {
+    let mut state = State::default();
+    state.apply(event("a", added()));
+    state.apply(event("a", facts(10, &[(1, "erp")])));
+    let session = |query: Option<&str>| Session {
+        application_name: "odoo-1".into(),
+        query: query.map(ToOwned::to_owned),
+        ..session(2, 0)
+    };
+    state.apply(event("a", activity(1, vec![session(Some("update ir_model set n = ?"))], vec![])));
+    let profiles = Profiles::default();
+    let odoo = || Arc::new(Erps::new(BTreeMap::new(), profiles.words(profiles.get("odoo"))));
+    for seconds in [2, 3] {
+        state.apply(event("a", What::Recognised(odoo())));
+        state.apply(event("a", activity(seconds, vec![session(None)], vec![])));
+    }
+    let snapshot = state.snapshot();
+    let told = snapshot.servers[0].activity.active.iter().filter(|(_, time)| !time.is_zero());
+    let words: Vec<_> = told.map(|(key, _)| (&*key.application, &*key.module)).collect();
+    assert_eq!(words, [("odoo", "system")]);
 }
 
 #[test]

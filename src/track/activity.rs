@@ -23,7 +23,7 @@ use super::statements;
 use super::timeline::{Now, Timeline, span};
 use super::transactions::{self, SlowAfter, SlowKey, Transactions};
 use super::waits::{ActiveKey, IdleKey, Waits};
-use crate::erp::OTHER;
+use crate::erp::{Erps, OTHER};
 use crate::sample::activity::{Backend, Sample};
 use crate::sample::relations::{self, RelationKey};
 use crate::serverlog::Batch;
@@ -239,6 +239,12 @@ impl Activity {
         self.limits = limits;
     }
 
+    /// The ERP's words are others from now on: a profile was changed, or a database recognised.
+    pub fn learn_words(&mut self, erps: &Erps) {
+        self.sessions.learn_words(erps);
+        self.footprints.learn_words();
+    }
+
     /// Folds one sample in.
     pub fn apply(&mut self, taken: Taken, sample: &Sample, words: Words<'_>) -> Told {
         let now = self.timeline.now(sample.now, taken.at, taken.interval);
@@ -261,7 +267,7 @@ impl Activity {
         self.end_waits(&locks.finished, since_last, &mut reports);
         let ended = self.transactions.apply(&seen, now, self.last, &locks.charges);
         self.end_transactions(ended, &mut reports);
-        let breaches = self.footprints.apply(&seen, &locks.charges, now, self.last);
+        let breaches = self.footprints.apply(&seen, sample.all, &locks.charges, now, self.last);
         reports.extend(breaches.iter().map(BoundaryBreach::of).map(Report::BoundaryBreach));
         tally(&mut self.reports, &reports);
         (self.now, self.last, self.sampled) = (Some(now), Some(now.at), taken.at);

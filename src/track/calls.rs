@@ -73,7 +73,8 @@ struct Of {
     errors: BTreeMap<&'static str, u64>,
     held_open: u64,
     held_in: HeldOpenIn,
-    /// When it was last told that an operation is called in open transactions.
+    /// When it was last told that an operation is called in open transactions; of those that have no
+    /// room for counts of their own together, so there are few.
     told_open: BTreeMap<Arc<str>, Duration>,
     last: Option<SystemTime>,
     late: [Distribution; 2],
@@ -220,7 +221,8 @@ impl Of {
         if let Some(fault) = call.fault {
             *self.errors.entry(fault.name()).or_default() += 1;
         }
-        self.last = self.last.max(Some(call.began + call.length));
+        // Who saw it may have a clock that is ahead of ours.
+        self.last = self.last.max(Some((call.began + call.length).min(at.wall)));
         self.turn(at.elapsed);
         let [current, _] = &mut self.late;
         current.observe(call.length);
@@ -249,13 +251,12 @@ impl Of {
     /// Whether it was not told of late that this operation is called in open transactions, or the
     /// call is long enough to be told each time.
     fn is_news(&mut self, call: &Call, now: Duration) -> bool {
-        let is_news = call.length >= LONG
-            || self
-                .told_open
-                .get(&call.operation)
-                .is_none_or(|told| now.saturating_sub(*told) >= AGAIN);
-        if is_news && self.told_open.len() < NOTABLE {
-            self.told_open.insert(Arc::clone(&call.operation), now);
+        let operation = self.operations.counted_as(call);
+        let is_old =
+            self.told_open.get(&operation).is_some_and(|told| now.saturating_sub(*told) < AGAIN);
+        let is_news = call.length >= LONG || !is_old;
+        if is_news {
+            self.told_open.insert(operation, now);
         }
         is_news
     }

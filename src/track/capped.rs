@@ -50,6 +50,12 @@ impl<K: Coarse, V: Default> Capped<K, V> {
         self.values.entry(if full { key.coarse() } else { key }).or_default()
     }
 
+    /// Whether this key is kept apart.
+    #[must_use]
+    pub fn keeps(&self, key: &K) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.values.iter()

@@ -60,17 +60,24 @@ impl Footprints {
         self.breaches.limit(series);
     }
 
-    /// Folds one sample in; returns the breaches that it shows for the first time.
+    /// Folds one sample in, `all` if idle sessions are in it, too; returns the breaches that it shows
+    /// for the first time.
     pub fn apply(
         &mut self,
         sessions: &[Seen<'_>],
+        all: bool,
         charges: &[Charge],
         now: Now,
         last: Option<SystemTime>,
     ) -> Vec<Breach> {
         self.shares.apply(sessions, charges, now, last);
         self.trail.apply(sessions, now);
-        self.breaches.apply(sessions, now.at)
+        self.breaches.apply(sessions, all, now.at)
+    }
+
+    /// The ERP's words are others from now on.
+    pub fn learn_words(&mut self) {
+        self.breaches.learn_words();
     }
 
     /// Takes what pg_stat_statements has counted of their roles.

@@ -11,7 +11,7 @@ use super::reports::Report;
 use super::sessions::Words;
 use super::statements;
 use super::transactions::SlowAfter;
-use crate::erp::Erps;
+use crate::erp::{Erps, Profiles};
 use crate::integration::Integrations;
 use crate::sample::activity::{Backend, Sample, Session, State, Transaction, Wait};
 use crate::sample::database::{self, Counters, Database};
@@ -87,6 +87,8 @@ pub(super) struct Fold {
     erps: Erps,
     pub(super) integrations: Arc<Integrations>,
     pub(super) sighted: bool,
+    /// The next samples have idle sessions, too.
+    pub(super) all: bool,
 }
 
 impl Fold {
@@ -101,6 +103,7 @@ impl Fold {
             erps: Erps::default(),
             integrations: Arc::default(),
             sighted: true,
+            all: true,
         }
     }
 
@@ -121,7 +124,7 @@ impl Fold {
         let waits = if nobody && self.sighted { Some(Vec::new()) } else { waits };
         let for_prepared = waits.iter().flatten().any(|wait| wait.blockers.contains(&0));
         let prepared = if for_prepared { vec![prepared()] } else { vec![] };
-        let sample = Sample { now, sessions, all: true, waits, prepared };
+        let sample = Sample { now, sessions, all: self.all, waits, prepared };
         let words =
             Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         let taken = Taken {
@@ -139,6 +142,13 @@ impl Fold {
         let words =
             Words { names: &self.names, erps: &self.erps, integrations: &self.integrations };
         self.activity.read_statements(view, words)
+    }
+
+    /// All databases are recognised as this ERP's.
+    pub(super) fn recognise(&mut self, profile: &str) {
+        let profiles = Profiles::default();
+        self.erps = Erps::new(BTreeMap::new(), profiles.words(profiles.get(profile)));
+        self.activity.learn_words(&self.erps);
     }
 
     /// Relation 500 of database 1 is called so.

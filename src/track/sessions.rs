@@ -124,6 +124,23 @@ impl Sessions {
         seen
     }
 
+    /// The words are others from now on: what is known is told in them.
+    pub fn learn_words(&mut self, erps: &Erps) {
+        self.statements.clear();
+        for known in self.known.values_mut() {
+            let who = &known.who;
+            let erp = erps.of(&who.datname);
+            let (application, kind) =
+                application(erp, &who.application_name, &who.usename, who.backend);
+            let text = known.statement.text.clone();
+            known.who = Arc::new(Who { application, kind, ..(**who).clone() });
+            // Without its text it cannot be told anew.
+            if text.is_some() {
+                known.statement = Arc::new(meant(erp, known.statement.queryid, text));
+            }
+        }
+    }
+
     fn one<'a>(&mut self, row: &'a Session, at: SystemTime, words: Words<'_>) -> Seen<'a> {
         let is_same = |known: &Known| {
             known.backend_start == row.backend_start
@@ -171,14 +188,7 @@ impl Sessions {
 fn who(row: &Session, words: Words<'_>) -> Who {
     let (datname, usename) = (words.names.datname(row.dbid), words.names.usename(row.userid));
     let erp = words.erps.of(&datname);
-    let (application, kind) = match row.backend {
-        Backend::Client | Backend::ParallelWorker => {
-            (erp.application(&row.application_name, &usename), erp.kind(&row.application_name))
-        }
-        Backend::Autovacuum => ("autovacuum".into(), Kind::Maintenance),
-        Backend::Replication => ("replication".into(), Kind::Maintenance),
-        Backend::Background => ("background".into(), Kind::Maintenance),
-    };
+    let (application, kind) = application(erp, &row.application_name, &usename, row.backend);
     Who {
         datname,
         usename,
@@ -187,6 +197,17 @@ fn who(row: &Session, words: Words<'_>) -> Who {
         application_name: printable(&row.application_name),
         client_addr: row.client_addr,
         backend: row.backend,
+    }
+}
+
+fn application(erp: &Erp, name: &str, usename: &str, backend: Backend) -> (Arc<str>, Kind) {
+    match backend {
+        Backend::Client | Backend::ParallelWorker => {
+            (erp.application(name, usename), erp.kind(name))
+        }
+        Backend::Autovacuum => ("autovacuum".into(), Kind::Maintenance),
+        Backend::Replication => ("replication".into(), Kind::Maintenance),
+        Backend::Background => ("background".into(), Kind::Maintenance),
     }
 }
 
@@ -245,13 +266,8 @@ fn statement(
     if let Some(known) = key.and_then(|key| statements.get(&key)).filter(is_same) {
         return Arc::clone(known);
     }
-    let text: Option<Arc<str>> = row.query.as_deref().map(Arc::from);
-    let erp: &Erp = erps.of(&who.datname);
-    let (module, changed) = match text.as_deref().map(|text| erp.meaning(text)) {
-        Some(meaning) => (meaning.module, meaning.changed.into()),
-        None => (OTHER.into(), Arc::default()),
-    };
-    let statement = Arc::new(Statement { queryid: row.queryid, text, module, changed });
+    let text = row.query.as_deref().map(Arc::from);
+    let statement = Arc::new(meant(erps.of(&who.datname), row.queryid, text));
     // Of several statements sent in one text, each has its own queryid: it is the text of none.
     let is_its_text = |text: &Arc<str>| !text.trim_end_matches([';', ' ']).contains(';');
     if let Some(key) = key.filter(|_| statement.text.as_ref().is_some_and(is_its_text)) {
@@ -261,6 +277,15 @@ fn statement(
         statements.insert(key, Arc::clone(&statement));
     }
     statement
+}
+
+/// A statement in an ERP's words.
+fn meant(erp: &Erp, queryid: Option<i64>, text: Option<Arc<str>>) -> Statement {
+    let (module, changed) = match text.as_deref().map(|text| erp.meaning(text)) {
+        Some(meaning) => (meaning.module, meaning.changed.into()),
+        None => (OTHER.into(), Arc::default()),
+    };
+    Statement { queryid, text, module, changed }
 }
 
 /// A client can name itself anything; no terminal or log is to obey it.

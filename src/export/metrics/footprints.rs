@@ -65,7 +65,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_boundary_breaches_total",
-        help: "Statements by which an integration wrote a table that it does not own: all of one that is told by its role alone, of others those that sampling has seen.",
+        help: "Statements by which an integration wrote a table that it does not own: of one that is told by its role alone all by statements that are shown singly, else those that sampling has seen.",
         kind: Kind::Counter,
         labels: &["integration", "module"],
         rows: |server, out| {

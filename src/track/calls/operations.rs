@@ -101,6 +101,13 @@ impl Operations {
         }
     }
 
+    /// The operation that a call was counted as: its own, or `other` of those that have no room.
+    pub(super) fn counted_as(&self, call: &Call) -> Arc<str> {
+        let operation = Arc::clone(&call.operation);
+        let key = OperationKey { direction: call.direction, operation };
+        if self.all.keeps(&key) { key.operation } else { key.coarse().operation }
+    }
+
     pub(super) fn view(&self) -> Vec<OperationView> {
         let quantile = |of: &Distribution, share| Duration::as_secs_f64(&of.quantile(share));
         self.all

@@ -181,6 +181,30 @@ fn a_call_out_of_an_open_transaction_is_tied_by_time_or_trace_and_a_long_gap_is_
     assert!(join(&gap(1_000, 3_020, trace(8)), pay(trace(7))).is_empty());
 }
 
+/// A transaction of this database was kept open meanwhile.
+fn open(datname: &str, seconds: f64) -> Evidence {
+    let party = Party {
+        pid: Some(7),
+        datname: Some(datname.into()),
+        usename: None,
+        application: "odoo".into(),
+        integration: None,
+        trace_id: None,
+        route: None,
+        application_name: None,
+        client_addr: None,
+        query: None,
+        queryid: None,
+    };
+    Evidence {
+        server: "db".into(),
+        joined_by: "trace",
+        idle_in_transaction_seconds: seconds,
+        held_open: Some(HeldOpen { party: Arc::new(party), seconds: 9.0, wrote: true }),
+        ..Evidence::default()
+    }
+}
+
 #[test]
 fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
     let mut all = Calls::default();
@@ -189,32 +213,11 @@ fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
     let short = (0..100).map(|n| calls(n * 200, 200));
     let called: Vec<Call> = short.chain([calls(30_000, 3_000)]).collect();
     all.apply(at(40_000), Told { calls: called, ..Told::default() });
-    let open = |question: &Question, datname: &str| {
-        let party = Party {
-            pid: Some(7),
-            datname: Some(datname.into()),
-            usename: None,
-            application: "odoo".into(),
-            integration: None,
-            trace_id: None,
-            route: None,
-            application_name: None,
-            client_addr: None,
-            query: None,
-            queryid: None,
-        };
-        Evidence {
-            server: "db".into(),
-            joined_by: "trace",
-            idle_in_transaction_seconds: question.to.saturating_sub(question.from).as_secs_f64(),
-            held_open: Some(HeldOpen { party: Arc::new(party), seconds: 9.0, wrote: true }),
-            ..Evidence::default()
-        }
-    };
     let explain = |question: &Question| {
         let datname = if question.from < Duration::from_secs(10) { "erp" } else { "shop" };
-        let stranger = Evidence { joined_by: "time", ..open(question, "crm") };
-        vec![open(question, datname), stranger]
+        let seconds = question.to.saturating_sub(question.from).as_secs_f64();
+        let stranger = Evidence { joined_by: "time", ..open("crm", seconds) };
+        vec![open(datname, seconds), stranger]
     };
     all.settle(at(50_000), explain, |_| None);
     let view = all.view();
@@ -227,6 +230,26 @@ fn how_long_transactions_were_open_is_summed_over_all_calls_by_database() {
         .collect();
     assert_eq!(sums, [("erp", 50, 10.0), ("shop", 51, 13.0)]);
     assert_eq!(view.integrations[0].held_open, 101);
+}
+
+#[test]
+fn calls_in_open_transactions_are_told_once_in_ten_minutes_however_many_operations_there_are() {
+    let mut all = Calls::default();
+    let mut told_at = |seconds: u64, operations: u64| {
+        let begun = seconds * 1_000;
+        let calls = (0..operations).map(|n| Call {
+            operation: format!("GET /{n}").into(),
+            ..call(Direction::Outbound, begun, begun + 200, trace(7))
+        });
+        all.apply(at(begun + 200), Told { calls: calls.collect(), ..Told::default() });
+        let explain = |_: &Question| vec![open("erp", 0.2)];
+        all.settle(at(begun + 5_000), explain, |_| None).len()
+    };
+    assert_eq!(told_at(0, 80), 80);
+    assert_eq!(told_at(10, 80), 0, "each was told of late");
+    assert_eq!(told_at(20, 300), 20 + 1, "those without room are one");
+    assert_eq!((told_at(590, 300), told_at(610, 300)), (0, 80));
+    assert_eq!((told_at(640, 300), told_at(700, 300)), (21, 0));
 }
 
 #[test]
@@ -275,13 +298,74 @@ fn a_call_that_the_proxy_and_a_span_tell_of_is_one() {
     let mut all = Calls::default();
     let proxied = call(Direction::Inbound, 0, 500, trace(7));
     let span = Call { source: Source::Span, ..call(Direction::Inbound, 10, 490, trace(7)) };
-    let later = Call { source: Source::Span, ..call(Direction::Inbound, 600, 700, trace(7)) };
+    let later = Call { source: Source::Span, ..call(Direction::Inbound, 900, 1_000, trace(7)) };
     let of_another = Call { integration: "crm".into(), ..span.clone() };
     let calls = vec![proxied.clone(), span.clone(), later, proxied, of_another];
     all.apply(at(1_000), Told { calls, ..Told::default() });
     let view = all.view();
     let counts: Vec<u64> = view.integrations.iter().map(OfView::calls).collect();
     assert_eq!((counts, view.told_twice), (vec![1, 3], 1));
+}
+
+/// How many of these are counted, and how many of them were told twice.
+fn counted(calls: impl IntoIterator<Item = Call>) -> (u64, u64) {
+    let mut all = Calls::default();
+    all.apply(at(60_000), Told { calls: calls.into_iter().collect(), ..Told::default() });
+    let view = all.view();
+    (view.integrations[0].calls(), view.told_twice)
+}
+
+#[test]
+fn of_a_request_with_many_calls_each_is_one() {
+    let calls = |source| {
+        (0..200).map(move |n| Call {
+            source,
+            ..call(Direction::Outbound, n * 100, n * 100 + 50, trace(7))
+        })
+    };
+    // Spans are told seconds later than the proxy does, and by another clock.
+    let skewed = calls(Source::Span)
+        .map(|call| Call { began: call.began + Duration::from_millis(120), ..call });
+    assert_eq!(counted(calls(Source::Proxy).chain(skewed)), (200, 200));
+    let many = (0..3_000).flat_map(|n| {
+        let proxied = call(Direction::Outbound, n * 10, n * 10 + 5, trace(7));
+        // The first are told by the proxy alone.
+        let span = (n >= 1_500).then(|| Call { source: Source::Span, ..proxied.clone() });
+        [Some(proxied), span].into_iter().flatten()
+    });
+    assert_eq!(counted(many), (3_000, 1_500), "the oldest are forgotten first");
+}
+
+#[test]
+fn clocks_may_differ_by_a_little_and_of_one_request_alone() {
+    let proxied = call(Direction::Outbound, 1_000, 1_020, trace(7));
+    let span = |from, to, trace| Call {
+        source: Source::Span,
+        ..call(Direction::Outbound, from, to, trace)
+    };
+    let with = |span| counted([proxied.clone(), span]);
+    assert_eq!(with(span(1_200, 1_220, trace(7))), (1, 1), "the other's clock is ahead");
+    assert_eq!(with(span(800, 820, trace(7))), (1, 1), "and behind");
+    assert_eq!(with(span(1_300, 1_320, trace(7))), (2, 0), "that is another call");
+    assert_eq!(with(span(1_000, 1_020, trace(8))), (2, 0), "of another request");
+    assert_eq!(with(call(Direction::Outbound, 1_000, 1_020, trace(7))), (2, 0), "told by one");
+    let long = |from, to| call(Direction::Outbound, from, to, trace(7));
+    assert_eq!(counted([long(0, 4_000), span(5_500, 9_400, trace(7))]), (1, 1));
+    let again = [proxied.clone(), span(1_000, 1_020, trace(7)), span(1_030, 1_050, trace(7))];
+    assert_eq!(counted(again), (2, 1), "what is told twice is no third call's");
+}
+
+#[test]
+fn no_call_is_the_last_for_longer_than_it_is_over() {
+    let mut all = Calls::default();
+    let mut last = |call, ms| {
+        all.apply(at(ms), Told { calls: vec![call], ..Told::default() });
+        all.view().integrations[0].last
+    };
+    let ahead = call(Direction::Inbound, 200_000, 200_100, None);
+    assert_eq!(last(ahead, 1_000), Some(at(1_000).wall), "by a clock that is ahead of ours");
+    let later = call(Direction::Inbound, 1_500, 1_600, None);
+    assert_eq!(last(later, 2_000), Some(at(1_600).wall));
 }
 
 #[test]

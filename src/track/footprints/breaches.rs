@@ -1,11 +1,12 @@
 //! Boundary breaches: an integration writes a table that it does not own.
 //!
-//! Of an integration that is told by its role alone, pg_stat_statements counts every write. Of the
-//! others sampling sees those that it happens to see, each execution once. A statement that runs in
-//! the ERP's own session on behalf of an integration (a comment says so) is judged only where the
-//! integration declares what it owns: it is the ERP that writes there.
+//! Of an integration that is told by its role alone, pg_stat_statements counts every write by a
+//! statement that is shown singly. Of other statements, and of other integrations, sampling sees the
+//! executions that it happens to see, each once. A statement that runs in the ERP's own session on
+//! behalf of an integration (a comment says so) is judged only where the integration declares what it
+//! owns: it is the ERP that writes there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,7 @@ use crate::erp::{Changed, OTHER};
 use crate::integration::Integration;
 use crate::track::capped::{Capped, Coarse};
 use crate::track::sessions::{Origin, Seen, Statement, Who, Words};
-use crate::track::statements;
+use crate::track::statements::{self, Shown};
 use crate::track::timeline::span;
 
 /// The same breach is told again after this time.
@@ -61,6 +62,12 @@ pub struct Breach {
 /// A statement in pg_stat_statements: database, role, hash of its shape.
 type Counted = (Arc<str>, Arc<str>, i64);
 
+/// When a process began, and its statement.
+type Execution = (Option<SystemTime>, Option<SystemTime>);
+
+/// A statement by one of its names: database, role, name.
+type Named = (Arc<str>, Arc<str>, Name);
+
 /// What is told once an hour: integration, table, one of the statement's names.
 type Kept = (Arc<str>, Arc<str>, Name);
 
@@ -77,14 +84,17 @@ enum Name {
 pub struct Breaches {
     counted: Capped<BreachKey, u64>,
     rows_written: Capped<WorkKey, u64>,
-    /// The last execution that was judged, by pid.
-    judged: HashMap<i32, Option<SystemTime>>,
+    /// The last execution that was judged, by pid. An idle session is in few samples, and is then
+    /// seen with what it did last.
+    judged: HashMap<i32, Execution>,
     told: HashMap<Kept, SystemTime>,
     /// Calls and rows of writes by role, as last read.
     last: BTreeMap<Counted, (u64, u64)>,
     meanings: HashMap<(Arc<str>, i64), Arc<[Changed]>>,
-    /// pg_stat_statements is read.
-    reads_statements: bool,
+    /// Writes by role that are counted whenever statements are read: sampling is not to count them, too.
+    counted_by_role: HashSet<Named>,
+    /// Executions of others that sampling has counted: they may be shown later, with all their calls.
+    sampled: HashMap<Named, u64>,
     now: Option<SystemTime>,
 }
 
@@ -97,7 +107,8 @@ impl Breaches {
             told: HashMap::new(),
             last: BTreeMap::new(),
             meanings: HashMap::new(),
-            reads_statements: false,
+            counted_by_role: HashSet::new(),
+            sampled: HashMap::new(),
             now: None,
         }
     }
@@ -107,23 +118,37 @@ impl Breaches {
         self.rows_written.limit(series);
     }
 
-    pub(super) fn apply(&mut self, sessions: &[Seen<'_>], at: SystemTime) -> Vec<Breach> {
+    /// What statements mean is asked anew.
+    pub(super) fn learn_words(&mut self) {
+        self.meanings.clear();
+    }
+
+    /// Judges a sample; `all` if idle sessions are in it, too.
+    pub(super) fn apply(
+        &mut self,
+        sessions: &[Seen<'_>],
+        all: bool,
+        at: SystemTime,
+    ) -> Vec<Breach> {
         let mut found = Vec::new();
         self.now = Some(at);
-        let mut judged = HashMap::new();
+        if all {
+            let there: HashSet<i32> = sessions.iter().map(|seen| seen.row.pid).collect();
+            self.judged.retain(|pid, _| there.contains(pid));
+        }
         for seen in sessions {
             let Some(integration) = &seen.origin.integration else { continue };
             if seen.statement.changed.is_empty() || !is_judged(integration, &seen.origin) {
                 continue;
             }
-            let execution = seen.row.query_start;
-            judged.insert(seen.row.pid, execution);
-            if self.judged.get(&seen.row.pid) == Some(&execution) {
+            let execution = (seen.row.backend_start, seen.row.query_start);
+            if self.judged.insert(seen.row.pid, execution) == Some(execution) {
                 continue;
             }
-            let by_role = self.reads_statements && integration.rules.is_role(&seen.who.usename);
+            let is_counted =
+                integration.rules.is_role(&seen.who.usename) && self.is_counted_by_role(seen);
             for changed in foreign(integration, &seen.statement.changed) {
-                if !by_role {
+                if !is_counted {
                     *self.counted.of(key(integration, changed)) += 1;
                 }
                 found.push(Breach {
@@ -138,8 +163,25 @@ impl Breaches {
                 });
             }
         }
-        self.judged = judged;
         self.news(found)
+    }
+
+    /// Whether its executions are counted by pg_stat_statements. If not, this one is noted: it is
+    /// among its calls if they are counted later.
+    fn is_counted_by_role(&mut self, seen: &Seen<'_>) -> bool {
+        let name = match (seen.statement.queryid, &seen.statement.text) {
+            (Some(queryid), _) => Name::Queryid(queryid),
+            (None, text) => Name::Shape(shape(text.as_deref().unwrap_or_default())),
+        };
+        let named = (Arc::clone(&seen.who.datname), Arc::clone(&seen.who.usename), name);
+        if self.counted_by_role.contains(&named) {
+            return true;
+        }
+        if self.sampled.len() >= MOST {
+            self.sampled.clear();
+        }
+        *self.sampled.entry(named).or_default() += 1;
+        false
     }
 
     pub(super) fn read_statements(
@@ -147,7 +189,7 @@ impl Breaches {
         view: &statements::View,
         words: Words<'_>,
     ) -> Vec<Breach> {
-        self.reads_statements = true;
+        self.counted_by_role.clear();
         let mut found = Vec::new();
         for shown in &view.shown {
             let owner = words.integrations.iter().find(|i| i.rules.is_role(&shown.usename));
@@ -165,6 +207,7 @@ impl Breaches {
             let now = (shown.total.calls, shown.total.rows);
             let before = self.last.insert(counted, now).unwrap_or_default();
             let (calls, rows) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+            let calls = self.count_by_role(shown, query, calls);
             let of = (Arc::clone(&integration.name), Arc::clone(&first.module));
             *self.rows_written.of(WorkKey { integration: of.0, module: of.1 }) += rows;
             if calls == 0 {
@@ -196,6 +239,22 @@ impl Breaches {
             self.last.retain(|counted, _| is_shown(counted));
         }
         self.news(found)
+    }
+
+    /// A statement is counted whenever statements are read, from now on; returns how many of these
+    /// calls sampling has not counted.
+    fn count_by_role(&mut self, shown: &Shown, query: &str, calls: u64) -> u64 {
+        let names = [Name::Shape(shape(query)), Name::Queryid(shown.queryid)];
+        let [shape, queryid] =
+            names.map(|name| (Arc::clone(&shown.datname), Arc::clone(&shown.usename), name));
+        let sampled = [&shape, &queryid].into_iter().filter_map(|name| self.sampled.remove(name));
+        let sampled: u64 = sampled.sum();
+        // What has not ended yet will be among the calls of the next time.
+        if sampled > calls {
+            self.sampled.insert(queryid.clone(), sampled - calls);
+        }
+        self.counted_by_role.extend([shape, queryid]);
+        calls.saturating_sub(sampled)
     }
 
     /// Those that were not told within the last hour.
