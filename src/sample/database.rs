@@ -4,8 +4,11 @@ use std::time::SystemTime;
 
 use tokio_postgres::{Client, Row, Statement as Prepared};
 
-use super::SampleError;
+use super::{SampleError, replication};
 use crate::pg::Lossy;
+
+/// What holds back vacuum of system catalogs alone: a slot's `catalog_xmin`. As `horizon.sql` calls it.
+pub const CATALOGS: &str = "replication slot (catalogs)";
 
 /// Cumulative counters of one database, or a difference of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -130,11 +133,13 @@ impl Reader {
             .replace("{session_time}", &time("session_time"))
             .replace("{active_time}", &time("active_time"))
             .replace("{idle_in_transaction_time}", &time("idle_in_transaction_time"));
+        let invalid = replication::invalid_here(client).await?;
+        let horizon = include_str!("horizon.sql").replace("{invalid}", invalid);
         Ok(Self {
             server: client.prepare(include_str!("server.sql")).await?,
             databases: client.prepare(&databases).await?,
             roles: client.prepare(include_str!("roles.sql")).await?,
-            horizon: client.prepare(include_str!("horizon.sql")).await?,
+            horizon: client.prepare(&horizon).await?,
         })
     }
 

@@ -48,7 +48,7 @@ pub struct Slot {
     pub wal_status: Option<String>,
     /// WAL that can be written until it may be lost; `None` without a limit.
     pub safe_bytes: Option<u64>,
-    /// Transactions ago that began for which it keeps dead rows.
+    /// Transactions ago that began for which it keeps dead rows; `None` if it keeps none, as an invalid one.
     pub xmin_age: Option<u32>,
     /// How long nobody has read it (PostgreSQL 17 and later).
     pub inactive_seconds: Option<f64>,
@@ -98,6 +98,9 @@ pub struct Sample {
     pub here: Option<Here>,
 }
 
+/// Tells which columns there are.
+const SLOTS: &str = "select * from pg_replication_slots";
+
 /// The prepared queries of one session.
 pub struct Reader {
     standbys: Prepared,
@@ -111,23 +114,16 @@ impl Reader {
     /// # Errors
     /// When they cannot be prepared.
     pub async fn prepare(client: &Client) -> Result<Self, SampleError> {
-        let all = client.prepare("select * from pg_replication_slots").await?;
+        let all = client.prepare(SLOTS).await?;
         let columns: BTreeSet<&str> = all.columns().iter().map(Column::name).collect();
         let inactive = if columns.contains("inactive_since") {
             "extract(epoch from clock_timestamp() - s.inactive_since)::float8"
         } else {
             "null::float8"
         };
-        let invalid = if columns.contains("invalidation_reason") {
-            "s.invalidation_reason is not null"
-        } else if columns.contains("conflicting") {
-            "coalesce(s.conflicting, false) or s.wal_status is not distinct from 'lost'"
-        } else {
-            "s.wal_status is not distinct from 'lost'"
-        };
         let slots = include_str!("replication_slots.sql")
             .replace("{inactive_seconds}", inactive)
-            .replace("{invalid}", invalid);
+            .replace("{invalid}", invalid(&columns));
         Ok(Self {
             standbys: client.prepare(include_str!("replication_standbys.sql")).await?,
             slots: client.prepare(&slots).await?,
@@ -148,6 +144,22 @@ impl Reader {
             slots: slots.iter().map(slot).collect::<Result<_, _>>()?,
             here: if row.try_get(0)? { Some(here(&row)?) } else { None },
         })
+    }
+}
+
+/// What is true of slots that nobody can ever read again, for the columns that this server has.
+pub(super) async fn invalid_here(client: &Client) -> Result<&'static str, SampleError> {
+    let all = client.prepare(SLOTS).await?;
+    Ok(invalid(&all.columns().iter().map(Column::name).collect()))
+}
+
+fn invalid(columns: &BTreeSet<&str>) -> &'static str {
+    if columns.contains("invalidation_reason") {
+        "s.invalidation_reason is not null"
+    } else if columns.contains("conflicting") {
+        "coalesce(s.conflicting, false) or s.wal_status is not distinct from 'lost'"
+    } else {
+        "s.wal_status is not distinct from 'lost'"
     }
 }
 

@@ -4,7 +4,7 @@ select
   s.slot_name, s.slot_type, s.database, s.active,
   pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint,
   s.wal_status, s.safe_wal_size,
-  greatest(age(s.xmin), age(s.catalog_xmin)), {inactive_seconds}, {invalid}
+  case when not ({invalid}) then greatest(age(s.xmin), age(s.catalog_xmin)) end, {inactive_seconds}, {invalid}
 from pg_replication_slots s
 cross join (
   select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end

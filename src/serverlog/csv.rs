@@ -78,6 +78,7 @@ pub(super) fn parse(record: &str) -> Option<Line<'_>> {
             19 => line.statement = value,
             22 => line.application_name = value,
             23 => line.backend_type = value,
+            24 if !value.is_empty() => line.leader_pid = value.parse().ok()?,
             25 => line.query_id = value.parse().ok()?,
             _ => {}
         }
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn a_record_of_13_and_one_of_14_are_read() {
         let tail = ",\"Process holding the lock: 9.\",,,,\"while updating tuple (0,1) in relation \"\"t\"\"\",\"update t\nset a = \"\"b\"\", c = ''\",,,\"odoo-1\",\"client backend\"";
-        for (more, query_id) in [("", 0), (",,-42", -42), (",17,42,new", 42)] {
+        for (more, leader_pid, query_id) in [("", 0, 0), (",,-42", 0, -42), (",17,42,new", 17, 42)]
+        {
             let record = format!("{HEAD}\"process 4711 still waiting\"{tail}{more}");
             let line = parse(&record).unwrap();
             assert_eq!((&*line.user, &*line.dbname, line.pid), ("od,oo", "e\"rp", 4_711));
@@ -108,7 +110,7 @@ mod tests {
                 (&*line.application_name, &*line.backend_type),
                 ("odoo-1", "client backend")
             );
-            assert_eq!(line.query_id, query_id);
+            assert_eq!((line.leader_pid, line.query_id), (leader_pid, query_id));
         }
     }
 

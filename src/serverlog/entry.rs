@@ -30,9 +30,11 @@ const NO_ERRORS: [&str; 6] = ["LOG", "WARNING", "NOTICE", "INFO", "DEBUG", "STAT
 
 pub(super) fn entry(line: &Line<'_>) -> Option<Entry> {
     let what = failed(line).or_else(|| waited(line))?;
+    let leader = Some(line.leader_pid).filter(|pid| *pid > 0);
+    let waiter = leader.filter(|_| !matches!(what, What::Failed { .. }));
     Some(Entry {
         at: timestamp::parse(&line.timestamp),
-        pid: line.pid,
+        pid: waiter.unwrap_or(line.pid),
         datname: line.dbname.to_string(),
         usename: line.user.to_string(),
         application_name: line.application_name.to_string(),
@@ -47,11 +49,14 @@ fn failed(line: &Line<'_>) -> Option<What> {
     let is_error = !NO_ERRORS.iter().any(|word| line.error_severity.starts_with(word));
     // The error of a parallel worker is logged by its leader, too.
     let is_first = line.backend_type != "parallel worker";
+    // An autovacuum that is cancelled has made way for somebody who wants its lock.
+    let has_made_way =
+        sqlstate == Sqlstate::QueryCanceled && line.backend_type.starts_with("autovacuum");
     let relation = || {
         relation_of_context(&line.context)
             .or_else(|| relation_of_message(&line.message, sqlstate).and_then(name))
     };
-    (is_error && is_first).then(|| What::Failed { sqlstate, relation: relation() })
+    (is_error && is_first && !has_made_way).then(|| What::Failed { sqlstate, relation: relation() })
 }
 
 fn name(text: &str) -> Option<String> {
@@ -242,6 +247,29 @@ mod tests {
         }
         let worker = Line { backend_type: "parallel worker".into(), ..line("ERROR", "57014", "x") };
         assert_eq!(what(&worker), None);
+    }
+
+    #[test]
+    fn an_autovacuum_that_makes_way_is_no_failure_and_one_that_is_in_a_deadlock_is() {
+        let worker = |code| Line {
+            backend_type: "autovacuum worker".into(),
+            ..line("ERROR", code, "canceling autovacuum task")
+        };
+        assert_eq!(what(&worker("57014")), None);
+        assert!(what(&worker("40P01")).is_some());
+    }
+
+    #[test]
+    fn a_parallel_worker_waits_as_its_leader() {
+        let message = "process 4711 acquired AccessShareLock on relation 16416 of database 5 after 104.605 ms";
+        let worker = Line {
+            backend_type: "parallel worker".into(),
+            leader_pid: 4_700,
+            ..line("LOG", "00000", message)
+        };
+        assert_eq!(entry(&worker).unwrap().pid, 4_700);
+        let failed = Line { leader_pid: 4_700, ..line("ERROR", "40P01", "deadlock detected") };
+        assert_eq!(entry(&failed).unwrap().pid, 4_711);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) struct Line<'a> {
     #[serde(borrow)]
     pub(super) dbname: Cow<'a, str>,
     pub(super) pid: i32,
+    /// Of a parallel worker (PostgreSQL 14 and later), else 0.
+    pub(super) leader_pid: i32,
     #[serde(borrow)]
     pub(super) error_severity: Cow<'a, str>,
     #[serde(borrow)]

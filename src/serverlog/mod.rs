@@ -33,7 +33,8 @@ pub struct Entry {
     /// The server's clock when it logged this, to the millisecond; absent where `log_timezone` is
     /// written as an abbreviation that more than one zone uses, such as `CST`.
     pub at: Option<SystemTime>,
-    /// The process that logged it: the one that waits or failed.
+    /// The process that waits or failed; if a parallel worker waits, its leader, as samples have it, too
+    /// (PostgreSQL 14 and later: before that the log does not tell).
     pub pid: i32,
     /// Its database; empty for a process without one.
     pub datname: String,

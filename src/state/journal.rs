@@ -102,6 +102,8 @@ mod tests {
             blocked_others_seconds: 0.0,
             victims: 0,
             xmin_age: 0,
+            keeps_back: None,
+            kept_back_seconds: 0.0,
             wrote: false,
             statements: vec![],
             other_statements_seconds: 0.0,

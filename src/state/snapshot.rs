@@ -109,7 +109,7 @@ pub struct Databases {
     pub datnames: BTreeMap<u32, String>,
     /// Oids of those that have a label of their own.
     pub single: BTreeSet<u32>,
-    /// How many transactions ago the oldest snapshot was taken, by what holds it.
+    /// How many transactions ago that began for which dead rows are kept, by what keeps them.
     pub horizon: Vec<(String, u32)>,
     /// By label `datname`.
     pub shown: BTreeMap<Arc<str>, Database>,

@@ -19,7 +19,7 @@ pub struct Database {
     pub connection_limit: Option<ConnectionLimit>,
     /// Statistics resets seen, and fail-overs to another server's statistics.
     pub resets: u64,
-    /// When its statistics were last reset, by the server's clock; `None` if never.
+    /// When its statistics, or those of one of its tables, were last reset, by the server's clock; `None` if never.
     pub stats_reset: Option<SystemTime>,
 }
 
@@ -27,7 +27,7 @@ pub struct Database {
 #[derive(Debug, Default)]
 pub struct Databases {
     last_server: Option<Seen>,
-    last: HashMap<u32, (Option<SystemTime>, Counters)>,
+    last: HashMap<u32, Counters>,
     shown: BTreeMap<Arc<str>, Database>,
 }
 
@@ -65,10 +65,11 @@ impl Databases {
                     shown.resets += 1;
                     seen.counters
                 }
-                Some((reset, before)) => {
-                    let restarted = *reset != seen.stats_reset || !before.at_most(&seen.counters);
-                    // Before PostgreSQL 15 the first activity in a database sets its reset time.
-                    shown.resets += u64::from(restarted && *before != Counters::default());
+                // `stats_reset` tells nothing: it also moves when the counters of one table are reset,
+                // which those of the database survive.
+                Some(before) => {
+                    let restarted = !before.at_most(&seen.counters);
+                    shown.resets += u64::from(restarted);
                     if restarted { Counters::default() } else { *before }
                 }
                 // A database made since the last sample counts from zero.
@@ -76,7 +77,7 @@ impl Databases {
                 None => seen.counters,
             };
             shown.counters.add(&seen.counters.since(&from));
-            last.insert(seen.dbid, (seen.stats_reset, seen.counters));
+            last.insert(seen.dbid, seen.counters);
         }
         let labels = names.labels();
         self.shown.retain(|label, _| labels.contains(&**label));
@@ -159,13 +160,21 @@ mod tests {
         let databases = fold(
             &[
                 sample(&[(5, "erp", Some(1), 100)]),
-                sample(&[(5, "erp", Some(2), 130)]),
+                sample(&[(5, "erp", Some(2), 30)]),
                 sample(&[(5, "erp", Some(2), 7)]),
             ],
             9,
         );
-        assert_eq!(databases.shown()["erp"].counters.commits, 137);
+        assert_eq!(databases.shown()["erp"].counters.commits, 37);
         assert_eq!(databases.shown()["erp"].resets, 2);
+    }
+
+    #[test]
+    fn a_reset_of_one_table_makes_nothing_of_the_database_count_again() {
+        let databases =
+            fold(&[sample(&[(5, "erp", None, 100)]), sample(&[(5, "erp", Some(2), 130)])], 9);
+        assert_eq!(databases.shown()["erp"].counters.commits, 30);
+        assert_eq!(databases.shown()["erp"].resets, 0);
     }
 
     #[test]

@@ -182,7 +182,7 @@ fn limits() -> Limits {
     }
 }
 
-fn facts() -> database::Sample {
+pub(super) fn facts() -> database::Sample {
     let database = Database {
         dbid: 1,
         datname: "erp".into(),

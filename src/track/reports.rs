@@ -255,8 +255,14 @@ pub struct SlowTransaction {
     pub blocked_others_seconds: f64,
     /// How many others.
     pub victims: usize,
-    /// Transactions that its snapshot kept back from vacuum.
+    /// Transactions that it kept back from vacuum, at most.
     pub xmin_age: u32,
+    /// Transactions that it kept back when it was last seen; `None` if it kept back none.
+    #[serde(skip)]
+    pub keeps_back: Option<u32>,
+    /// The longest that it kept some back at a stretch.
+    #[serde(skip)]
+    pub kept_back_seconds: f64,
     /// Whether it changed something.
     pub wrote: bool,
     /// What was seen in it, longest first.
@@ -312,6 +318,8 @@ impl SlowTransaction {
             blocked_others_seconds: in_seconds(transaction.caused),
             victims: transaction.victims.len(),
             xmin_age: transaction.xmin_age,
+            keeps_back: transaction.keeps_back.map(|(age, _)| age),
+            kept_back_seconds: in_seconds(transaction.kept_back),
             wrote: transaction.holds_xid,
             statements,
             other_statements_seconds: in_seconds(transaction.other_statements),

@@ -1,6 +1,6 @@
 //! Sessions by name: whose each is, and what it runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::names::{Names, UNKNOWN};
 use super::timeline::{Now, span};
 use crate::erp::{Changed, Erp, Erps, Kind, OTHER};
+use crate::integration::comment::Comment;
 use crate::integration::{Integration, Integrations, SessionFacts, TraceId, comment, template};
 use crate::sample::activity::{Backend, Sample, Session};
 
@@ -102,6 +103,8 @@ struct Known {
     identity: (u32, u32),
     who: Arc<Who>,
     statement: Arc<Statement>,
+    /// What the comments of its text say.
+    comment: Option<Comment>,
     /// Of the session, whatever it runs.
     own: Arc<Origin>,
     /// Of its statement.
@@ -120,6 +123,7 @@ impl Sessions {
         for row in &sample.sessions {
             seen.push(self.one(row, now.at, words));
         }
+        self.lead(&mut seen);
         self.known.retain(|_, known| span(known.seen, now.at) < FORGET);
         seen
     }
@@ -141,47 +145,108 @@ impl Sessions {
         }
     }
 
+    /// A parallel worker works for its leader, and has no address of its own. If it began after the last
+    /// sample in a statement that had begun before, its text was not sent.
+    fn lead(&mut self, seen: &mut [Seen<'_>]) {
+        let of = |seen: &Seen<'_>| {
+            seen.row.leader.filter(|_| seen.who.backend == Backend::ParallelWorker)
+        };
+        let pids: HashSet<i32> = seen.iter().filter_map(of).collect();
+        if pids.is_empty() {
+            return;
+        }
+        let leaders = seen.iter().filter(|seen| pids.contains(&seen.row.pid));
+        let leaders: HashMap<i32, Seen<'_>> =
+            leaders.map(|seen| (seen.row.pid, seen.clone())).collect();
+        for worker in seen {
+            let leader = of(worker).and_then(|pid| leaders.get(&pid));
+            let known = self.known.get_mut(&worker.row.pid);
+            let Some((leader, known)) = leader.zip(known) else { continue };
+            let client_addr = leader.who.client_addr;
+            if known.who.client_addr != client_addr {
+                known.who = Arc::new(Who { client_addr, ..Who::clone(&known.who) });
+            }
+            if known.statement.text.is_none() {
+                known.statement = Arc::clone(&leader.statement);
+            }
+            known.origin = Arc::clone(&leader.origin);
+            *worker = known.seen_as(worker.row);
+        }
+    }
+
     fn one<'a>(&mut self, row: &'a Session, at: SystemTime, words: Words<'_>) -> Seen<'a> {
         let is_same = |known: &Known| {
-            known.backend_start == row.backend_start
-                && known.identity == (row.dbid, row.userid)
-                && *known.who.application_name == *row.application_name
-                && *known.who.datname != *UNKNOWN
+            known.backend_start == row.backend_start && known.identity == (row.dbid, row.userid)
         };
         if let Some(known) = self.known.get_mut(&row.pid).filter(|known| is_same(known)) {
             known.seen = at;
+            let is_placed =
+                *known.who.datname == *UNKNOWN && *words.names.datname(row.dbid) != *UNKNOWN;
+            let is_renamed = is_placed || !known.who.is_named(&row.application_name);
+            // Its statement may go on, and the text of that does not come again.
+            if is_renamed {
+                known.who = Arc::new(who(row, words));
+                known.own = Arc::new(own_origin(&known.who, words.integrations));
+            }
             let is_new = known.query_start != row.query_start || row.query.is_some();
             // Of several statements sent in one text, the next has begun.
             let has_moved_on = known.statement.queryid != row.queryid;
             if is_new || has_moved_on {
                 known.query_start = row.query_start;
-                let next = statement(&mut self.statements, row, &known.who, words.erps);
+                let text = row.query.as_deref();
+                let next = statement(&mut self.statements, row, text, &known.who, words.erps);
                 if is_new || next.text.is_some() {
                     known.statement = next;
                 }
                 if is_new {
-                    known.origin = origin(row, &known.own, words.integrations);
+                    known.comment = row.comment.clone();
                 }
+            } else if is_placed {
+                let text = known.statement.text.as_deref();
+                known.statement =
+                    statement(&mut self.statements, row, text, &known.who, words.erps);
             }
-            let (who, statement) = (Arc::clone(&known.who), Arc::clone(&known.statement));
-            return Seen { row, who, statement, origin: Arc::clone(&known.origin) };
+            if is_new || is_renamed {
+                known.origin = origin(known.comment.as_ref(), &known.own, words.integrations);
+            }
+            return known.seen_as(row);
         }
         let who = Arc::new(who(row, words));
-        let statement = statement(&mut self.statements, row, &who, words.erps);
+        let text = row.query.as_deref();
+        let statement = statement(&mut self.statements, row, text, &who, words.erps);
         let own = Arc::new(own_origin(&who, words.integrations));
-        let origin = origin(row, &own, words.integrations);
         let known = Known {
             backend_start: row.backend_start,
             query_start: row.query_start,
             identity: (row.dbid, row.userid),
-            who: Arc::clone(&who),
-            statement: Arc::clone(&statement),
+            who,
+            statement,
+            origin: origin(row.comment.as_ref(), &own, words.integrations),
+            comment: row.comment.clone(),
             own,
-            origin: Arc::clone(&origin),
             seen: at,
         };
+        let seen = known.seen_as(row);
         self.known.insert(row.pid, known);
-        Seen { row, who, statement, origin }
+        seen
+    }
+}
+
+impl Known {
+    fn seen_as<'a>(&self, row: &'a Session) -> Seen<'a> {
+        Seen {
+            row,
+            who: Arc::clone(&self.who),
+            statement: Arc::clone(&self.statement),
+            origin: Arc::clone(&self.origin),
+        }
+    }
+}
+
+impl Who {
+    fn is_named(&self, application_name: &str) -> bool {
+        *self.application_name == *application_name
+            || self.application_name == printable(application_name)
     }
 }
 
@@ -225,8 +290,12 @@ fn own_origin(who: &Who, integrations: &Integrations) -> Origin {
 }
 
 /// What the comment of its statement says goes before what the session tells.
-fn origin(row: &Session, own: &Arc<Origin>, integrations: &Integrations) -> Arc<Origin> {
-    let said = row.comment.as_ref().filter(|said| said.trace.is_some() || !said.tags.is_empty());
+fn origin(
+    comment: Option<&Comment>,
+    own: &Arc<Origin>,
+    integrations: &Integrations,
+) -> Arc<Origin> {
+    let said = comment.filter(|said| said.trace.is_some() || !said.tags.is_empty());
     let Some(said) = said else { return Arc::clone(own) };
     let named = integrations.of_tags(&said.tags);
     let same = |named: &Arc<Integration>| {
@@ -252,21 +321,22 @@ fn route(value: &str) -> Arc<str> {
 /// Keys of comments that name what the program is doing, the most particular first.
 const ROUTE_KEYS: [&str; 4] = ["route", "job", "action", "controller"];
 
-/// The statement of a session: by its text, or where that was not sent again, by its queryid.
+/// The statement of a session: by its text, or where that was not sent (again), by its queryid.
 fn statement(
     statements: &mut HashMap<(u32, i64), Arc<Statement>>,
     row: &Session,
+    text: Option<&str>,
     who: &Who,
     erps: &Erps,
 ) -> Arc<Statement> {
-    let key = row.queryid.map(|queryid| (row.dbid, queryid));
-    let is_same = |known: &&Arc<Statement>| {
-        row.query.is_none() || row.query.as_deref() == known.text.as_deref()
-    };
+    // The words of a database that is not known yet are not those that it will have.
+    let is_named = *who.datname != *UNKNOWN;
+    let key = row.queryid.filter(|_| is_named).map(|queryid| (row.dbid, queryid));
+    let is_same = |known: &&Arc<Statement>| text.is_none() || text == known.text.as_deref();
     if let Some(known) = key.and_then(|key| statements.get(&key)).filter(is_same) {
         return Arc::clone(known);
     }
-    let text = row.query.as_deref().map(Arc::from);
+    let text: Option<Arc<str>> = text.map(Arc::from);
     let statement = Arc::new(meant(erps.of(&who.datname), row.queryid, text));
     // Of several statements sent in one text, each has its own queryid: it is the text of none.
     let is_its_text = |text: &Arc<str>| !text.trim_end_matches([';', ' ']).contains(';');
@@ -296,3 +366,6 @@ pub(super) fn printable(name: &str) -> Arc<str> {
         name.into()
     }
 }
+
+#[cfg(test)]
+mod tests;

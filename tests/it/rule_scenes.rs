@@ -261,7 +261,10 @@ async fn what_the_server_runs_out_of_is_found_and_what_is_left_enough_of_is_not(
     }
     silent(&rig, &[("checkpoints", "checkpoints")]).await;
     let long = named(&cluster, "postgres", "DBeaver 24").await;
-    long.batch_execute("begin; select count(*) from stock_move").await.unwrap();
+    long.batch_execute("begin; insert into stock_move values (0, '')").await.unwrap();
+    // As long, but it keeps back nothing.
+    let read = named(&cluster, "postgres", "Metabase").await;
+    read.batch_execute("begin; select count(*) from stock_move").await.unwrap();
     let short = named(&cluster, "postgres", "psql").await;
     let mut crowd = Vec::new();
     for datname in ["crowded", "crowded", "crowded", "crowded", "roomy", "roomy", "roomy"] {
@@ -289,6 +292,7 @@ async fn what_the_server_runs_out_of_is_found_and_what_is_left_enough_of_is_not(
         ("wraparound", "database roomy"),
         ("replication", "slot keen"),
         ("long_transactions", "psql"),
+        ("long_transactions", "metabase"),
         ("connections", "max_connections"),
     ];
     silent(&rig, &near).await;

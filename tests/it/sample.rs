@@ -2,7 +2,8 @@
 
 use erpscope::demo::cluster::Options;
 use erpscope::pg::connect;
-use erpscope::sample::database::{ConnectionLimit, Reader, Sample};
+use erpscope::sample::activity;
+use erpscope::sample::database::{CATALOGS, ConnectionLimit, Reader, Sample};
 
 use crate::rig::{Rig, admin, cluster, config, server, until_true};
 
@@ -18,10 +19,22 @@ async fn sample(cluster: &erpscope::demo::cluster::Cluster) -> Sample {
     reader.read(session.client()).await.unwrap()
 }
 
-/// How many transactions ago the oldest snapshot of a session was taken that holds vacuum back.
-async fn held_by_sessions(cluster: &erpscope::demo::cluster::Cluster) -> u32 {
+/// How many transactions ago that began for which such a holder keeps dead rows.
+async fn held_by(cluster: &erpscope::demo::cluster::Cluster, holder: &str) -> Option<u32> {
     let horizon = sample(cluster).await.horizon;
-    horizon.iter().find(|(holder, _)| holder == "session").map_or(0, |(_, age)| *age)
+    horizon.iter().find(|(name, _)| name == holder).map(|(_, age)| *age)
+}
+
+async fn held_by_sessions(cluster: &erpscope::demo::cluster::Cluster) -> u32 {
+    held_by(cluster, "session").await.unwrap_or(0)
+}
+
+/// Who is not idle.
+async fn sessions(cluster: &erpscope::demo::cluster::Cluster) -> Vec<activity::Session> {
+    let session = connect(&server(cluster), "postgres").await.unwrap();
+    let reader = activity::Reader::prepare(session.client()).await.unwrap();
+    let question = activity::Question::default();
+    reader.read(session.client(), &question).await.unwrap().sessions
 }
 
 #[tokio::test]
@@ -67,6 +80,9 @@ async fn a_vacuum_holds_nothing_back_and_an_open_snapshot_does() {
         client.query("select pg_current_xact_id()", &[]).await.unwrap();
     }
     assert!(held_by_sessions(&cluster).await < 50);
+    let vacuum =
+        sessions(&cluster).await.into_iter().find(|s| s.query.as_deref() == Some("vacuum t"));
+    assert_eq!(vacuum.unwrap().xmin_age, None);
     reader.batch_execute("begin isolation level repeatable read; select 1").await.unwrap();
     for _ in 0..60 {
         client.query("select pg_current_xact_id()", &[]).await.unwrap();
@@ -75,6 +91,49 @@ async fn a_vacuum_holds_nothing_back_and_an_open_snapshot_does() {
     assert!(held_by_sessions(&cluster).await >= 60);
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     assert!(vacuuming.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn who_has_changed_something_holds_vacuum_back_also_without_a_snapshot() {
+    let cluster = cluster(&Options::default()).await;
+    let (client, writer) = (admin(&cluster).await, admin(&cluster).await);
+    client.batch_execute("create table t (n int)").await.unwrap();
+    writer.batch_execute("begin; insert into t values (1)").await.unwrap();
+    let idle = "select backend_xmin is null and backend_xid is not null from pg_stat_activity \
+                where state = 'idle in transaction'";
+    until_true(&client, idle).await;
+    for _ in 0..60 {
+        client.query("select pg_current_xact_id()", &[]).await.unwrap();
+    }
+    assert!(held_by_sessions(&cluster).await >= 60);
+    let seen = sessions(&cluster).await;
+    let idle = seen.iter().find(|s| s.state == activity::State::IdleInTransaction);
+    assert!(idle.unwrap().xmin_age >= Some(60), "{seen:?}");
+    writer.batch_execute("commit").await.unwrap();
+    assert!(held_by_sessions(&cluster).await < 60);
+}
+
+#[tokio::test]
+async fn a_slot_of_decoded_changes_holds_back_the_catalogs_alone_and_a_lost_one_nothing() {
+    let options =
+        Options::default().set("wal_level", "logical").set("max_slot_wal_keep_size", "1MB");
+    let cluster = cluster(&options).await;
+    let client = admin(&cluster).await;
+    let create = "select pg_create_logical_replication_slot('changes', 'pgoutput')";
+    client.batch_execute(create).await.unwrap();
+    for _ in 0..60 {
+        client.query("select pg_current_xact_id()", &[]).await.unwrap();
+    }
+    assert!(held_by(&cluster, CATALOGS).await >= Some(60));
+    assert_eq!(held_by(&cluster, "replication slot").await, None);
+    for table in ["a", "b", "c", "d"] {
+        client.batch_execute(&format!("create table {table} (n int)")).await.unwrap();
+        client.batch_execute("select pg_switch_wal()").await.unwrap();
+    }
+    client.batch_execute("checkpoint").await.unwrap();
+    let lost = "select wal_status = 'lost' and catalog_xmin is not null from pg_replication_slots";
+    until_true(&client, lost).await;
+    assert_eq!(held_by(&cluster, CATALOGS).await, None);
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "erpscope_xmin_horizon_age",
-        help: "How many transactions ago the oldest snapshot was taken that keeps vacuum from removing dead rows.",
+        help: "How many transactions ago that began for which dead rows are kept from vacuum; a `replication slot (catalogs)` keeps those of system catalogs alone.",
         kind: Kind::Gauge,
         labels: &["holder"],
         rows: |server, out| {

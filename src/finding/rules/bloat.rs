@@ -14,6 +14,7 @@ use crate::advise::ledger::Line;
 use crate::finding::sight::dearest;
 use crate::finding::{Judge, Rule, Sight};
 use crate::sample::bloat;
+use crate::sample::database::CATALOGS;
 use crate::track::findings::{About, Candidate, Fact, Need, Severity, Value};
 use crate::track::tables::Table;
 
@@ -44,7 +45,7 @@ pub(super) static RULE: Rule = Rule {
 const LEAST_SHARE: f64 = 0.25;
 /// From here on it is more than worth knowing: 1 GiB.
 const MUCH: f64 = 1_073_741_824.0;
-/// A transaction that was open for so many seconds may have kept vacuum away.
+/// A transaction that kept rows back from vacuum for so many seconds may be why.
 const LONG: f64 = 900.0;
 /// So may a snapshot so many transactions old.
 const OLD: u32 = 1_000_000;
@@ -132,12 +133,13 @@ fn why(sight: &Sight<'_>, datname: &Arc<str>, table: Option<&Table>) -> Option<S
         return Some("autovacuum is switched off for this table".to_owned());
     }
     let here = sight.transactions().filter(|slow| slow.party.datname.as_ref() == Some(datname));
-    let longest = here.max_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    if let Some(slow) = longest.filter(|slow| slow.seconds >= LONG) {
+    let longest = here.max_by(|a, b| a.kept_back_seconds.total_cmp(&b.kept_back_seconds));
+    if let Some(slow) = longest.filter(|slow| slow.kept_back_seconds >= LONG) {
         let (application, open) = (&slow.party.application, Value::Seconds(slow.seconds));
         return Some(format!("a transaction of {application} that was open for {open}"));
     }
-    let oldest = sight.server.databases.horizon.iter().max_by_key(|(_, age)| *age);
+    let holders = sight.server.databases.horizon.iter().filter(|(holder, _)| holder != CATALOGS);
+    let oldest = holders.max_by_key(|(_, age)| *age);
     let (holder, age) = oldest.filter(|(_, age)| *age >= OLD)?;
     Some(format!("nothing was cleaned up for {age} transactions, because of: {holder}"))
 }

@@ -65,6 +65,8 @@ fn slow(application: &str, seconds: f64, idle: f64) -> SlowTransaction {
         blocked_others_seconds: 0.0,
         victims: 0,
         xmin_age: 0,
+        keeps_back: Some(0),
+        kept_back_seconds: seconds,
         wrote: true,
         statements: vec![Part {
             query: None,

@@ -112,7 +112,8 @@ pub struct Session {
     pub query: Option<String>,
     /// What the comments in that say; they are no part of the normalised text.
     pub comment: Option<Comment>,
-    /// How many transactions ago its snapshot was taken.
+    /// How many transactions ago that began which it keeps vacuum from: its snapshot, or its transaction once that has changed
+    /// something. Absent if it has neither, and of a vacuum.
     pub xmin_age: Option<u32>,
     /// Whether its transaction has changed something.
     pub holds_xid: bool,

@@ -60,8 +60,12 @@ pub struct Open {
     pub caused: Duration,
     /// Who has waited because of it.
     pub victims: BTreeSet<i32>,
-    /// The most transactions that its snapshot has kept back from vacuum.
+    /// The most transactions that it has kept back from vacuum.
     pub xmin_age: u32,
+    /// How many it keeps back at the last sample, and since when at a stretch.
+    pub keeps_back: Option<(u32, SystemTime)>,
+    /// The longest that it kept some back at a stretch.
+    pub kept_back: Duration,
     /// Whether it has changed something.
     pub holds_xid: bool,
     identity: (Option<SystemTime>, Option<SystemTime>),
@@ -87,6 +91,8 @@ impl Open {
             caused: Duration::ZERO,
             victims: BTreeSet::new(),
             xmin_age: 0,
+            keeps_back: None,
+            kept_back: Duration::ZERO,
             holds_xid: false,
             identity: (row.backend_start, row.xact_start),
         };
@@ -150,7 +156,19 @@ impl Open {
         self.seen = now.at;
         self.learn_origin(&seen.origin);
         self.xmin_age = self.xmin_age.max(row.xmin_age.unwrap_or(0));
+        self.keep_back(row.xmin_age, now.at);
         self.holds_xid |= row.holds_xid;
+    }
+
+    /// What is kept back by one snapshot or change only becomes more: if it is less now, that one is gone.
+    fn keep_back(&mut self, age: Option<u32>, at: SystemTime) {
+        self.keeps_back = age.map(|age| match self.keeps_back {
+            Some((before, since)) if age >= before => (age, since),
+            _ => (age, at),
+        });
+        if let Some((_, since)) = self.keeps_back {
+            self.kept_back = self.kept_back.max(span(since, at));
+        }
     }
 
     fn learn_origin(&mut self, origin: &Arc<Origin>) {

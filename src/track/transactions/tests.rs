@@ -109,6 +109,26 @@ fn a_statement_between_two_samples_is_no_idle_time() {
 }
 
 #[test]
+fn what_is_kept_back_from_vacuum_is_told_as_it_is_now_and_for_how_long_at_a_stretch() {
+    let mut fold = Fold::new();
+    let keeps = |age: Option<u32>| Session { xmin_age: age, ..active(0, 0) };
+    for ms in (0..=500).step_by(100) {
+        fold.sample(ms, vec![keeps(Some(7))], None);
+    }
+    // A younger snapshot, then none.
+    for ms in (600..=800).step_by(100) {
+        fold.sample(ms, vec![keeps(Some(3))], None);
+    }
+    fold.sample(900, vec![keeps(None)], None);
+    fold.sample(2_000, vec![keeps(None)], None);
+    let open = &fold.view.open[0];
+    assert_eq!((open.xmin_age, open.keeps_back), (7, None));
+    assert!(close(open.kept_back_seconds, 0.5), "{open:?}");
+    fold.sample(2_100, vec![keeps(Some(9))], None);
+    assert_eq!(fold.view.open[0].keeps_back, Some(9));
+}
+
+#[test]
 fn the_next_transaction_of_a_session_ends_the_one_before() {
     let mut fold = Fold::new();
     for ms in (0..=1_200).step_by(100) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::advise::ledger::{Line, Picture};
 use crate::sample::bloat;
+use crate::sample::database::CATALOGS;
 use crate::sample::table_options::Options;
 
 const MIB: f64 = 1_048_576.0;
@@ -81,7 +82,8 @@ fn why_a_table_is_mostly_empty_is_told_as_far_as_it_is_known() {
         known.counters.n_tup_hot_upd = 900;
         let mut stage = with_tables(bloated(500.0, 100.0), vec![known], vec![]);
         if let Some(seconds) = open {
-            let mut slow = slow("report", seconds, 0.0);
+            let mut slow = slow("report", 7_200.0, 0.0);
+            slow.kept_back_seconds = seconds;
             slow.party.datname = Some("erp".into());
             activity(&mut stage).open.push(slow);
         }
@@ -95,6 +97,13 @@ fn why_a_table_is_mostly_empty_is_told_as_far_as_it_is_known() {
     assert!(
         sql.contains("autovacuum_vacuum_scale_factor = 0.02") && sql.contains("fillfactor = 90")
     );
+    let held = |holder: &str| {
+        let mut stage = bloated(500.0, 100.0);
+        let databases = Arc::make_mut(&mut stage.server().databases);
+        databases.horizon = vec![(holder.into(), 5_000_000)];
+        evidence(&stage).into_iter().any(|fact| fact.starts_with("may_come_from"))
+    };
+    assert!(held("replication slot") && !held(CATALOGS), "no rows of users are kept for catalogs");
     let off = Options { autovacuum_enabled: Some(false), ..Options::default() };
     let (said, sql) = with(Some(off), None);
     assert_eq!(said.as_deref(), Some("may_come_from=autovacuum is switched off for this table"));

@@ -1,6 +1,7 @@
 //! What sessions do to each other, and who writes past the ERP.
 
 use super::*;
+use crate::sample::database::CATALOGS;
 
 #[test]
 fn a_breach_is_told_with_its_table_and_one_of_last_week_not() {
@@ -284,12 +285,17 @@ fn long_transactions_and_old_horizons_are_told_and_a_backup_may_take_its_time() 
     assert!(with(slow("report", 800.0, 0.0)).subjects("long_transactions").is_empty());
     let backup = SlowTransaction { session_kind: "maintenance", ..slow("pg_dump", 1_000.0, 0.0) };
     assert!(with(backup).subjects("long_transactions").is_empty());
-    let horizon = |age| {
+    // A vacuum, or one that has only read, is long, too.
+    let harmless = SlowTransaction { keeps_back: None, ..slow("psql", 9_000.0, 8_000.0) };
+    assert!(with(harmless).subjects("long_transactions").is_empty());
+    let held = |holder: &str, age| {
         let mut stage = Stage::new();
-        Arc::make_mut(&mut stage.server().databases).horizon =
-            vec![("replication slot".into(), age)];
+        Arc::make_mut(&mut stage.server().databases).horizon = vec![(holder.into(), age)];
         stage
     };
+    let horizon = |age| held("replication slot", age);
+    let catalogs = held(CATALOGS, 2_000_000).look("long_transactions").remove(0).summary;
+    assert!(catalogs.contains("in the system catalogs for 2000000 transactions"), "{catalogs}");
     let old = horizon(600_000_000).look("long_transactions");
     assert_eq!(
         (&*old[0].subject, old[0].severity),
