@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +33,7 @@ fn impatient(router: Router) -> (SocketAddr, watch::Sender<bool>) {
     let limits = Limits {
         connections: 10,
         head: short,
+        idle: 5 * short,
         stall: short,
         head_bytes: 16_384,
         streams: 10,
@@ -69,6 +70,55 @@ async fn who_says_nothing_or_half_of_a_version_is_cut_off_and_a_slow_answer_is_n
     assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("done"), "{answer}");
     let url = format!("http://{address}/");
     assert_eq!(apart(move || curl(&["--http2-prior-knowledge", &url])).await, "done");
+}
+
+/// A connection over which one request was answered.
+fn kept(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENT)).unwrap();
+    ask(&mut stream);
+    stream
+}
+
+/// Asks over a kept connection, and reads the answer up to its last word.
+fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let (mut answer, mut byte) = (Vec::new(), [0; 1]);
+    while !answer.ends_with(b"done") {
+        stream.read_exact(&mut byte).unwrap();
+        answer.extend_from_slice(&byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
+    // A head may take 400 ms, a kept connection be idle for 2 s.
+    let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
+    let (idle, begun) = apart(move || {
+        let mut stream = kept(address);
+        std::thread::sleep(Duration::from_secs(1));
+        ask(&mut stream);
+        let since = Instant::now();
+        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0, "it ends at last");
+        let idle = since.elapsed();
+        let mut stream = kept(address);
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
+        let since = Instant::now();
+        let _answer = stream.read_to_end(&mut Vec::new());
+        (idle, since.elapsed())
+    })
+    .await;
+    assert!(idle > Duration::from_millis(1_500), "{idle:?}");
+    assert!(begun < Duration::from_millis(1_500), "{begun:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_head_that_has_begun_with_its_version_is_not_taken_for_idleness() {
+    let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
+    let since = Instant::now();
+    apart(move || until_closed(address, b"GET /")).await;
+    assert!(since.elapsed() < Duration::from_millis(1_500), "{:?}", since.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
