@@ -69,6 +69,10 @@ impl Reverse {
             return refuse(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is for [forward_proxy]");
         }
         let path = request.uri().path();
+        if has_dots(path) {
+            self.shared.meter.refuse("bad_target");
+            return refuse(StatusCode::BAD_REQUEST, "a path with `.` or `..` is not passed on");
+        }
         let found = self.routes.iter().find_map(|route| Some((route, route.rest(path)?)));
         let Some((route, rest)) = found else {
             self.shared.meter.refuse("no_route");
@@ -207,6 +211,15 @@ async fn upgraded(ours: OnUpgrade, theirs: OnUpgrade, room: tunnel::Room, mut on
     }
 }
 
+/// Whether a part of a path is `.` or `..`, in any way of writing that some upstream resolves: it would lead past the prefix of
+/// the route. Servers of Java take what follows a `;` for a parameter.
+fn has_dots(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    let mut parts = path.split(['/', '\\']);
+    parts.any(|part| matches!(part.split(';').next(), Some("." | "..")))
+}
+
 /// Such as `POST /orders/{id}`; of methods there is a bounded number.
 pub(super) fn operation(method: &Method, path: &str) -> String {
     let known = [
@@ -238,6 +251,29 @@ pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_dots_is_seen_however_it_is_written() {
+        for path in [
+            "/api/../admin",
+            "/api/..",
+            "/api/./x",
+            "/api/%2e%2E/admin",
+            "/api/.%2e/admin",
+            "/api/..%2fadmin",
+            "/api%2F..%2Fadmin",
+            "/api/..\\admin",
+            "/api/x%5c%2e%2e%5Cadmin",
+            "/api/..;/admin",
+            "/api/..;a=b/admin",
+        ] {
+            assert!(has_dots(path), "{path}");
+        }
+        for path in ["/", "/api/v1.2/...", "/.well-known/x", "/a..b/c..", "/x;..", "/a%20.pdf", ""]
+        {
+            assert!(!has_dots(path), "{path}");
+        }
+    }
 
     #[test]
     fn what_http2_does_not_have_is_passed_by_http1() {

@@ -218,6 +218,21 @@ async fn no_way_leads_past_the_routes_by_connect_or_a_change_to_another_http() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_way_leads_past_the_prefix_of_a_route() {
+    let there = upstream(echoing()).await;
+    let rig = Rig::of(&route("shop", &format!("http://{there}/api"), "path = '/api'"));
+    let address = rig.address();
+    for path in ["/api/../admin", "/api/%2e%2E/admin", "/api/..%2fadmin", "/api/x/..%5cadmin"] {
+        let ask = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = apart(move || talk(address, ask.as_bytes())).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
+    assert_eq!(rig.meter.read().refused["bad_target"], 4);
+    let answer = http().get(rig.url("/api/v1.2/a..b")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cookies_in_parts_become_one_header_and_a_whole_url_outranks_the_host() {
     let there = upstream(echoing()).await;
     let rig = Rig::of(&route("shop", &format!("http://{there}/"), ""));
