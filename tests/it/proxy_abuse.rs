@@ -285,6 +285,34 @@ async fn a_request_with_a_body_is_never_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstreams_connection_is_not_used_again_when_it_may_be_about_to_close_it() {
+    // It answers one request of a connection, and closes at a second that comes after 4.5 s.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut last = Instant::now();
+                while stream.read(&mut [0; 4_096]).is_ok_and(|length| length > 0) {
+                    if last.elapsed() > Duration::from_millis(4_500) {
+                        return;
+                    }
+                    last = Instant::now();
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            });
+        }
+    });
+    let rig = Rig::to(there, "");
+    for pause in [0, 100, 4_700] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let answer = http().post(rig.url("/pay")).body("paid!").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "after {pause} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_that_are_too_long_or_have_too_many_headers_are_refused_and_reach_nobody() {
     let there = upstream(Router::new().route("/", get(|| async { "reached" }))).await;
     let rig = Rig::to(there, "");
