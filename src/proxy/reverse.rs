@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 
 use super::body::{Answer, Passing};
 use super::headers::{add_via, has_passed, host, join_cookies, remove_hop_by_hop, trace, upgrade};
+use super::tunnel::{Account, Room};
 use super::upstream::Spoken;
 use super::{Ongoing, Shared, tunnel, upstream};
 use crate::config::ProxyRoute;
@@ -166,7 +167,9 @@ pub(super) async fn pass(
                     return refuse(StatusCode::BAD_GATEWAY, "an upgrade that nobody asked for");
                 };
                 let theirs = hyper::upgrade::on(&mut response);
-                tokio::spawn(upgraded(ours, theirs, room, ongoing));
+                let of = (!name.is_empty()).then(|| (Arc::clone(name), direction));
+                let account = Account::new(&shared.meter, of);
+                tokio::spawn(upgraded(ours, theirs, room, ongoing, account));
                 let (parts, _) = response.into_parts();
                 return Answer::from_parts(parts, Either::Right(Full::default()));
             }
@@ -202,10 +205,17 @@ fn spoken(wanted: Spoken, caller: Version, is_upgrade: bool, is_other_host: bool
     }
 }
 
-/// Both sides speak another protocol from now on; the call lasts as long as they do.
-async fn upgraded(ours: OnUpgrade, theirs: OnUpgrade, room: tunnel::Room, mut ongoing: Ongoing) {
+/// Both sides speak another protocol from now on, and the call is over.
+async fn upgraded(
+    ours: OnUpgrade,
+    theirs: OnUpgrade,
+    room: Room,
+    mut ongoing: Ongoing,
+    account: Account,
+) {
     if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
-        tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, Some(ongoing)).await;
+        let (_place, connecting) = ongoing.establish();
+        tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, &account, connecting).await;
     } else {
         ongoing.end(Some(Fault::Broken));
     }
