@@ -2,10 +2,12 @@
 //! drained at the end. HTTP/1.1 and HTTP/2 without TLS, as the caller speaks.
 
 mod guarded;
+mod head;
 
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -17,6 +19,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::{Semaphore, watch};
 
 use self::guarded::Guarded;
+use self::head::HeadTimer;
 
 /// After a failed accept, such as for want of descriptors.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -28,8 +31,11 @@ const HEADERS: usize = 100;
 pub struct Limits {
     /// Connections at once.
     pub connections: usize,
-    /// The head of a request must be there within this time.
+    /// A new connection must say something, and the head of a request that has begun be whole, within this time.
     pub head: Duration,
+    /// A connection that is kept for the next request may be idle for so long: longer than those who call keep theirs,
+    /// so that it is they who close it, and never a request that meets the end.
+    pub idle: Duration,
     /// A caller who takes nothing of an answer for so long is cut off.
     pub stall: Duration,
     /// Bytes of a request's head.
@@ -82,7 +88,6 @@ pub async fn serve<S, B>(
         }
     };
     let (graceful, room) = (GracefulShutdown::new(), Arc::new(Semaphore::new(limits.connections)));
-    let builder = builder(limits);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -102,7 +107,9 @@ pub async fn serve<S, B>(
         };
         count(Offered::Accepted);
         let _only_slower = stream.set_nodelay(true);
-        let io = TokioIo::new(Guarded::new(stream, limits.head, limits.stall));
+        let came = Arc::<AtomicU64>::default();
+        let builder = builder(limits, HeadTimer::new(Arc::clone(&came), limits.head));
+        let io = TokioIo::new(Guarded::new(stream, came, limits.head, limits.stall));
         let connection = builder.serve_connection_with_upgrades(io, service.clone()).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -121,13 +128,13 @@ async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _or_dropped = stopped.wait_for(|stop| *stop).await;
 }
 
-fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
+fn builder(limits: Limits, heads: HeadTimer) -> auto::Builder<TokioExecutor> {
     let ping = Duration::from_secs(20);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .timer(heads)
+        .header_read_timeout(limits.idle)
         .max_buf_size(limits.head_bytes as usize)
         .max_headers(HEADERS)
         .http2()

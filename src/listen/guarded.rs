@@ -3,6 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A connection that fails when nothing comes at its beginning, or nothing is taken any more.
 pub(super) struct Guarded {
     stream: TcpStream,
+    /// Bytes that have come.
+    came: Arc<AtomicU64>,
     first: Duration,
     stall: Duration,
     /// Bytes of [`PREFACE`] that have come; `None` when the version is clear.
@@ -26,12 +30,19 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// The version of HTTP must be clear within `first`; a write may wait for `stall`.
-    pub(super) fn new(stream: TcpStream, first: Duration, stall: Duration) -> Self {
-        Self { stream, first, stall, preface: Some(0), reading: None, writing: None }
+    /// The version of HTTP must be clear within `first`; a write may wait for `stall`. What comes is
+    /// counted in `came`.
+    pub(super) fn new(
+        stream: TcpStream,
+        came: Arc<AtomicU64>,
+        first: Duration,
+        stall: Duration,
+    ) -> Self {
+        Self { stream, came, first, stall, preface: Some(0), reading: None, writing: None }
     }
 
-    fn came(&mut self, bytes: &[u8]) {
+    fn note(&mut self, bytes: &[u8]) {
+        self.came.fetch_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let Some(seen) = self.preface else { return };
         let rest = PREFACE.get(seen..).unwrap_or_default();
         let is_open = bytes.len() < rest.len() && rest.starts_with(bytes) && !bytes.is_empty();
@@ -67,11 +78,11 @@ impl AsyncRead for Guarded {
         let this = &mut *self;
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        if this.preface.is_none() {
+        if read.is_ready() {
+            this.note(buffer.filled().get(before..).unwrap_or_default());
             return read;
         }
-        if read.is_ready() {
-            this.came(buffer.filled().get(before..).unwrap_or_default());
+        if this.preface.is_none() {
             return read;
         }
         let first = this.first;

@@ -37,6 +37,7 @@ use crate::listen::{self, Limits, Offered};
 const LIMITS: Limits = Limits {
     connections: 512,
     head: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
     stall: Duration::from_secs(30),
     head_bytes: 16 * 1024,
     streams: 16,

@@ -1,5 +1,5 @@
 //! The forward proxy, for `HTTPS_PROXY` and `HTTP_PROXY`: tunnels by CONNECT, and plain requests in
-//! absolute form. Of a tunnel it sees the host, how long connecting took, and how long it lasted.
+//! absolute form. Of a tunnel it sees the host, how long connecting took, what moved, and how long it lasted.
 
 use std::io;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 
 use super::body::Answer;
 use super::reverse::{Target, operation, pass, refuse};
+use super::tunnel::Account;
 use super::{Ongoing, Shared, tunnel};
 use crate::config::{ForwardProxy, ProxyRoute};
-use crate::integration::meter::proxy::Tunnels;
 use crate::integration::{Direction, Fault, Source};
 
 /// A plain request's answer must begin within this time.
@@ -126,24 +126,14 @@ impl Forward {
             }
         };
         let _only_slower = there.set_nodelay(true);
-        let meter = Arc::clone(&self.shared.meter);
-        let count = move |change: &dyn Fn(&mut Tunnels)| {
-            if let Some(key) = &integration {
-                meter.count(|tally| change(tally.tunnels.entry(key.clone()).or_default()));
-            }
-        };
         let connecting = began.elapsed();
-        count(&|tunnels| {
-            tunnels.opened += 1;
-            tunnels.connecting += connecting;
-        });
+        let account = Account::new(&self.shared.meter, integration);
         tokio::spawn(async move {
             let Ok(here) = hyper::upgrade::on(request).await else { return };
-            let passed = tunnel::pass(TokioIo::new(here), there, room, ongoing).await;
-            count(&|tunnels| {
-                tunnels.sent_bytes += passed.sent;
-                tunnels.received_bytes += passed.received;
-            });
+            if let Some(ongoing) = ongoing {
+                ongoing.establish();
+            }
+            tunnel::pass(TokioIo::new(here), there, room, &account, connecting).await;
         });
         Answer::new(Either::Right(Full::default()))
     }

@@ -17,6 +17,7 @@ use crate::listen::{self, Limits, Offered};
 const LIMITS: Limits = Limits {
     connections: 4_096,
     head: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
     stall: Duration::from_secs(300),
     head_bytes: 64 * 1024,
     streams: 256,

@@ -203,6 +203,13 @@ impl Ongoing {
         }
     }
 
+    /// A tunnel or another protocol begins: the call is over, its place is held until that ends. How long it took.
+    fn establish(mut self) -> (Option<Place>, Duration) {
+        let (place, took) = (self.place.take(), self.began.elapsed());
+        self.end(None);
+        (place, took)
+    }
+
     /// It is over; a fault that it had before stays.
     fn end(&mut self, fault: Option<Fault>) {
         if let Some(mut call) = self.call.take() {

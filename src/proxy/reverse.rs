@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 
 use super::body::{Answer, Passing};
 use super::headers::{add_via, has_passed, host, join_cookies, remove_hop_by_hop, trace, upgrade};
+use super::tunnel::{Account, Room};
 use super::upstream::Spoken;
 use super::{Ongoing, Shared, tunnel, upstream};
 use crate::config::ProxyRoute;
@@ -69,6 +70,10 @@ impl Reverse {
             return refuse(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is for [forward_proxy]");
         }
         let path = request.uri().path();
+        if has_dots(path) {
+            self.shared.meter.refuse("bad_target");
+            return refuse(StatusCode::BAD_REQUEST, "a path with `.` or `..` is not passed on");
+        }
         let found = self.routes.iter().find_map(|route| Some((route, route.rest(path)?)));
         let Some((route, rest)) = found else {
             self.shared.meter.refuse("no_route");
@@ -162,7 +167,9 @@ pub(super) async fn pass(
                     return refuse(StatusCode::BAD_GATEWAY, "an upgrade that nobody asked for");
                 };
                 let theirs = hyper::upgrade::on(&mut response);
-                tokio::spawn(upgraded(ours, theirs, room, ongoing));
+                let of = (!name.is_empty()).then(|| (Arc::clone(name), direction));
+                let account = Account::new(&shared.meter, of);
+                tokio::spawn(upgraded(ours, theirs, room, ongoing, account));
                 let (parts, _) = response.into_parts();
                 return Answer::from_parts(parts, Either::Right(Full::default()));
             }
@@ -198,13 +205,29 @@ fn spoken(wanted: Spoken, caller: Version, is_upgrade: bool, is_other_host: bool
     }
 }
 
-/// Both sides speak another protocol from now on; the call lasts as long as they do.
-async fn upgraded(ours: OnUpgrade, theirs: OnUpgrade, room: tunnel::Room, mut ongoing: Ongoing) {
+/// Both sides speak another protocol from now on, and the call is over.
+async fn upgraded(
+    ours: OnUpgrade,
+    theirs: OnUpgrade,
+    room: Room,
+    mut ongoing: Ongoing,
+    account: Account,
+) {
     if let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) {
-        tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, Some(ongoing)).await;
+        let (_place, connecting) = ongoing.establish();
+        tunnel::pass(TokioIo::new(ours), TokioIo::new(theirs), room, &account, connecting).await;
     } else {
         ongoing.end(Some(Fault::Broken));
     }
+}
+
+/// Whether a part of a path is `.` or `..`, in any way of writing that some upstream resolves: it would lead past the prefix of
+/// the route. Servers of Java take what follows a `;` for a parameter.
+fn has_dots(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    let mut parts = path.split(['/', '\\']);
+    parts.any(|part| matches!(part.split(';').next(), Some("." | "..")))
 }
 
 /// Such as `POST /orders/{id}`; of methods there is a bounded number.
@@ -238,6 +261,29 @@ pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_dots_is_seen_however_it_is_written() {
+        for path in [
+            "/api/../admin",
+            "/api/..",
+            "/api/./x",
+            "/api/%2e%2E/admin",
+            "/api/.%2e/admin",
+            "/api/..%2fadmin",
+            "/api%2F..%2Fadmin",
+            "/api/..\\admin",
+            "/api/x%5c%2e%2e%5Cadmin",
+            "/api/..;/admin",
+            "/api/..;a=b/admin",
+        ] {
+            assert!(has_dots(path), "{path}");
+        }
+        for path in ["/", "/api/v1.2/...", "/.well-known/x", "/a..b/c..", "/x;..", "/a%20.pdf", ""]
+        {
+            assert!(!has_dots(path), "{path}");
+        }
+    }
 
     #[test]
     fn what_http2_does_not_have_is_passed_by_http1() {

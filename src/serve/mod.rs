@@ -22,6 +22,7 @@ use crate::state::Snapshot;
 const LIMITS: Limits = Limits {
     connections: 256,
     head: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
     stall: Duration::from_secs(30),
     head_bytes: 16 * 1024,
     streams: 32,

@@ -70,6 +70,11 @@ impl State {
             }
             Event::Judged(judgement) => self.judge(*judgement),
             Event::Tick { at, tallies } => {
+                for ((integration, _), tunnels) in &tallies.proxy.tunnels {
+                    if let Some(at) = tunnels.moved {
+                        self.calls_changed |= self.calls.moved(integration, at);
+                    }
+                }
                 if *tallies != *self.intake {
                     self.intake = Arc::from(tallies);
                 }

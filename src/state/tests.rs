@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::erp::{Erps, Profiles};
+use crate::integration::Direction;
+use crate::integration::meter::proxy::Tunnels;
 use crate::sample::activity::{Sample, Session, Wait};
 use crate::sample::{Moment, Outcome, Sampler, database, queues, statements};
 use crate::track::activity::Taken;
@@ -246,5 +248,20 @@ fn nobody_is_woken_for_a_wait_that_cannot_be_seen_any_more() {
         assert!(view.blocked_now.is_empty());
         assert!(view.sessions.is_empty() && view.oldest_transaction.is_empty());
         assert!(!view.active.is_empty(), "what was counted stays");
+    }
+}
+
+#[test]
+fn an_integration_is_not_silent_while_bytes_move_in_its_tunnels() {
+    let mut state = State::default();
+    let at = Moment { wall: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+    let bank = (Arc::from("bank"), Direction::Outbound);
+    for seconds in [5, 7] {
+        let moved = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let mut tallies = Tallies::default();
+        tallies.proxy.tunnels.insert(bank.clone(), Tunnels { moved, ..Tunnels::default() });
+        state.apply(Event::Tick { at, tallies: Box::new(tallies) });
+        let of = &state.snapshot().calls.integrations[0];
+        assert_eq!((&*of.name, of.last, of.calls()), ("bank", moved, 0));
     }
 }

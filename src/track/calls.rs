@@ -109,7 +109,7 @@ pub struct OfView {
     pub held_open: u64,
     /// The same by server and database, with how long these were open.
     pub held_in: HeldOpenIn,
-    /// When the last call ended.
+    /// When the last call ended, or bytes last moved in a tunnel.
     pub last: Option<SystemTime>,
     /// p50, p90, p99 and p99.9 in seconds of the calls of the last five to ten minutes; absent
     /// without any.
@@ -149,6 +149,15 @@ impl Calls {
             let due = (to + SETTLE).max(at.elapsed);
             self.settling.push_back((due, Timed { call, from, to }));
         }
+    }
+
+    /// Bytes have moved then in a tunnel of this integration, which is not silent though no call has ended; whether that is
+    /// later than what was known.
+    pub fn moved(&mut self, integration: &Arc<str>, at: SystemTime) -> bool {
+        let of = self.all.entry(Arc::clone(integration)).or_default();
+        let is_later = of.last < Some(at);
+        of.last = of.last.max(Some(at));
+        is_later
     }
 
     /// Time goes on, also without calls; whether that changes the picture.

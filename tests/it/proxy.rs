@@ -484,6 +484,7 @@ async fn an_upstream_of_http2_and_trailers_behind_a_body_are_passed() {
     let limits = Limits {
         connections: 10,
         head: Duration::from_secs(5),
+        idle: Duration::from_secs(5),
         stall: Duration::from_secs(5),
         head_bytes: 16_384,
         streams: 10,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +33,7 @@ fn impatient(router: Router) -> (SocketAddr, watch::Sender<bool>) {
     let limits = Limits {
         connections: 10,
         head: short,
+        idle: 5 * short,
         stall: short,
         head_bytes: 16_384,
         streams: 10,
@@ -69,6 +70,55 @@ async fn who_says_nothing_or_half_of_a_version_is_cut_off_and_a_slow_answer_is_n
     assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("done"), "{answer}");
     let url = format!("http://{address}/");
     assert_eq!(apart(move || curl(&["--http2-prior-knowledge", &url])).await, "done");
+}
+
+/// A connection over which one request was answered.
+fn kept(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENT)).unwrap();
+    ask(&mut stream);
+    stream
+}
+
+/// Asks over a kept connection, and reads the answer up to its last word.
+fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let (mut answer, mut byte) = (Vec::new(), [0; 1]);
+    while !answer.ends_with(b"done") {
+        stream.read_exact(&mut byte).unwrap();
+        answer.extend_from_slice(&byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
+    // A head may take 400 ms, a kept connection be idle for 2 s.
+    let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
+    let (idle, begun) = apart(move || {
+        let mut stream = kept(address);
+        std::thread::sleep(Duration::from_secs(1));
+        ask(&mut stream);
+        let since = Instant::now();
+        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0, "it ends at last");
+        let idle = since.elapsed();
+        let mut stream = kept(address);
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
+        let since = Instant::now();
+        let _answer = stream.read_to_end(&mut Vec::new());
+        (idle, since.elapsed())
+    })
+    .await;
+    assert!(idle > Duration::from_millis(1_500), "{idle:?}");
+    assert!(begun < Duration::from_millis(1_500), "{begun:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_head_that_has_begun_with_its_version_is_not_taken_for_idleness() {
+    let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
+    let since = Instant::now();
+    apart(move || until_closed(address, b"GET /")).await;
+    assert!(since.elapsed() < Duration::from_millis(1_500), "{:?}", since.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,6 +218,21 @@ async fn no_way_leads_past_the_routes_by_connect_or_a_change_to_another_http() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_way_leads_past_the_prefix_of_a_route() {
+    let there = upstream(echoing()).await;
+    let rig = Rig::of(&route("shop", &format!("http://{there}/api"), "path = '/api'"));
+    let address = rig.address();
+    for path in ["/api/../admin", "/api/%2e%2E/admin", "/api/..%2fadmin", "/api/x/..%5cadmin"] {
+        let ask = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = apart(move || talk(address, ask.as_bytes())).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
+    assert_eq!(rig.meter.read().refused["bad_target"], 4);
+    let answer = http().get(rig.url("/api/v1.2/a..b")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cookies_in_parts_become_one_header_and_a_whole_url_outranks_the_host() {
     let there = upstream(echoing()).await;
     let rig = Rig::of(&route("shop", &format!("http://{there}/"), ""));
@@ -217,6 +282,34 @@ async fn a_request_with_a_body_is_never_sent_twice() {
     assert_eq!(hits.load(Ordering::Relaxed), 2);
     assert_eq!(rig.call().await.fault, None);
     assert_eq!(rig.call().await.fault, Some(Fault::Broken));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upstreams_connection_is_not_used_again_when_it_may_be_about_to_close_it() {
+    // It answers one request of a connection, and closes at a second that comes after 4.5 s.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut last = Instant::now();
+                while stream.read(&mut [0; 4_096]).is_ok_and(|length| length > 0) {
+                    if last.elapsed() > Duration::from_millis(4_500) {
+                        return;
+                    }
+                    last = Instant::now();
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            });
+        }
+    });
+    let rig = Rig::to(there, "");
+    for pause in [0, 100, 4_700] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let answer = http().post(rig.url("/pay")).body("paid!").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "after {pause} ms");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

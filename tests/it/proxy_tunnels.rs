@@ -2,12 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use erpscope::integration::Source;
 use erpscope::integration::meter::proxy::Tally;
-use erpscope::integration::{Fault, Source};
 
-use crate::proxy::{Rig, talk};
+use crate::proxy::{Rig, raw, talk};
 
 const PATIENT: Duration = Duration::from_secs(20);
 
@@ -100,9 +100,64 @@ async fn bytes_of_tunnels_are_counted_in_both_directions() {
     worker.await.unwrap();
     let bank = |tally: &Tally| tally.tunnels.values().next().cloned().unwrap_or_default();
     rig.until("eight bytes have come back", |tally| bank(tally).received_bytes == 8).await;
+    rig.until("it has ended", |tally| bank(tally).ended == [("closed", 1)].into()).await;
     let tunnels = bank(&rig.meter.read());
     assert_eq!((tunnels.opened, tunnels.sent_bytes), (1, 8));
-    assert!(tunnels.connecting > Duration::ZERO);
+    assert!(tunnels.connecting > Duration::ZERO && tunnels.lasted > Duration::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_is_over_when_its_tunnel_stands_and_what_moves_is_told_while_it_does() {
+    let port = echo("127.0.0.1:0").unwrap();
+    let mut rig = forward(&[port]);
+    let address = rig.address();
+    let began = SystemTime::now();
+    let opened = tokio::task::spawn_blocking(move || tunnel(address, &format!("localhost:{port}")));
+    let stream = opened.await.unwrap();
+    let call = rig.call().await;
+    assert_eq!((&*call.operation, call.fault), ("CONNECT localhost", None));
+    assert!(call.length <= began.elapsed().unwrap(), "{call:?}");
+    rig.until("none goes on", |tally| tally.in_flight.values().sum::<u64>() == 0).await;
+    let bank = |tally: &Tally| tally.tunnels.values().next().cloned().unwrap_or_default();
+    let mut stream = stream;
+    let mut before = None;
+    for pings in 1..=2 {
+        let pinged = tokio::task::spawn_blocking(move || {
+            ping(&mut stream);
+            stream
+        });
+        stream = pinged.await.unwrap();
+        rig.until("it is told", |tally| bank(tally).received_bytes == 4 * pings).await;
+        let tunnels = bank(&rig.meter.read());
+        assert!(tunnels.moved > before && tunnels.ended.is_empty(), "{tunnels:?}");
+        before = tunnels.moved;
+    }
+    drop(stream);
+    rig.until("it has ended", |tally| bank(tally).ended == [("closed", 1)].into()).await;
+    assert!(rig.calls.batches.try_recv().is_err(), "a tunnel that ends is no second call");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgraded_connection_is_a_call_until_it_stands_and_holds_its_place() {
+    let answer =
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let there = raw(answer, |mut stream| while stream.read(&mut [0; 16]).is_ok_and(|n| n > 0) {});
+    let mut rig = Rig::to(there, "max_in_flight = 1");
+    let address = rig.address();
+    let ask = b"GET /ws HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: echo\r\n\r\n";
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(ask).unwrap();
+    let call = rig.call().await;
+    assert_eq!((&*call.operation, call.fault), ("GET /ws", None));
+    let bank = |tally: &Tally| tally.tunnels.values().next().cloned().unwrap_or_default();
+    stream.write_all(b"hello").unwrap();
+    rig.until("five bytes have passed", |tally| bank(tally).sent_bytes == 5).await;
+    let tally = rig.meter.read();
+    assert_eq!((bank(&tally).opened, tally.in_flight.values().sum::<u64>()), (1, 0));
+    let second = tokio::task::spawn_blocking(move || talk(address, ask)).await.unwrap();
+    assert!(second.starts_with("HTTP/1.1 503"), "{second}");
+    drop(stream);
+    rig.until("it has ended", |tally| bank(tally).ended.values().sum::<u64>() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,7 +226,10 @@ async fn who_breaks_a_tunnel_is_told_apart() {
         let _end = stream.read_to_end(&mut rest);
     });
     broken.await.unwrap();
-    assert_eq!(rig.call().await.fault, Some(Fault::Broken));
+    let ended = |reason: &'static str| {
+        move |tally: &Tally| tally.tunnels.values().any(|of| of.ended.contains_key(reason))
+    };
+    rig.until("the other side broke it", ended("broken")).await;
     let gone = tokio::task::spawn_blocking(move || {
         let mut stream = tunnel(address, &target);
         stream.write_all(b"ping").unwrap();
@@ -179,6 +237,8 @@ async fn who_breaks_a_tunnel_is_told_apart() {
         stream.peek(&mut [0; 4]).unwrap();
     });
     gone.await.unwrap();
-    let fault = rig.call().await.fault;
-    assert!(matches!(fault, Some(Fault::Cancelled) | None), "{fault:?}");
+    let (cancelled, closed) = (ended("cancelled"), ended("closed"));
+    rig.until("the caller ended it", move |tally| cancelled(tally) || closed(tally)).await;
+    // Both stood: no call has failed.
+    assert_eq!([rig.call().await.fault, rig.call().await.fault], [None, None]);
 }

@@ -34,7 +34,7 @@ pub struct IntegrationJson {
     pub calls: u64,
     /// Of these, failed ones.
     pub failed: u64,
-    /// When the last one ended.
+    /// When the last one ended, or bytes last moved in a tunnel.
     pub last_call: Option<String>,
     /// Of the last five to ten minutes.
     pub percentiles_seconds: Option<Percentiles>,

@@ -91,7 +91,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_integration_last_call_timestamp_seconds",
-        help: "When the last call of an integration ended, in seconds since 1970; absent before the first.",
+        help: "When the last call of an integration ended, or bytes last moved in one of its tunnels, in seconds since 1970; absent before the first.",
         kind: Kind::Gauge,
         labels: &["integration"],
         rows: |snapshot, out| {

@@ -133,7 +133,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_proxy_tunnels_total",
-        help: "Tunnels of the forward proxy to hosts of an integration for which there was a connection.",
+        help: "Tunnels of the forward proxy to hosts of an integration, and upgraded connections (WebSocket) of routes, that were established.",
         kind: Kind::Counter,
         labels: &["integration", "direction"],
         rows: |snapshot, out| {
@@ -144,7 +144,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_proxy_tunnel_connect_seconds_total",
-        help: "How long connecting took, of all tunnels that were opened.",
+        help: "How long it took to establish them, of all tunnels and upgraded connections.",
         kind: Kind::Counter,
         labels: &["integration", "direction"],
         rows: |snapshot, out| {
@@ -154,8 +154,32 @@ const METRICS: &[Metric<Snapshot>] = &[
         },
     },
     Metric {
+        name: "erpscope_proxy_tunnels_ended_total",
+        help: "Tunnels and upgraded connections that have ended, by reason: closed, cancelled by the caller, broken by the other side, idle, or stopped with the proxy.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction", "reason"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                for (reason, count) in &tunnels.ended {
+                    out.row(&[integration, direction.name(), reason], *count);
+                }
+            }
+        },
+    },
+    Metric {
+        name: "erpscope_proxy_tunnel_open_seconds_total",
+        help: "How long tunnels and upgraded connections were open, of all that have ended.",
+        kind: Kind::Counter,
+        labels: &["integration", "direction"],
+        rows: |snapshot, out| {
+            for ((integration, direction), tunnels) in &snapshot.intake.proxy.tunnels {
+                out.row(&[integration, direction.name()], tunnels.lasted.as_secs_f64());
+            }
+        },
+    },
+    Metric {
         name: "erpscope_proxy_tunnel_sent_bytes_total",
-        help: "Bytes from callers through tunnels that have ended.",
+        help: "Bytes from callers through tunnels and upgraded connections.",
         kind: Kind::Counter,
         labels: &["integration", "direction"],
         rows: |snapshot, out| {
@@ -166,7 +190,7 @@ const METRICS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "erpscope_proxy_tunnel_received_bytes_total",
-        help: "Bytes to callers through tunnels that have ended.",
+        help: "Bytes to callers through tunnels and upgraded connections.",
         kind: Kind::Counter,
         labels: &["integration", "direction"],
         rows: |snapshot, out| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::integration::Direction;
 
@@ -22,7 +22,7 @@ pub struct Tally {
     /// Requests and tunnels of the forward proxy to hosts of no integration: passed, not counted as
     /// calls.
     pub unmatched: u64,
-    /// Tunnels of the forward proxy to hosts of an integration.
+    /// Tunnels of the forward proxy to hosts of an integration, and connections of routes that were upgraded.
     pub tunnels: BTreeMap<(Arc<str>, Direction), Tunnels>,
     /// Connections that were accepted.
     pub connections: u64,
@@ -30,17 +30,23 @@ pub struct Tally {
     pub connections_refused: u64,
 }
 
-/// Tunnels of one integration.
+/// Tunnels and upgraded connections of one integration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tunnels {
-    /// Those for which there was a connection.
+    /// Those that were established.
     pub opened: u64,
-    /// How long connecting took, of all that were opened.
+    /// How long that took, of all that were.
     pub connecting: Duration,
-    /// Bytes from callers, of all that have ended.
+    /// Those that have ended, by reason.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// How long those were open that have ended.
+    pub lasted: Duration,
+    /// Bytes from callers; told once a second.
     pub sent_bytes: u64,
-    /// Bytes to callers, of all that have ended.
+    /// Bytes to callers; told once a second.
     pub received_bytes: u64,
+    /// When bytes moved last.
+    pub moved: Option<SystemTime>,
 }
 
 /// A call that goes on; it has ended when this is dropped.
