@@ -182,7 +182,7 @@ impl Sessions {
                     known.statement = next;
                 }
                 if is_new {
-                    known.comment = row.comment.clone();
+                    known.comment.clone_from(&row.comment);
                 }
             } else if is_placed {
                 let text = known.statement.text.as_deref();
