@@ -33,7 +33,7 @@ fn impatient(router: Router) -> (SocketAddr, watch::Sender<bool>) {
     let limits = Limits {
         connections: 10,
         head: short,
-        idle: 5 * short,
+        idle: 10 * short,
         stall: short,
         head_bytes: 16_384,
         streams: 10,
@@ -93,7 +93,7 @@ fn ask(stream: &mut TcpStream) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
-    // A head may take 400 ms, a kept connection be idle for 2 s.
+    // A head may take 400 ms, a kept connection be idle for 4 s.
     let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
     let (idle, begun) = apart(move || {
         let mut stream = kept(address);
@@ -109,8 +109,8 @@ async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
         (idle, since.elapsed())
     })
     .await;
-    assert!(idle > Duration::from_millis(1_500), "{idle:?}");
-    assert!(begun < Duration::from_millis(1_500), "{begun:?}");
+    assert!(idle > Duration::from_secs(3), "{idle:?}");
+    assert!(begun < Duration::from_secs(3), "{begun:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +118,7 @@ async fn a_first_head_that_has_begun_with_its_version_is_not_taken_for_idleness(
     let (address, _stop) = impatient(Router::new().fallback(any(|| async { "done" })));
     let since = Instant::now();
     apart(move || until_closed(address, b"GET /")).await;
-    assert!(since.elapsed() < Duration::from_millis(1_500), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
