@@ -73,19 +73,7 @@ mod tests {
     use crate::track::reports::{Deadlock, Party, SlowTransaction};
 
     fn party() -> Party {
-        Party {
-            pid: Some(1),
-            datname: None,
-            usename: None,
-            application: "odoo".into(),
-            integration: None,
-            trace_id: None,
-            route: None,
-            application_name: None,
-            client_addr: None,
-            query: None,
-            queryid: None,
-        }
+        Party { pid: Some(1), application: "odoo".into(), ..Party::default() }
     }
 
     fn slow() -> Report {

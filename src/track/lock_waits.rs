@@ -190,8 +190,9 @@ impl LockWaits {
         for (pid, open) in &mut self.open {
             let seen = scene.seen.get(pid);
             let mut looked_at = scene.sample.waits.iter().flatten();
-            let is_found = looked_at.any(|w| leader(scene, w.pid) == *pid && open.is_surely(w));
-            let is_still = open.is_still(seen) || is_found && open.adopt(seen);
+            let is_still = open.is_still(seen)
+                || looked_at.any(|w| leader(scene, w.pid) == *pid && open.is_surely(w))
+                    && open.adopt(seen);
             if is_still && waiting.contains(pid) {
                 continue;
             }

@@ -79,7 +79,7 @@ impl Report {
 }
 
 /// Whose session.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Party {
     /// Its process; absent for a prepared transaction.
     pub pid: Option<i32>,
@@ -133,16 +133,8 @@ impl Party {
             }
             _ => Self {
                 pid: root.pid.filter(|pid| *pid != 0),
-                datname: None,
-                usename: None,
                 application: Arc::clone(&root.application),
-                integration: None,
-                trace_id: None,
-                route: None,
-                application_name: None,
-                client_addr: None,
-                query: None,
-                queryid: None,
+                ..Self::default()
             },
         }
     }

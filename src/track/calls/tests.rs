@@ -186,15 +186,8 @@ fn open(datname: &str, seconds: f64) -> Evidence {
     let party = Party {
         pid: Some(7),
         datname: Some(datname.into()),
-        usename: None,
         application: "odoo".into(),
-        integration: None,
-        trace_id: None,
-        route: None,
-        application_name: None,
-        client_addr: None,
-        query: None,
-        queryid: None,
+        ..Party::default()
     };
     Evidence {
         server: "db".into(),
