@@ -55,9 +55,21 @@ impl Done {
         (seconds(begun, ending), seconds(first.sent, last.answered))
     }
 
-    pub fn idle(&self) -> f64 {
-        self.statements.windows(2).map(|pair| seconds(pair[0].1.answered, pair[1].1.sent)).sum()
+    /// It was idle for at least and at most so many seconds: on a busy machine a client sees an answer long after the
+    /// server gave it, and until a statement arrives the server has nothing to do. Only what sleeps is surely busy.
+    pub fn idle(&self) -> (f64, f64) {
+        let least =
+            self.statements.windows(2).map(|pair| seconds(pair[0].1.answered, pair[1].1.sent));
+        let busy: f64 = self.statements.iter().map(|(sql, _)| slept(sql)).sum();
+        let least: f64 = least.sum();
+        (least, (self.length().1 - busy).max(least))
     }
+}
+
+/// For how many seconds a text of SQL sleeps.
+fn slept(sql: &str) -> f64 {
+    let seconds = |rest: &str| rest.split(')').next().and_then(|s| s.parse::<f64>().ok());
+    sql.split("pg_sleep(").skip(1).filter_map(seconds).sum()
 }
 
 /// Plays a transaction; the first and the last step begin and end it.

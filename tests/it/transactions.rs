@@ -44,9 +44,11 @@ fn faults(done: &Done, told: &Value, late: f64) -> Vec<String> {
     if length < least - TOLERANCE - late || length > most + TOLERANCE + late {
         faults.push(format!("{length:.3} s told of {least:.3} to {most:.3} s"));
     }
-    let (share, truth) = (number(told, "idle_seconds") / length, done.idle() / most);
-    if (share - truth).abs() > SHARE + late / most {
-        faults.push(format!("idle for {share:.2} of its time, in truth for {truth:.2}"));
+    let share = number(told, "idle_seconds") / length;
+    let (low, high) = (done.idle().0 / most, done.idle().1 / most);
+    let allowed = SHARE + late / most;
+    if share < low - allowed || share > high + allowed {
+        faults.push(format!("idle for {share:.2} of its time, in truth for {low:.2} to {high:.2}"));
     }
     for (key, truth) in [("application", done.application), ("module", done.module)] {
         if told[key] != truth {
