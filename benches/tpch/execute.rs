@@ -72,12 +72,13 @@ fn numbers() -> impl Iterator<Item = usize> {
     (1..=queries().len()).filter(|number| !APART.contains(number))
 }
 
-fn drop(names: &[String]) -> String {
+/// What drops them again.
+pub fn drop(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("drop index {}", names.join(", ")) }
 }
 
 /// Creates what was found; the indexes' names.
-async fn create(client: &Client, task: &Task, found: &Found) -> Vec<String> {
+pub async fn create(client: &Client, task: &Task, found: &Found) -> Vec<String> {
     let mut names = Vec::new();
     for id in &found.chosen {
         let definition = &found.definitions[*id];

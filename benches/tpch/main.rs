@@ -13,6 +13,7 @@
 mod cpu;
 mod execute;
 mod extend;
+mod judged;
 mod stage;
 mod workload;
 
@@ -32,7 +33,7 @@ const MEGA: f64 = 1e6;
 const BUDGETS: [f64; 4] = [250.0, 500.0, 1_000.0, 2_000.0];
 
 /// Samples of the statistics, for `analyze` looks at other rows each time: the first argument that is a
-/// number, else 1. With 0 the statements are run and nothing else.
+/// number, else 1. With 0 the statements are run and nothing else; with `plans`, plans are, to see how well they are judged.
 fn samples() -> usize {
     std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1)
 }
@@ -43,6 +44,10 @@ fn main() {
         let stage = stage::set().await;
         let server = server(stage.port);
         let client = &stage.client;
+        if std::env::args().any(|arg| arg == "plans") {
+            judged::judged(&server, client).await;
+            return;
+        }
         for sample in 1..=samples() {
             if sample == 1 {
                 println!("Cost by the planner, relative to primary keys alone; sizes by HypoPG.");

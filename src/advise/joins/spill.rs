@@ -2,18 +2,8 @@
 
 use super::spotted::Reader;
 use super::{Known, Sign, Spotted};
-use crate::advise::plan::{Condition, Node, conjuncts};
+use crate::advise::plan::{Condition, Node, conjuncts, hash_table};
 use crate::advise::workload::Statement;
-
-/// What PostgreSQL keeps beside each row in a hash table: `HJTUPLE_OVERHEAD` and the header of a minimal
-/// tuple, both aligned (`ExecChooseHashTableSize` in `nodeHash.c`).
-const BESIDE_A_ROW: f64 = 32.0;
-
-/// A pointer for each bucket; buckets are about as many as rows.
-const BUCKET: f64 = 8.0;
-
-/// What the leader takes off its own part for each worker (`get_parallel_divisor` in `costsize.c`).
-const LEADER_LOSES: f64 = 0.3;
 
 /// More than a hash table is expected to need, since it is expected only.
 const SPARE: f64 = 1.25;
@@ -37,7 +27,7 @@ pub(super) fn spilt(
     if temp > 0.0 {
         visit(plan, 0.0, &mut |join, workers| {
             let Some(hash) = join.plans.iter().find(|below| below.kind == "Hash") else { return };
-            let (wanted, has) = (bytes(hash, workers), memory(hash, workers, known));
+            let (wanted, has) = (hash_table::bytes(hash, workers), memory(hash, workers, known));
             if wanted > has && temp >= (wanted - has) / 2.0 {
                 found.extend(spotted(join, reader).map(|(tables, columns)| Spotted {
                     sign: Sign::HashSpill {
@@ -63,14 +53,6 @@ fn visit(node: &Node, workers: f64, look: &mut impl FnMut(&Node, f64)) {
     for below in &node.plans {
         visit(below, workers, look);
     }
-}
-
-/// Bytes of the hash table.
-fn bytes(hash: &Node, workers: f64) -> f64 {
-    let leader = (1.0 - LEADER_LOSES * workers).max(0.0);
-    let parts = if hash.is_shared && workers > 0.0 { workers + leader } else { 1.0 };
-    let width = (hash.width / 8.0).ceil() * 8.0;
-    hash.rows * parts * (BESIDE_A_ROW + width + BUCKET)
 }
 
 /// Bytes that it may have; processes that share it put their memory together.

@@ -1,6 +1,7 @@
 //! What the planner says: a plan as data, without literals' meaning and without running anything.
 
 mod condition;
+pub mod hash_table;
 mod init_plan;
 mod place;
 mod reading;
@@ -44,6 +45,9 @@ pub struct Node {
     /// Of a node that gathers: processes beside the session's own.
     #[serde(rename = "Workers Planned")]
     pub workers: f64,
+    /// Of a node that aggregates: `Plain`, `Sorted`, `Hashed` or `Mixed`.
+    #[serde(rename = "Strategy")]
+    pub strategy: Option<String>,
     /// What it is to the node above: `Outer`, `Inner`, `SubPlan`, ...
     #[serde(rename = "Parent Relationship")]
     pub relationship: Option<String>,
