@@ -23,6 +23,7 @@ fn options() -> Options {
         .set("random_page_cost", "1.1")
         .set("max_wal_size", "8GB")
         .set("jit", "off")
+        .set("autovacuum", "off")
 }
 
 /// A server that is ready.
