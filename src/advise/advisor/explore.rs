@@ -81,12 +81,16 @@ impl Advisor<'_> {
         Ok(())
     }
 
-    /// Finds out what the indexes that were found for some statements are to the others. `most`: bytes that an index may have.
+    /// Finds out what the indexes that were found for some statements are to the others, small ones, too. `most`: bytes that an
+    /// index may have.
     pub(super) async fn borrow(&mut self, most: f64) -> Result<(), WhatIfError> {
         let mut found: BTreeSet<usize> = self.relevant.iter().flatten().copied().collect();
         found.retain(|id| self.bytes(*id) <= most);
         for number in 0..self.statements.len() {
-            let useful = self.ways(number, self.borrowed(number, &found), WAYS).await?;
+            let mut useful = BTreeSet::new();
+            for (set, ways) in self.circles(&self.borrowed(number, &found)) {
+                useful.extend(self.ways(number, set, ways).await?);
+            }
             if let Some(relevant) = self.relevant.get_mut(number) {
                 relevant.extend(useful);
             }
