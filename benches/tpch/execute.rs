@@ -16,6 +16,9 @@ use super::{BUDGETS, advise};
 const ROUNDS: usize = 3;
 const MORE_ROUNDS: usize = 9;
 
+/// What the names of indexes that were found begin with.
+pub const FOUND: &str = "found_";
+
 /// A statement is slower if it takes so many times longer.
 const SLOWER: f64 = 1.1;
 
@@ -83,7 +86,7 @@ pub async fn create(client: &Client, task: &Task, found: &Found) -> Vec<String> 
     for id in &found.chosen {
         let definition = &found.definitions[*id];
         let table = qualified(&task.catalog.tables[&definition.table]);
-        let name = format!("found_{id}");
+        let name = format!("{FOUND}{id}");
         let ddl = format!("create index {name} on {table} {}", definition.body());
         println!("{ddl}");
         client.batch_execute(&ddl).await.unwrap();

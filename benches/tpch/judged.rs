@@ -11,7 +11,7 @@ use erpscope::advise::visits::Ground;
 use erpscope::config::Server;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::execute::{create, drop};
+use super::execute::{FOUND, create, drop};
 use super::workload::{APART, Task, queries};
 use super::{BUDGETS, advise};
 
@@ -44,19 +44,19 @@ struct Run {
 /// Runs the plans and prints how wrong both measures are.
 pub async fn judged(server: &Server, client: &Client) {
     let mut seen = BTreeSet::new();
-    let now = runs(client, &mut seen).await;
+    let now = runs(client, 0, &mut seen).await;
     let base: BTreeMap<usize, usize> = (0..now.len())
         .rev()
         .filter_map(|at| now.get(at).filter(|run| run.is_taken).map(|run| (run.number, at)))
         .collect();
     let mut all = now;
-    for (judge, budget) in
-        [Judge::Planner, Judge::Visits].into_iter().flat_map(|j| BUDGETS.map(|b| (j, b)))
-    {
+    let judges = [Judge::Planner, Judge::Visits];
+    let sets = judges.into_iter().flat_map(|judge| BUDGETS.map(|budget| (judge, budget)));
+    for (at, (judge, budget)) in sets.enumerate() {
         let mut task = Task::new(server, client, false).await;
         let found = advise(&mut task, budget, judge, false).await;
         let names = create(client, &task, &found).await;
-        all.extend(runs(client, &mut seen).await);
+        all.extend(runs(client, at + 1, &mut seen).await);
         client.batch_execute(&drop(&names)).await.unwrap();
     }
     println!(
@@ -71,20 +71,19 @@ pub async fn judged(server: &Server, client: &Client) {
     }
 }
 
-/// Every plan that was not seen yet, with the indexes that are there.
-async fn runs(client: &Client, seen: &mut BTreeSet<(usize, String)>) -> Vec<Run> {
+/// Every plan that was not seen yet, with the indexes that are there: those of one set have names of their own.
+async fn runs(client: &Client, set: usize, seen: &mut BTreeSet<(usize, String)>) -> Vec<Run> {
     let mut runs = Vec::new();
     for number in (1..=queries().len()).filter(|number| !APART.contains(number)) {
         for closed in CLOSED {
             let off: Vec<String> = closed.iter().map(|way| format!("set {way} = off")).collect();
             client.batch_execute(&off.join("; ")).await.unwrap();
-            let plan = explained(client, number).await;
+            let plan = explained(client, number, "format json").await;
             if plan.cost < DISABLED
-                && seen.insert((number, shape(&plan)))
+                && seen.insert((number, shape(&plan, set)))
                 && let Some(ms) = timed(client, number).await
             {
-                let ground = ground(client, &plan).await;
-                let judged = ground.true_cost(&plan);
+                let judged = ground(client, number).await.true_cost(&plan);
                 runs.push(Run { number, is_taken: closed.is_empty(), cost: plan.cost, judged, ms });
             }
             client.batch_execute("reset all").await.unwrap();
@@ -93,8 +92,8 @@ async fn runs(client: &Client, seen: &mut BTreeSet<(usize, String)>) -> Vec<Run>
     runs
 }
 
-async fn explained(client: &Client, number: usize) -> Node {
-    let sql = format!("explain (verbose, format json) {}", queries()[number - 1]);
+async fn explained(client: &Client, number: usize, options: &str) -> Node {
+    let sql = format!("explain ({options}) {}", queries()[number - 1]);
     let answer = client.simple_query(&sql).await.unwrap();
     let text = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
@@ -104,14 +103,16 @@ async fn explained(client: &Client, number: usize) -> Node {
     explained.into_iter().next().unwrap().plan
 }
 
-async fn ground(client: &Client, plan: &Node) -> Ground {
+/// Of the tables of a statement. The plan that tells schemas says conditions in other words than the one that is judged.
+async fn ground(client: &Client, number: usize) -> Ground {
     let mut relations = BTreeSet::new();
-    plan.walk(&mut |node| relations.extend(node.schema.clone().zip(node.relation.clone())));
+    let named = explained(client, number, "verbose, format json").await;
+    named.walk(&mut |node| relations.extend(node.schema.clone().zip(node.relation.clone())));
     Ground::new(&catalog::read(client, &relations).await.unwrap())
 }
 
 /// What a plan does, without its figures.
-fn shape(plan: &Node) -> String {
+fn shape(plan: &Node, set: usize) -> String {
     let mut shape = String::new();
     plan.walk(&mut |node| {
         for part in [Some(&node.kind), node.relation.as_ref(), node.index.as_ref()] {
@@ -120,6 +121,9 @@ fn shape(plan: &Node) -> String {
         }
         shape.push_str(node.index_condition.as_deref().unwrap_or_default());
     });
+    if plan.indexes().iter().any(|name| name.starts_with(FOUND)) {
+        shape.push_str(&set.to_string());
+    }
     shape
 }
 

@@ -87,8 +87,12 @@ impl Advisor<'_> {
         let mut found: BTreeSet<usize> = self.relevant.iter().flatten().copied().collect();
         found.retain(|id| self.bytes(*id) <= most);
         for number in 0..self.statements.len() {
+            let all = self.borrowed(number, &found);
+            // What comes after needs answers, too.
+            let is_plenty = self.what_if.calls * 2 < self.effort.calls;
+            let circles = if is_plenty { self.circles(&all) } else { vec![(all, WAYS)] };
             let mut useful = BTreeSet::new();
-            for (set, ways) in self.circles(&self.borrowed(number, &found)) {
+            for (set, ways) in circles {
                 useful.extend(self.ways(number, set, ways).await?);
             }
             if let Some(relevant) = self.relevant.get_mut(number) {

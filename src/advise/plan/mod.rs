@@ -33,6 +33,9 @@ pub struct Node {
     /// Total cost in the planner's units.
     #[serde(rename = "Total Cost")]
     pub cost: f64,
+    /// The part of that before the first row comes.
+    #[serde(rename = "Startup Cost")]
+    pub startup: f64,
     /// Rows expected.
     #[serde(rename = "Plan Rows")]
     pub rows: f64,
@@ -160,11 +163,19 @@ impl Node {
     #[must_use]
     pub fn runs_of_subplan(&self, below: &Self) -> f64 {
         let is_sub = |below: &Self| below.relationship.as_deref() == Some("SubPlan");
-        if !is_sub(below) || self.is_hashed(below) {
+        if !is_sub(below) || self.is_hashed(below) || below.cost <= 0.0 {
             return 1.0;
         }
         let once: f64 = self.plans.iter().filter(|below| !is_sub(below)).map(|b| b.cost).sum();
-        ((self.cost - once) / below.cost.max(f64::MIN_POSITIVE)).floor().max(1.0)
+        ((self.cost - once) / below.cost).floor().max(1.0)
+    }
+
+    /// Whether a condition of this node asks a subplan below; else what it hands on does.
+    #[must_use]
+    pub fn is_filtered_by(&self, below: &Self) -> bool {
+        let Some(name) = &below.subplan else { return false };
+        let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
+        self.conditions().any(|text| text.split(name.as_str()).skip(1).any(ends))
     }
 
     fn is_hashed(&self, below: &Self) -> bool {

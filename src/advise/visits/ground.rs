@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ROW;
-use crate::advise::catalog::{Catalog, Index, Table};
+use crate::advise::catalog::{Catalog, Table};
 use crate::advise::definition::{Definition, quote};
 
 /// Bytes of memory that is near to every processor: a cache of the third level, as servers have it.
@@ -29,6 +29,8 @@ pub struct Ground {
 pub(super) struct Field {
     /// How many there are.
     pub rows: f64,
+    /// Pages that they fill.
+    pub pages: f64,
     /// What it costs to fetch one that is far from the last.
     pub row: f64,
 }
@@ -36,7 +38,7 @@ pub(super) struct Field {
 impl Field {
     fn new(table: &Table, block: f64) -> Self {
         let doublings = (table.pages * block / CACHE).log2();
-        Self { rows: table.rows, row: ROW * doublings.max(0.0) }
+        Self { rows: table.rows, pages: table.pages, row: ROW * doublings.max(0.0) }
     }
 }
 
@@ -48,27 +50,32 @@ pub(super) struct Lead {
     /// How much the order of its values is the table's: the square of the correlation, as the planner has
     /// it (`cost_index`).
     pub order: f64,
-    /// Rows of one value.
-    pub rows: f64,
+    /// The share of the table's rows that have one value.
+    pub of_value: f64,
     /// It is the only key: rows of one value come as they lie.
     pub is_only: bool,
+    /// It holds some of the rows.
+    pub is_partial: bool,
     /// Pages of the table's visibility map.
     pub maps: f64,
-    /// The table's rows.
+    /// The table's rows, of one with partitions all of them.
     pub field: Field,
 }
 
 impl Lead {
-    fn new(table: &Table, column: Option<&str>, is_only: bool, block: f64) -> Self {
-        let name = column.unwrap_or_default();
+    /// `keys`: their columns, as far as they are columns.
+    fn new(table: &Table, keys: &[Option<&str>], is_partial: bool, block: f64) -> Self {
+        let name = keys.first().copied().flatten().unwrap_or_default();
         let column = table.column(name);
         let correlation = column.and_then(|column| column.correlation).unwrap_or(0.0);
         let distinct = column.and_then(|column| column.distinct).unwrap_or(table.rows);
+        let valued = column.map_or(1.0, |column| 1.0 - column.null_share);
         Self {
             column: name.to_owned(),
             order: correlation * correlation,
-            rows: table.rows / distinct.max(1.0),
-            is_only,
+            of_value: valued / distinct.max(1.0),
+            is_only: keys.len() == 1,
+            is_partial,
             maps: (table.pages / ((block - PAGE_HEADER) * MAPPED)).ceil().max(1.0),
             field: Field::new(table, block),
         }
@@ -78,7 +85,8 @@ impl Lead {
     pub fn map_visits(&self, rows: f64) -> f64 {
         let apart = rows * (1.0 - 1.0 / self.maps) * (1.0 - self.order);
         if self.is_only {
-            apart.min((rows / self.rows.max(1.0)).ceil() * (self.maps - 1.0))
+            let of_value = self.of_value * self.field.rows;
+            apart.min((rows / of_value.max(1.0)).ceil() * (self.maps - 1.0))
         } else {
             apart
         }
@@ -86,7 +94,10 @@ impl Lead {
 
     /// Whether its first key is compared with one value.
     pub fn is_of_value(&self, condition: &str) -> bool {
-        condition.contains(&format!("{} = ", quote(&self.column)))
+        let column = quote(&self.column);
+        [format!("({column} = "), format!("(({column})::text = ")]
+            .iter()
+            .any(|equal| condition.contains(equal))
     }
 
     /// The column of another relation whose value is looked up, with its alias.
@@ -108,8 +119,10 @@ impl Ground {
         let mut ground = Self::default();
         for table in catalog.tables.values() {
             for index in &table.indexes {
-                let is_only = index.keys.len() == 1;
-                let lead = Lead::new(table, first(index), is_only, catalog.block_size);
+                let keys: Vec<Option<&str>> =
+                    index.keys.iter().map(|key| key.column.as_deref()).collect();
+                let is_partial = index.predicate.is_some();
+                let lead = Lead::new(table, &keys, is_partial, catalog.block_size);
                 ground.leads.insert(index.name.clone(), lead);
             }
             ground.fields.insert(table.name.clone(), Field::new(table, catalog.block_size));
@@ -124,14 +137,10 @@ impl Ground {
     /// Takes up an index that is supposed, by the name that the plan gives it.
     pub fn suppose(&mut self, name: &str, definition: &Definition, catalog: &Catalog) {
         if let Some(table) = catalog.tables.get(&definition.table) {
-            let first = definition.keys.first().and_then(|key| key.name());
-            let is_only = definition.keys.len() == 1;
-            let lead = Lead::new(table, first, is_only, catalog.block_size);
+            let keys: Vec<Option<&str>> = definition.keys.iter().map(|key| key.name()).collect();
+            let is_partial = definition.predicate.is_some();
+            let lead = Lead::new(table, &keys, is_partial, catalog.block_size);
             self.leads.insert(name.to_owned(), lead);
         }
     }
-}
-
-fn first(index: &Index) -> Option<&str> {
-    index.keys.first().and_then(|key| key.column.as_deref())
 }

@@ -19,7 +19,7 @@ mod tests;
 use super::gamble;
 use super::plan::{Node, hash_table};
 pub use ground::Ground;
-use ground::Lead;
+use ground::{Field, Lead};
 
 /// Of one descent from the root of an index to a place far from the last, in the planner's units.
 const DESCENT: f64 = 0.6;
@@ -45,53 +45,76 @@ const LARGE: f64 = 4e6;
 /// How a part of a plan runs.
 #[derive(Clone, Copy)]
 struct Turn<'a> {
-    /// So many times, or parts of one.
+    /// So many times.
     rounds: f64,
+    /// The part of each that is wanted.
+    part: f64,
     /// Each time for another row of this.
     outer: Option<&'a Node>,
+    /// One row is enough for each.
+    is_first_enough: bool,
     /// Processes beside the session's own that share the work.
     workers: f64,
 }
+
+/// Once, all of it.
+const WHOLE: Turn<'_> =
+    Turn { rounds: 1.0, part: 1.0, outer: None, is_first_enough: false, workers: 0.0 };
 
 impl Ground {
     /// What a plan costs with its visits, and what it loses when a limit's gamble does not come off.
     #[must_use]
     pub fn true_cost(&self, plan: &Node) -> f64 {
-        plan.cost + self.visits(plan, Turn { rounds: 1.0, outer: None, workers: 0.0 })
+        plan.cost + self.visits(plan, WHOLE)
     }
 
     /// What the visits of a node and all below it cost.
     fn visits(&self, node: &Node, turn: Turn<'_>) -> f64 {
+        let turn = Turn { workers: turn.workers.max(node.workers), ..turn };
         let once = match turn.outer {
-            Some(outer) => self.round(node, outer),
+            Some(outer) => self.round(node, outer, turn),
             None => self.scan(node, turn.workers),
         };
-        let workers = turn.workers.max(node.workers);
-        let own = once + self.gambled(node) + self.mapped(node) + hashed(node, workers);
-        let below = node.plans.iter().map(|plan| {
-            let is_kept = plan.kind == "Materialize" || plan.kind == "Memoize";
-            let is_inner = node.kind == "Nested Loop" && plan.is("Inner");
-            let turn = Turn { workers, ..turn };
-            match node.below("Outer") {
-                Some(outer) if is_inner && !is_kept => {
-                    let rounds = turn.rounds * outer.rows.max(1.0);
-                    self.visits(plan, Turn { rounds, outer: Some(outer), ..turn })
-                }
-                _ => {
-                    let runs = node.runs_of_subplan(plan);
-                    let outer = if runs > 1.0 { Some(node) } else { turn.outer };
-                    let rounds = turn.rounds * runs * read(node, plan);
-                    self.visits(plan, Turn { rounds, outer, ..turn })
-                }
-            }
-        });
-        turn.rounds * own + below.sum::<f64>()
+        let own = once + self.gambled(node) + self.mapped(node, turn) + hashed(node, turn);
+        let below = node.plans.iter().map(|plan| self.visits(plan, self.below(node, plan, turn)));
+        turn.rounds * turn.part * own + below.sum::<f64>()
+    }
+
+    /// How what is below a node runs.
+    fn below<'a>(&self, node: &'a Node, below: &Node, turn: Turn<'a>) -> Turn<'a> {
+        if below.is("InitPlan") {
+            return Turn { workers: turn.workers, ..WHOLE };
+        }
+        let rounds = turn.rounds * turn.part;
+        let runs = self.runs(node, below);
+        if runs > 1.0 {
+            return Turn { rounds: rounds * runs, part: 1.0, outer: Some(node), ..turn };
+        }
+        let is_kept = below.kind == "Materialize" || below.kind == "Memoize";
+        let is_inner = node.kind == "Nested Loop" && below.is("Inner") && !is_kept;
+        if let Some(outer) = node.below("Outer").filter(|_| is_inner) {
+            let is_first_enough = matches!(node.join.as_deref(), Some("Semi" | "Anti"));
+            let rounds = rounds * outer.rows.max(1.0);
+            return Turn { rounds, part: 1.0, outer: Some(outer), is_first_enough, ..turn };
+        }
+        Turn { part: part(node, below, turn.part), is_first_enough: false, ..turn }
+    }
+
+    /// How often a subplan runs for each run of its node: not more often than rows come to where it is asked.
+    fn runs(&self, node: &Node, below: &Node) -> f64 {
+        let rows = if node.is_filtered_by(below) {
+            self.field(node).map_or(f64::INFINITY, |field| field.rows)
+        } else {
+            node.rows
+        };
+        node.runs_of_subplan(below).min(rows)
     }
 
     /// What it costs to see, of rows that an index alone answers for, whether all may be seen by everybody.
-    fn mapped(&self, node: &Node) -> f64 {
+    fn mapped(&self, node: &Node, turn: Turn<'_>) -> f64 {
         let lead = self.lead(node).filter(|_| node.kind == "Index Only Scan");
-        lead.map_or(0.0, |lead| MAP * lead.map_visits(node.rows))
+        let seen = if turn.is_first_enough { until_first(node.rows) } else { node.rows };
+        lead.map_or(0.0, |lead| MAP * lead.map_visits(seen))
     }
 
     /// What a limit loses by what is thrown away before it has its rows.
@@ -102,52 +125,74 @@ impl Ground {
 
     /// Rows that a scan looks at before its filter, at most.
     fn looked_at(&self, scan: &Node) -> f64 {
+        let all = self.field(scan).map_or(f64::INFINITY, |field| field.rows);
         let condition = scan.index_condition.as_deref();
         let lead = self.lead(scan).filter(|lead| condition.is_some_and(|c| lead.is_of_value(c)));
-        let field = scan.relation.as_ref().and_then(|name| self.fields.get(name));
-        let all = || field.map_or(f64::INFINITY, |field| field.rows);
-        lead.map_or_else(all, |lead| lead.rows)
+        lead.map_or(all, |lead| lead.of_value * all.min(lead.field.rows))
     }
 
-    /// What a scan of an index visits that does not run for each row of something else.
+    /// Rows that a scan of an index fetches: also those that its filter throws away, as far as it is known how many
+    /// these are.
+    fn fetched(&self, node: &Node, lead: &Lead, workers: f64) -> f64 {
+        let field = self.field(node).unwrap_or(lead.field);
+        let share = match node.index_condition.as_deref() {
+            _ if node.filter.is_none() || lead.is_partial => 0.0,
+            None => 1.0,
+            Some(text) if lead.is_of_value(text) && !text.contains(" AND ") => lead.of_value,
+            Some(_) => 0.0,
+        };
+        let parts = if node.is_shared { hash_table::parts(workers) } else { 1.0 };
+        node.rows.max(share * field.rows / parts)
+    }
+
+    /// What a scan of an index visits that does not run for each row of something else, beyond the first visit of each
+    /// page, which the planner has counted.
     fn scan(&self, node: &Node, workers: f64) -> f64 {
         let Some(lead) = self.lead(node).filter(|_| node.kind == "Index Scan") else { return 0.0 };
-        let rows = match node.index_condition.as_deref() {
-            None if node.is_shared => lead.field.rows / hash_table::parts(workers),
-            None => lead.field.rows,
-            // Rows that the filter throws away are fetched, too.
-            Some(text) if node.filter.is_some() && lead.is_of_value(text) => {
-                node.rows.max(lead.rows)
-            }
-            Some(_) => node.rows,
-        };
-        rows * (1.0 - lead.order) * lead.field.row
+        let field = self.field(node).unwrap_or(lead.field);
+        let parts = if node.is_shared { hash_table::parts(workers) } else { 1.0 };
+        let again = (self.fetched(node, lead, workers) - field.pages / parts).max(0.0);
+        again * (1.0 - lead.order) * field.row
     }
 
     /// What one round of a scan visits.
-    fn round(&self, node: &Node, outer: &Node) -> f64 {
+    fn round(&self, node: &Node, outer: &Node, turn: Turn<'_>) -> f64 {
         match node.kind.as_str() {
             "Index Scan" | "Index Only Scan" => {
-                let Some(lead) = self.lead(node) else { return DESCENT + node.rows * ROW };
+                let Some(lead) = self.lead(node) else {
+                    return DESCENT + node.rows * self.row(node, None);
+                };
                 let condition = node.index_condition.as_deref().unwrap_or_default();
-                let sought = lead.sought(condition);
-                let order =
-                    sought.as_ref().map_or(0.0, |(alias, name)| self.order_of(outer, alias, name));
-                let is_all = !condition.contains(" AND ");
-                let is_by_value = sought.is_some() && is_all && node.filter.is_some();
-                let rows = if is_by_value { node.rows.max(lead.rows) } else { node.rows };
+                let order = lead
+                    .sought(condition)
+                    .map_or(0.0, |(alias, name)| self.order_of(outer, &alias, &name));
+                let mut rows = self.fetched(node, lead, turn.workers);
+                if turn.is_first_enough {
+                    rows *= until_first(node.rows) / node.rows.max(1.0);
+                }
                 let apart = (rows * (1.0 - lead.order)).max(1.0) * (1.0 - order * lead.order);
                 let is_fetched = node.kind == "Index Scan" && rows > 0.0;
-                (1.0 - order) * DESCENT + if is_fetched { apart * lead.field.row } else { 0.0 }
+                let fetching = if is_fetched { apart * self.row(node, Some(lead)) } else { 0.0 };
+                (1.0 - order) * DESCENT + fetching
             }
             "Bitmap Heap Scan" => {
                 let lead = node.plans.first().and_then(|index| self.lead(index));
                 let order = lead.map_or(0.0, |lead| lead.order);
-                let row = lead.map_or(ROW, |lead| lead.field.row);
-                DESCENT + node.rows * (1.0 - order) * row
+                DESCENT + node.rows * (1.0 - order) * self.row(node, lead)
             }
             _ => 0.0,
         }
+    }
+
+    /// What it costs to fetch a row of a node's table from a far place.
+    fn row(&self, node: &Node, lead: Option<&Lead>) -> f64 {
+        let field = self.field(node).or(lead.map(|lead| lead.field));
+        field.map_or(0.0, |field| field.row)
+    }
+
+    /// The table that a node reads; of one with partitions the part.
+    fn field(&self, node: &Node) -> Option<Field> {
+        self.fields.get(node.relation.as_ref()?).copied()
     }
 
     fn lead(&self, node: &Node) -> Option<&Lead> {
@@ -177,21 +222,35 @@ impl Ground {
     }
 }
 
-/// The part of what is below a node that is read: one that costs less than what it reads does not read all of it, such as a
-/// limit, and a merge join whose other side ends sooner.
-fn read(node: &Node, below: &Node) -> f64 {
-    if below.cost > 0.0 { (node.cost / below.cost).min(1.0) } else { 1.0 }
+/// The part of what is below a node that is wanted, of which `wanted` is of the node itself: what has to be read whole before the
+/// first row comes is, and what a limit or a merge join does not want is not.
+fn part(node: &Node, below: &Node, wanted: f64) -> f64 {
+    if node.startup >= below.cost {
+        return 1.0;
+    }
+    let share = match (node.kind.as_str(), node.below("Outer")) {
+        ("Limit", _) => (node.cost - below.startup) / (below.cost - below.startup),
+        ("Merge Join", Some(outer)) if below.is("Inner") => (node.cost - outer.cost) / below.cost,
+        ("Merge Join", _) => node.cost / below.cost,
+        _ => 1.0,
+    };
+    if share.is_finite() { wanted * share.clamp(0.0, 1.0) } else { wanted }
 }
 
-/// What rows cost that are looked up in a large hash table.
-fn hashed(node: &Node, workers: f64) -> f64 {
+/// Rows that are seen until one is found, of so many that would be (`final_cost_nestloop` in `costsize.c`).
+fn until_first(rows: f64) -> f64 {
+    (2.0 * rows / (rows + 1.0)).min(rows)
+}
+
+/// What rows cost that are looked up in a large hash table; one that is below a loop is built once.
+fn hashed(node: &Node, turn: Turn<'_>) -> f64 {
     let Some(outer) = node.below("Outer") else { return 0.0 };
     match (node.kind.as_str(), node.below("Inner")) {
-        ("Hash Join", Some(hash)) if hash_table::bytes(hash, workers) > LARGE => {
-            TOUCH * (outer.rows + hash.rows)
+        ("Hash Join", Some(hash)) if hash_table::bytes(hash, turn.workers) > LARGE => {
+            TOUCH * (outer.rows + if turn.outer.is_none() { hash.rows } else { 0.0 })
         }
         ("Aggregate", _)
-            if node.strategy.as_deref() == Some("Hashed")
+            if matches!(node.strategy.as_deref(), Some("Hashed" | "Mixed"))
                 && hash_table::bytes_of_groups(node) > LARGE =>
         {
             GROUP * outer.rows
