@@ -1,4 +1,4 @@
-//! What the planner forgets: every visit to a far place in memory costs something.
+//! What the planner forgets: a visit to a far place in memory costs something.
 //!
 //! The planner counts pages that come from the disk; a page that is in memory already, and all of an inner index
 //! are after the first rounds (`index_pages_fetched` in PostgreSQL's `costsize.c`), it takes for free. But a
