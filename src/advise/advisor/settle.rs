@@ -154,7 +154,7 @@ impl Advisor<'_> {
             advisor.model.statements.get(number).is_some_and(|s| s.is_harmed_by(plan))
         };
         let Some(plan) = self.plan(number, chosen).cloned() else { return Ok(None) };
-        if is_harmed(self, &plan) {
+        if is_harmed(self, &plan) && !plan.used.is_empty() {
             return Ok(Some(plan.used));
         }
         for id in &plan.used {
@@ -164,7 +164,8 @@ impl Advisor<'_> {
                 break;
             }
             let other = self.ask(number, &rest).await?;
-            if other.plan <= plan.plan * (1.0 + TIE) && is_harmed(self, &other) {
+            let is_tie = other.plan <= plan.plan * (1.0 + TIE) && !other.used.is_empty();
+            if is_tie && is_harmed(self, &other) {
                 return Ok(Some(other.used));
             }
         }

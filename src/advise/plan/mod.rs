@@ -178,12 +178,17 @@ impl Node {
         self.conditions().any(|text| text.split(name.as_str()).skip(1).any(ends))
     }
 
+    /// Whether a subplan's rows are hashed once. Where it is not shown what a scan hands on, a subplan that its conditions do not
+    /// ask is if all of it is read before the first row.
     fn is_hashed(&self, below: &Self) -> bool {
         let Some(name) = &below.subplan else { return false };
         let hashed = format!("hashed {name}");
         let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
         let mut texts = self.conditions().chain(self.output.iter().map(String::as_str));
+        let is_hidden =
+            self.output.is_empty() && self.relation.is_some() && !self.is_filtered_by(below);
         texts.any(|text| text.split(&hashed).skip(1).any(ends))
+            || is_hidden && self.startup > 0.0 && self.startup >= below.cost
     }
 
     /// The conditions of this node alone.

@@ -97,7 +97,7 @@ impl Lead {
         let column = quote(&self.column);
         [format!("({column} = "), format!("(({column})::text = ")]
             .iter()
-            .any(|equal| condition.contains(equal))
+            .any(|equal| condition.split(equal).skip(1).any(|rest| !rest.starts_with("ANY (")))
     }
 
     /// The column of another relation whose value is looked up, with its alias.

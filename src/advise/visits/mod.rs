@@ -16,6 +16,8 @@ mod ground;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use super::gamble;
 use super::plan::{Node, hash_table};
 pub use ground::Ground;
@@ -75,9 +77,9 @@ impl Ground {
             Some(outer) => self.round(node, outer, turn),
             None => self.scan(node, turn.workers),
         };
-        let own = once + self.gambled(node) + self.mapped(node, turn) + hashed(node, turn);
+        let own = turn.part * (once + self.gambled(node) + self.mapped(node, turn));
         let below = node.plans.iter().map(|plan| self.visits(plan, self.below(node, plan, turn)));
-        turn.rounds * turn.part * own + below.sum::<f64>()
+        turn.rounds * (own + hashed(node, turn)) + below.sum::<f64>()
     }
 
     /// How what is below a node runs.
@@ -97,7 +99,23 @@ impl Ground {
             let rounds = rounds * outer.rows.max(1.0);
             return Turn { rounds, part: 1.0, outer: Some(outer), is_first_enough, ..turn };
         }
+        if turn.outer.is_some() && below.kind == "Hash" && !self.asks_outside(below) {
+            return Turn { workers: turn.workers, ..WHOLE };
+        }
         Turn { part: part(node, below, turn.part), is_first_enough: false, ..turn }
+    }
+
+    /// Whether a plan looks up what a row outside of it has: else it is the same for each of these.
+    fn asks_outside(&self, plan: &Node) -> bool {
+        let mut inside = BTreeSet::new();
+        plan.walk(&mut |node| inside.extend(node.alias.clone()));
+        let mut asks = false;
+        plan.walk(&mut |node| {
+            let condition = node.index_condition.as_deref().unwrap_or_default();
+            let sought = self.lead(node).and_then(|lead| lead.sought(condition));
+            asks |= sought.is_some_and(|(alias, _)| !inside.contains(&alias));
+        });
+        asks
     }
 
     /// How often a subplan runs for each run of its node: not more often than rows come to where it is asked.
@@ -230,8 +248,11 @@ fn part(node: &Node, below: &Node, wanted: f64) -> f64 {
     }
     let share = match (node.kind.as_str(), node.below("Outer")) {
         ("Limit", _) => (node.cost - below.startup) / (below.cost - below.startup),
-        ("Merge Join", Some(outer)) if below.is("Inner") => (node.cost - outer.cost) / below.cost,
-        ("Merge Join", _) => node.cost / below.cost,
+        // One that costs less than its outer side has not read all of that; else it may be the inner one.
+        ("Merge Join", Some(outer)) if below.is("Inner") && node.cost > outer.cost => {
+            (node.cost - outer.cost) / below.cost
+        }
+        ("Merge Join", _) if below.is("Outer") => node.cost / below.cost,
         _ => 1.0,
     };
     if share.is_finite() { wanted * share.clamp(0.0, 1.0) } else { wanted }
@@ -242,12 +263,12 @@ fn until_first(rows: f64) -> f64 {
     (2.0 * rows / (rows + 1.0)).min(rows)
 }
 
-/// What rows cost that are looked up in a large hash table; one that is below a loop is built once.
+/// What rows cost that are looked up in a large hash table. It is built before the first row comes, and below a loop once.
 fn hashed(node: &Node, turn: Turn<'_>) -> f64 {
     let Some(outer) = node.below("Outer") else { return 0.0 };
     match (node.kind.as_str(), node.below("Inner")) {
         ("Hash Join", Some(hash)) if hash_table::bytes(hash, turn.workers) > LARGE => {
-            TOUCH * (outer.rows + if turn.outer.is_none() { hash.rows } else { 0.0 })
+            TOUCH * (turn.part * outer.rows + if turn.outer.is_none() { hash.rows } else { 0.0 })
         }
         ("Aggregate", _)
             if matches!(node.strategy.as_deref(), Some("Hashed" | "Mixed"))
