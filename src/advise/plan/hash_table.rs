@@ -16,17 +16,17 @@ const BESIDE_A_GROUP: f64 = 64.0;
 /// What the leader takes off its own part for each worker (`get_parallel_divisor` in `costsize.c`).
 const LEADER_LOSES: f64 = 0.3;
 
-/// Into how many parts the planner divides the rows of what so many workers do together.
+/// Into how many parts the planner divides the rows of a node; `workers` are those of the node above that gathers.
 #[must_use]
-pub fn parts(workers: f64) -> f64 {
-    if workers > 0.0 { workers + (1.0 - LEADER_LOSES * workers).max(0.0) } else { 1.0 }
+pub fn parts(node: &Node, workers: f64) -> f64 {
+    let is_divided = node.is_shared && workers > 0.0;
+    if is_divided { workers + (1.0 - LEADER_LOSES * workers).max(0.0) } else { 1.0 }
 }
 
 /// Bytes of the hash table of a node `Hash`; `workers` are those of the node above that gathers.
 #[must_use]
 pub fn bytes(hash: &Node, workers: f64) -> f64 {
-    let parts = if hash.is_shared { parts(workers) } else { 1.0 };
-    hash.rows * parts * (BESIDE_A_ROW + aligned(hash.width) + BUCKET)
+    hash.rows * parts(hash, workers) * (BESIDE_A_ROW + aligned(hash.width) + BUCKET)
 }
 
 /// Bytes of the groups of an `Aggregate` that hashes them; those that a condition on groups leaves out are not known.

@@ -10,7 +10,7 @@
 //! without parallel workers, nested loops, hash and merge joins, and sequential scans. What counts is by how much a plan is quicker or
 //! slower than the one now: by the planner's cost that is wrong by a factor of more than 1.33 half of the time for the plans that the
 //! planner takes, and by 5.3 in one of ten; by what is added here 1.13 and 1.48. Of twelve that made a statement slower by more than a
-//! tenth the planner's cost foresaw none, and this all.
+//! tenth the planner's cost foresaw none, and this all. `make bench BENCH=tpch ARGS=plans` shows how it is on another machine.
 
 mod ground;
 #[cfg(test)]
@@ -159,8 +159,7 @@ impl Ground {
             Some(text) if lead.is_of_value(text) && !text.contains(" AND ") => lead.of_value,
             Some(_) => 0.0,
         };
-        let parts = if node.is_shared { hash_table::parts(workers) } else { 1.0 };
-        node.rows.max(share * field.rows / parts)
+        node.rows.max(share * field.rows / hash_table::parts(node, workers))
     }
 
     /// What a scan of an index visits that does not run for each row of something else, beyond the first visit of each
@@ -168,8 +167,8 @@ impl Ground {
     fn scan(&self, node: &Node, workers: f64) -> f64 {
         let Some(lead) = self.lead(node).filter(|_| node.kind == "Index Scan") else { return 0.0 };
         let field = self.field(node).unwrap_or(lead.field);
-        let parts = if node.is_shared { hash_table::parts(workers) } else { 1.0 };
-        let again = (self.fetched(node, lead, workers) - field.pages / parts).max(0.0);
+        let first = field.pages / hash_table::parts(node, workers);
+        let again = (self.fetched(node, lead, workers) - first).max(0.0);
         again * (1.0 - lead.order) * field.row
     }
 
